@@ -1,0 +1,133 @@
+//! What the layer answers: a permit that names the route and what granted it, or a denial with a code.
+
+use std::collections::BTreeMap;
+
+/// A request that cannot be authorized because it cannot be understood in one way only: 400.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RequestError {
+    /// The readings of the path select different routes or parameters.
+    AmbiguousPath,
+    /// The request is malformed, whatever the route.
+    MalformedRequest,
+    /// A client sent an identity header where the host cannot remove it.
+    IdentityHeaderRefused,
+    /// The host shows only a part of the headers: 431.
+    HeadersTruncated,
+}
+
+impl RequestError {
+    /// The stable code, as in `ambiguous_path`.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::AmbiguousPath => "ambiguous_path",
+            Self::MalformedRequest => "malformed_request",
+            Self::IdentityHeaderRefused => "identity_header_refused",
+            Self::HeadersTruncated => "headers_truncated",
+        }
+    }
+
+    /// The HTTP status of the reply.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::AmbiguousPath | Self::MalformedRequest | Self::IdentityHeaderRefused => 400,
+            Self::HeadersTruncated => 431,
+        }
+    }
+}
+
+/// Why no route was selected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unrouted {
+    /// The request cannot be understood in one way only.
+    Request(RequestError),
+    /// It was understood, and no route matches: `no_route`.
+    NoRoute,
+}
+
+/// Why a verified caller may not do this. The codes are stable identifiers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Deny {
+    /// No route matches the request.
+    NoRoute,
+    /// The route does not take callers of this provider.
+    ProviderNotAllowed,
+    /// The caller acts for somebody else, and the route does not allow that actor (RFC 8693 section 4.1).
+    ActorNotAllowed,
+    /// The caller's tenant is not the tenant of the path.
+    TenantMismatch,
+    /// Scopes are missing.
+    ScopeMissing {
+        /// The scopes of the branch that lacks fewest, whole: what the challenge asks for.
+        required: Vec<String>,
+        /// Those of them the caller lacks.
+        missing: Vec<String>,
+    },
+    /// The caller carries a scope that the route forbids (`none`).
+    ScopeForbidden,
+}
+
+impl Deny {
+    /// The stable code, as in `scope_missing`.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoRoute => "no_route",
+            Self::ProviderNotAllowed => "provider_not_allowed",
+            Self::ActorNotAllowed => "actor_not_allowed",
+            Self::TenantMismatch => "tenant_mismatch",
+            Self::ScopeMissing { .. } => "scope_missing",
+            Self::ScopeForbidden => "scope_forbidden",
+        }
+    }
+
+    /// The HTTP status of the reply.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        403
+    }
+}
+
+/// Where a scope that a decision used came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GrantedBy {
+    /// The credential carries it, or one that implies it.
+    Token,
+    /// A role of the credential stands for it.
+    Role(String),
+    /// A grant of the policy gives it; with its reason, where it has one.
+    Grant(Option<String>),
+}
+
+/// A scope requirement of a route, as its author wrote it: `{"all":["orders:read"]}`.
+pub type Requirement = serde_json::Value;
+
+/// Permission for one request: names the route and what granted it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Permit {
+    pub(crate) route: String,
+    pub(crate) effective: Vec<String>,
+    pub(crate) granted_by: BTreeMap<String, GrantedBy>,
+}
+
+impl Permit {
+    /// The id of the route.
+    #[must_use]
+    pub fn route(&self) -> &str {
+        &self.route
+    }
+
+    /// The caller's effective scopes, sorted; empty on a public route.
+    #[must_use]
+    pub fn effective(&self) -> &[String] {
+        &self.effective
+    }
+
+    /// For each scope the decision used, where it came from.
+    #[must_use]
+    pub const fn granted_by(&self) -> &BTreeMap<String, GrantedBy> {
+        &self.granted_by
+    }
+}

@@ -1,0 +1,13 @@
+//! Authorization: may this caller do this action, now?
+//!
+//! A verified caller and a request go in, a [`Permit`] or a [`Deny`] comes out. This crate knows routes and
+//! scopes; it has never seen a token. Evaluation is total: it cannot fail open.
+
+#![forbid(unsafe_code)]
+
+mod authorizer;
+mod decision;
+pub mod section;
+
+pub use authorizer::{Action, Authorizer, GuardedAction, ProviderFacts, PublicAction, RouteView, Target};
+pub use decision::{Deny, GrantedBy, Permit, RequestError, Requirement, Unrouted};

@@ -1,0 +1,13 @@
+//! What both sections of a policy document are written in.
+//!
+//! Here live strict JSON, instants, durations, and the error that names a field. Nothing here knows
+//! what a token or a route is: `authn` and `authz` build on this crate and not on each other's sections.
+
+#![forbid(unsafe_code)]
+
+pub mod error;
+pub mod json;
+pub mod time;
+
+pub use error::PolicyError;
+pub use time::{Duration, Instant, UnixTime};

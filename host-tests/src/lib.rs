@@ -1,0 +1,1 @@
+//! A faithful Proxy-Wasm host on `wasmtime`.

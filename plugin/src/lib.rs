@@ -1,0 +1,1 @@
+//! The Proxy-Wasm adapter: gather facts, call the engine, apply the answer.
