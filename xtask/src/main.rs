@@ -1,3 +1,81 @@
-//! The tasks of this repository.
+//! The tasks of this repository: `cargo xtask wasm`, `demo`, `test` and the rest.
+//!
+//! Here live the command line and what each task calls. How a thing is done lives in the modules; what a
+//! product does lives in the product, never here.
 
-fn main() {}
+mod command;
+mod debian;
+mod products;
+mod test;
+mod toolchain;
+mod tools;
+mod workspace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::command::Failure;
+use crate::workspace::Workspace;
+
+/// The tasks of this repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build the plugin's module and print its path.
+    Wasm,
+    /// Run everything: format, lints, tests, the real module, policy tests, Envoy end to end.
+    Test {
+        /// Run only the steps whose name contains this text (may be repeated).
+        #[arg(long, value_name = "TEXT")]
+        only: Vec<String>,
+    },
+    /// Send real requests through the real module and show every answer and its reason.
+    Demo(Forwarded),
+    /// Run the end-to-end tests in Envoy.
+    E2e(Forwarded),
+    /// Measure what the plugin adds to a request in Envoy, beside Envoy's own filters.
+    Bench(Forwarded),
+    /// Show the size of the module and what it imports, and check both.
+    Size,
+}
+
+/// Arguments that belong to the program behind a task.
+#[derive(clap::Args)]
+struct Forwarded {
+    /// Arguments of the task; `--help` lists them.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<ExitCode, Failure> {
+    let workspace = Workspace::find()?;
+    match task {
+        Task::Wasm => {
+            println!("{}", products::plugin(&workspace)?.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Test { only } => test::run(&workspace, &only),
+        Task::Demo(forwarded) => products::end_to_end(&workspace, "demo", &forwarded.arguments),
+        Task::E2e(forwarded) => products::end_to_end(&workspace, "test", &forwarded.arguments),
+        Task::Bench(forwarded) => products::end_to_end(&workspace, "bench", &forwarded.arguments),
+        Task::Size => products::end_to_end(&workspace, "size", &[]),
+    }
+}

@@ -1,0 +1,82 @@
+//! What the tasks build and run: the plugin's module and the end-to-end program.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use crate::command::{self, Failure, on};
+use crate::toolchain::{Toolchain, WASI};
+use crate::workspace::Workspace;
+
+const MODULE: &str = "wasm32-wasip1/release/scopegate_plugin.wasm";
+
+/// The exit status by which the end-to-end program says that the machine lacks what it needs.
+pub(crate) const CANNOT_RUN: i32 = 3;
+
+/// Where the plugin's module is once built: where plain `cargo build` puts it.
+pub(crate) fn module(workspace: &Workspace) -> PathBuf {
+    workspace.target.join(MODULE)
+}
+
+/// Builds the plugin's module and returns its path.
+pub(crate) fn plugin(workspace: &Workspace) -> Result<PathBuf, Failure> {
+    let toolchain = Toolchain::for_target(workspace, WASI)?;
+    let mut cargo = toolchain.cargo(workspace, "build", WASI, false);
+    command::run(cargo.args(["--release", "--package", "scopegate-plugin"]))?;
+    let built = toolchain.target_folder(workspace).join(MODULE);
+    let module = module(workspace);
+    if built != module {
+        copy_if_changed(&built, &module)?;
+    }
+    Ok(module)
+}
+
+/// Runs the end-to-end program with the real module: its exit status is the task's.
+pub(crate) fn end_to_end(
+    workspace: &Workspace,
+    task: &str,
+    arguments: &[OsString],
+) -> Result<ExitCode, Failure> {
+    let module = plugin(workspace)?;
+    let packages = [
+        "build",
+        "--bins",
+        "--package",
+        "scopegate-e2e",
+        "--package",
+        "scopegate",
+    ];
+    command::run(workspace.cargo().args(packages))?;
+    let mut program = end_to_end_program(workspace, task, &module);
+    let status = program.args(arguments).status();
+    let status = on(Path::new("scopegate-e2e"), status)?;
+    Ok(status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// The end-to-end program, built before, told where everything is.
+pub(crate) fn end_to_end_program(workspace: &Workspace, task: &str, module: &Path) -> Command {
+    let mut program = Command::new(workspace.program("scopegate-e2e"));
+    program
+        .arg(task)
+        .current_dir(&workspace.root)
+        .env("SCOPEGATE_WASM", module)
+        .env("SCOPEGATE_COMMAND", workspace.program("scopegate"))
+        .env("SCOPEGATE_CACHE", &workspace.cache);
+    program
+}
+
+/// Leaves the file alone where it is right already: its date then says when the module last changed.
+fn copy_if_changed(from: &Path, to: &Path) -> Result<(), Failure> {
+    let bytes = on(from, fs::read(from))?;
+    if fs::read(to).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    if let Some(folder) = to.parent() {
+        on(folder, fs::create_dir_all(folder))?;
+    }
+    on(to, fs::write(to, bytes))
+}

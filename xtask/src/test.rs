@@ -1,0 +1,193 @@
+//! `cargo xtask test`: every check there is, one step after another, and a table of what came of each.
+//!
+//! A step that this machine cannot run is skipped by name with its reason; with `CI=true` a skip is a failure.
+//! The steps share one profile and one set of features, so that nothing is built twice.
+
+use std::env;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use crate::command::{self, Failure};
+use crate::products;
+use crate::toolchain::{BROWSER, Toolchain};
+use crate::tools;
+use crate::workspace::Workspace;
+
+/// What came of a step.
+enum Verdict {
+    Passed,
+    Failed(String),
+    Skipped(String),
+}
+
+/// A step's name and what it does.
+type Step = (&'static str, fn(&Workspace) -> Result<Verdict, Failure>);
+
+const STEPS: [Step; 12] = [
+    ("format", format),
+    ("dependencies", dependencies),
+    ("module", module),
+    ("lints", lints),
+    ("build", build),
+    ("tests", tests),
+    ("documentation", documentation),
+    ("in Node: authn", |workspace| node(workspace, "authn")),
+    ("in Node: authz", |workspace| node(workspace, "authz")),
+    ("in Node: engine", |workspace| node(workspace, "engine")),
+    ("policies", policies),
+    ("module size", |workspace| end_to_end(workspace, "size")),
+];
+
+/// Steps that need Envoy, which not every machine can have.
+const ENVOY: Step = ("Envoy, end to end", |workspace| end_to_end(workspace, "test"));
+
+/// Runs the steps whose name contains one of `only`; all of them where it is empty.
+pub(crate) fn run(workspace: &Workspace, only: &[String]) -> Result<ExitCode, Failure> {
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|text| name.contains(text.as_str()));
+    let mut rows = Vec::new();
+    for (name, step) in STEPS.into_iter().chain([ENVOY]).filter(|(name, _)| wanted(name)) {
+        eprintln!("\n== {name}");
+        let (verdict, seconds) = timed(|| step(workspace));
+        if let Verdict::Failed(why) | Verdict::Skipped(why) = &verdict {
+            eprintln!("{name}: {why}");
+        }
+        rows.push((name, verdict, seconds));
+    }
+    if rows.is_empty() {
+        return Err("no step has that text in its name".into());
+    }
+    Ok(report(&rows))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a step took is shown, never decided upon"
+)]
+fn timed(step: impl FnOnce() -> Result<Verdict, Failure>) -> (Verdict, u64) {
+    let start = Instant::now();
+    let verdict = step().unwrap_or_else(|failure| Verdict::Failed(failure.to_string()));
+    (verdict, start.elapsed().as_secs())
+}
+
+fn report(rows: &[(&str, Verdict, u64)]) -> ExitCode {
+    let strict = env::var("CI").is_ok_and(|value| value == "true");
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    println!("\n{:<20} {:<8} {:>7}", "step", "result", "seconds");
+    for (name, verdict, seconds) in rows {
+        let (count, result, why) = match verdict {
+            Verdict::Passed => (&mut passed, "passed", ""),
+            Verdict::Failed(why) => (&mut failed, "FAILED", why.as_str()),
+            Verdict::Skipped(why) if strict => (&mut failed, "SKIPPED", why.as_str()),
+            Verdict::Skipped(why) => (&mut skipped, "skipped", why.as_str()),
+        };
+        *count += 1;
+        println!(
+            "{name:<20} {result:<8} {seconds:>7}  {}",
+            why.lines().next().unwrap_or_default()
+        );
+    }
+    println!("\n{passed} passed, {failed} failed, {skipped} skipped");
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn passes(command: &mut Command) -> Result<Verdict, Failure> {
+    command::run(command).map(|()| Verdict::Passed)
+}
+
+fn format(workspace: &Workspace) -> Result<Verdict, Failure> {
+    passes(workspace.cargo().args(["fmt", "--all", "--check"]))
+}
+
+fn dependencies(workspace: &Workspace) -> Result<Verdict, Failure> {
+    let mut deny = Command::new(tools::DENY.path(workspace)?);
+    passes(
+        deny.current_dir(&workspace.root)
+            .args(["check", "bans", "licenses", "sources"]),
+    )
+}
+
+fn module(workspace: &Workspace) -> Result<Verdict, Failure> {
+    products::plugin(workspace).map(|_| Verdict::Passed)
+}
+
+fn lints(workspace: &Workspace) -> Result<Verdict, Failure> {
+    passes(
+        workspace
+            .cargo()
+            .args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+    )
+}
+
+/// Programs and tests together, so that both are built with the same features, once.
+fn build(workspace: &Workspace) -> Result<Verdict, Failure> {
+    passes(workspace.cargo().args([
+        "build",
+        "--workspace",
+        "--exclude",
+        "scopegate-plugin",
+        "--bins",
+        "--tests",
+    ]))
+}
+
+fn tests(workspace: &Workspace) -> Result<Verdict, Failure> {
+    let mut cargo = workspace.cargo();
+    cargo.args([
+        "test",
+        "--workspace",
+        "--exclude",
+        "scopegate-plugin",
+        "--no-fail-fast",
+    ]);
+    passes(cargo.env("SCOPEGATE_WASM", products::module(workspace)))
+}
+
+fn documentation(workspace: &Workspace) -> Result<Verdict, Failure> {
+    let mut cargo = workspace.cargo();
+    passes(
+        cargo
+            .args(["doc", "--workspace", "--no-deps"])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    )
+}
+
+/// The tests of a crate that run in a JavaScript engine, as they would in a browser.
+fn node(workspace: &Workspace, name: &str) -> Result<Verdict, Failure> {
+    if !workspace.root.join(name).join("tests/wasm.rs").is_file() {
+        return Ok(Verdict::Skipped(format!("{name}/tests/wasm.rs is absent")));
+    }
+    if command::output(Command::new("node").arg("--version")).is_err() {
+        return Ok(Verdict::Skipped("Node (`node`) is not installed".to_owned()));
+    }
+    let runner = tools::BINDGEN.path(workspace)?;
+    let toolchain = Toolchain::for_target(workspace, BROWSER)?;
+    let mut cargo = toolchain.cargo(workspace, "test", BROWSER, true);
+    cargo.args(["--package", &format!("scopegate-{name}"), "--test", "wasm"]);
+    passes(cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner))
+}
+
+/// The policy tests through the command that users run, and through the real module.
+fn policies(workspace: &Workspace) -> Result<Verdict, Failure> {
+    let mut command = Command::new(workspace.program("scopegate"));
+    command
+        .current_dir(&workspace.root)
+        .args(["test", "policies", "corpus"]);
+    passes(command.env("SCOPEGATE_WASM", products::module(workspace)))
+}
+
+fn end_to_end(workspace: &Workspace, task: &str) -> Result<Verdict, Failure> {
+    let mut program = products::end_to_end_program(workspace, task, &products::module(workspace));
+    let status = command::on(Path::new("scopegate-e2e"), program.status())?;
+    Ok(match status.code() {
+        Some(0) => Verdict::Passed,
+        Some(products::CANNOT_RUN) => {
+            Verdict::Skipped("this machine has no Envoy and cannot get one".to_owned())
+        }
+        _ => Verdict::Failed(format!("`scopegate-e2e {task}` ended with {status}")),
+    })
+}
