@@ -1,0 +1,8 @@
+//! A real Envoy: found, configured, started on loopback, and ended with its handle.
+
+pub mod bootstrap;
+mod find;
+mod process;
+
+pub use find::find;
+pub use process::{Envoy, EnvoyError};

@@ -1,0 +1,147 @@
+//! Bootstraps for tests: one listener for each policy, nothing of Envoy's own between client and plugin.
+//!
+//! Envoy's normalisation is off and its limits are wide, so that what reaches the plugin is what was sent. The
+//! configuration that people should use is in `examples/envoy`, and has its own tests.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+/// The header under which an answer carries what the plugin says of its decision, for tests alone.
+pub const DECISION: &str = "x-test-decision";
+
+/// A listener with filters before the router.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    /// Its name; unique.
+    pub name: String,
+    /// The filters before the router.
+    pub filters: Vec<Value>,
+    /// What the router does: forward to the upstream, or answer at once.
+    pub direct: bool,
+}
+
+/// The plugin as a filter. `environment` is what the VM may read of secrets.
+#[must_use]
+pub fn plugin(module: &Path, policy: &str, environment: &BTreeMap<String, String>) -> Value {
+    json!({
+        "name": "scopegate",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+            "config": {
+                "name": "scopegate",
+                "failure_policy": "FAIL_CLOSED",
+                "configuration": {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": policy},
+                "vm_config": {
+                    "runtime": "envoy.wasm.runtime.v8",
+                    "code": {"local": {"filename": module}},
+                    "environment_variables": {"key_values": environment},
+                },
+            },
+        },
+    })
+}
+
+/// A whole bootstrap in JSON: the listeners on free ports of loopback, one upstream.
+#[must_use]
+pub fn bootstrap(listeners: &[Listener], upstream: SocketAddr) -> String {
+    json!({
+        "admin": {"address": socket(SocketAddr::from(([127, 0, 0, 1], 0)))},
+        "static_resources": {
+            "listeners": listeners.iter().map(listener).collect::<Vec<_>>(),
+            "clusters": [{
+                "name": "upstream",
+                "type": "STATIC",
+                "connect_timeout": "5s",
+                "load_assignment": {
+                    "cluster_name": "upstream",
+                    "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket(upstream)}}]}],
+                },
+                "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                    "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                    "common_http_protocol_options": {"max_headers_count": 2000},
+                    "explicit_http_config": {"http_protocol_options": {"enable_trailers": true}},
+                }},
+            }],
+        },
+    })
+    .to_string()
+}
+
+fn socket(address: SocketAddr) -> Value {
+    json!({"socket_address": {"address": address.ip(), "port_value": address.port()}})
+}
+
+fn listener(listener: &Listener) -> Value {
+    json!({
+        "name": listener.name,
+        "address": socket(SocketAddr::from(([127, 0, 0, 1], 0))),
+        "filter_chains": [{"filters": [{
+            "name": "envoy.filters.network.http_connection_manager",
+            "typed_config": connection_manager(listener),
+        }]}],
+    })
+}
+
+fn connection_manager(listener: &Listener) -> Value {
+    let mut filters = listener.filters.clone();
+    filters.push(json!({
+        "name": "envoy.filters.http.router",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
+            "suppress_envoy_headers": true,
+        },
+    }));
+    json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": listener.name,
+        "generate_request_id": false,
+        "preserve_external_request_id": true,
+        "skip_xff_append": true,
+        "max_request_headers_kb": 1024,
+        "normalize_path": false,
+        "merge_slashes": false,
+        "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
+        "common_http_protocol_options": {
+            "headers_with_underscores_action": "ALLOW",
+            "max_headers_count": 2000,
+        },
+        "http_protocol_options": {"enable_trailers": true, "allow_custom_methods": true},
+        "http_filters": filters,
+        "local_reply_config": {"mappers": [{
+            "filter": {"status_code_filter": {"comparison": {
+                "op": "GE", "value": {"default_value": 0, "runtime_key": "none"},
+            }}},
+            "headers_to_add": [decision()],
+        }]},
+        "route_config": route(listener.direct),
+    })
+}
+
+/// What the plugin says of its decision, in properties of the stream.
+fn decision() -> Value {
+    let property = |name: &str| format!("%FILTER_STATE(wasm.scopegate.{name}:PLAIN)%");
+    let value = format!("{} {} {}", property("layer"), property("code"), property("route"));
+    json!({"header": {"key": DECISION, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"})
+}
+
+fn route(direct: bool) -> Value {
+    let action = if direct {
+        (
+            "direct_response",
+            json!({"status": 200, "body": {"inline_string": "ok"}}),
+        )
+    } else {
+        ("route", json!({"cluster": "upstream", "timeout": "15s"}))
+    };
+    json!({
+        "name": "all",
+        "response_headers_to_add": [decision()],
+        "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
+            {"match": {"prefix": ""}, action.0: action.1},
+            {"match": {"connect_matcher": {}}, action.0: action.1},
+        ]}],
+    })
+}
