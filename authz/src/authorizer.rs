@@ -1,10 +1,19 @@
 //! The compiled `authorization` section: routes, scopes, grants, ready to decide.
 
+use std::collections::BTreeMap;
+
 use scopegate_authn::Verified;
 use scopegate_document::{PolicyError, UnixTime};
 
-use crate::section::AuthorizationSection;
-use crate::{Deny, Permit, Requirement, Unrouted};
+use crate::compile::routes::{CompiledRoute, Guard, Routes};
+use crate::request::Understood;
+use crate::scopes::effective::{Effective, ScopeRules};
+use crate::scopes::requirement::Verdict;
+use crate::scopes::selector::CallerFacts;
+use crate::scopes::set::ScopeId;
+use crate::section::{AuthorizationSection, CorsPreflight, MethodOverride};
+use crate::select::Selection;
+use crate::{Denial, Deny, Permit, RequestError, Requirement, Unrouted};
 
 /// What this layer must know of a provider: its name, and whether its credentials carry scopes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +26,12 @@ pub struct ProviderFacts {
 
 /// The compiled section.
 #[derive(Debug)]
-pub struct Authorizer;
+pub struct Authorizer {
+    routes: Routes,
+    scopes: ScopeRules,
+    cors_preflight: CorsPreflight,
+    method_override: MethodOverride,
+}
 
 /// The request target and what surrounds it, as bytes from the host.
 #[derive(Debug, Clone, Copy)]
@@ -44,13 +58,18 @@ pub enum Action<'a> {
 /// A request of a public route, or a preflight that the policy lets pass.
 #[derive(Debug)]
 pub struct PublicAction<'a> {
-    _authorizer: &'a Authorizer,
+    route: &'a CompiledRoute,
+    is_preflight: bool,
 }
 
 /// A request of a guarded route.
 #[derive(Debug)]
 pub struct GuardedAction<'a> {
-    _authorizer: &'a Authorizer,
+    authorizer: &'a Authorizer,
+    route: &'a CompiledRoute,
+    guard: &'a Guard,
+    /// The tenant of the path, where the route binds one.
+    tenant: Option<String>,
 }
 
 /// What may be shown of a selected route.
@@ -72,18 +91,57 @@ impl Authorizer {
     /// # Errors
     /// Every fault of the section, each with the path of its field relative to the section.
     pub fn compile(
-        _section: &AuthorizationSection,
-        _providers: &[ProviderFacts],
+        section: &AuthorizationSection,
+        providers: &[ProviderFacts],
     ) -> Result<Self, Vec<PolicyError>> {
-        todo!()
+        let mut faults = Vec::new();
+        let scopes = ScopeRules::compile(section, providers, &mut faults);
+        let routes = Routes::compile(section, providers, &scopes.catalogue, &mut faults);
+        let cors_preflight = section.cors_preflight.unwrap_or_default();
+        let method_override = section.method_override.unwrap_or_default();
+        match faults.is_empty() {
+            true => Ok(Self {
+                routes,
+                scopes,
+                cors_preflight,
+                method_override,
+            }),
+            false => Err(faults),
+        }
     }
 
     /// Understands the request and selects its route.
     ///
     /// # Errors
     /// When the request is malformed, can be read in several ways, or matches no route.
-    pub fn select<'a>(&'a self, _target: Target<'_>) -> Result<Action<'a>, Unrouted> {
-        todo!()
+    pub fn select<'a>(&'a self, target: Target<'_>) -> Result<Action<'a>, Unrouted> {
+        let request = Understood::read(&target, self.method_override)?;
+        if request.authority.is_none() && self.routes.router.names_hosts() {
+            return Err(RequestError::MalformedRequest.into());
+        }
+        let selection = self
+            .routes
+            .select(request, self.cors_preflight)?
+            .ok_or(Unrouted::NoRoute)?;
+        let Selection {
+            route,
+            tenant,
+            is_preflight,
+        } = selection;
+        match &route.guard {
+            Some(guard) if !is_preflight => Ok(Action::Guarded(GuardedAction {
+                authorizer: self,
+                route,
+                guard,
+                tenant,
+            })),
+            _ => Ok(Action::Public(PublicAction { route, is_preflight })),
+        }
+    }
+
+    /// The ids of all routes, in the order of the policy.
+    pub fn route_ids(&self) -> impl Iterator<Item = &str> {
+        self.routes.routes.iter().map(|route| route.id.as_str())
     }
 }
 
@@ -91,24 +149,128 @@ impl Action<'_> {
     /// What may be shown of the route.
     #[must_use]
     pub fn route(&self) -> RouteView<'_> {
-        todo!()
+        match self {
+            Self::Public(action) => action.route(),
+            Self::Guarded(action) => action.route(),
+        }
     }
 }
 
 impl PublicAction<'_> {
+    /// What may be shown of the route; of a preflight, the route of the method it asks about.
+    #[must_use]
+    pub fn route(&self) -> RouteView<'_> {
+        RouteView {
+            id: &self.route.id,
+            pattern: &self.route.shown,
+            providers: &[],
+            requirement: None,
+        }
+    }
+
+    /// Whether it is a CORS preflight that the policy lets pass.
+    #[must_use]
+    pub const fn is_preflight(&self) -> bool {
+        self.is_preflight
+    }
+
     /// The permit of a public route: no scopes, nobody's identity.
     #[must_use]
     pub fn permit(&self) -> Permit {
-        todo!()
+        Permit {
+            route: self.route.id.clone(),
+            effective: Vec::new(),
+            granted_by: BTreeMap::new(),
+        }
     }
 }
 
 impl GuardedAction<'_> {
+    /// What may be shown of the route.
+    #[must_use]
+    pub fn route(&self) -> RouteView<'_> {
+        RouteView {
+            id: &self.route.id,
+            pattern: &self.route.shown,
+            providers: &self.guard.providers,
+            requirement: self.guard.shown.as_ref(),
+        }
+    }
+
     /// Decides whether `caller` may do this at `now`.
     ///
     /// # Errors
     /// The first check that fails: providers, actors, tenant, scopes.
-    pub fn authorize(&self, _caller: &Verified, _now: UnixTime) -> Result<Permit, Deny> {
-        todo!()
+    pub fn authorize(&self, caller: &Verified, now: UnixTime) -> Result<Permit, Denial> {
+        let facts = CallerFacts {
+            provider: caller.provider(),
+            subject: caller.subject(),
+            client: caller.client(),
+            tenant: caller.tenant(),
+            scopes: caller.scopes(),
+            roles: caller.roles(),
+        };
+        self.decide(&facts, caller.has_actor(), now)
+    }
+
+    fn decide(&self, caller: &CallerFacts<'_>, has_actor: bool, now: UnixTime) -> Result<Permit, Denial> {
+        let scopes = &self.authorizer.scopes;
+        let effective = scopes.effective(caller, now);
+        let names = |set| scopes.catalogue.names(set);
+        let used = self.check(caller, has_actor, &effective);
+        let used = used.map_err(|deny| Denial {
+            deny,
+            effective: names(&effective.effective),
+        })?;
+        Ok(Permit {
+            route: self.route.id.clone(),
+            effective: names(&effective.effective),
+            granted_by: scopes.sources(used, caller, now),
+        })
+    }
+
+    /// The checks, in the order of the language; gives the scopes that were needed.
+    fn check(
+        &self,
+        caller: &CallerFacts<'_>,
+        has_actor: bool,
+        scopes: &Effective,
+    ) -> Result<&[ScopeId], Deny> {
+        if !self
+            .guard
+            .providers
+            .iter()
+            .any(|provider| provider == caller.provider)
+        {
+            return Err(Deny::ProviderNotAllowed);
+        }
+        if has_actor {
+            return Err(Deny::ActorNotAllowed);
+        }
+        if self.guard.tenant.is_some() && (self.tenant.is_none() || self.tenant.as_deref() != caller.tenant) {
+            return Err(Deny::TenantMismatch);
+        }
+        match self
+            .guard
+            .scopes
+            .as_ref()
+            .map(|requirement| requirement.judge(scopes))
+        {
+            None => Ok(&[]),
+            Some(Verdict::Met(branch)) => Ok(branch.required()),
+            Some(Verdict::Missing(branch)) => Err(self.scope_missing(branch.required(), scopes)),
+            Some(Verdict::Forbidden) => Err(Deny::ScopeForbidden),
+        }
+    }
+
+    fn scope_missing(&self, required: &[ScopeId], scopes: &Effective) -> Deny {
+        let name = |scope: &ScopeId| self.authorizer.scopes.catalogue.name(*scope).to_owned();
+        let lacking = required
+            .iter()
+            .filter(|scope| !scopes.effective.contains(**scope));
+        Deny::ScopeMissing {
+            required: required.iter().map(name).collect(),
+            missing: lacking.map(name).collect(),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What the layer answers: a permit that names the route and what granted it, or a denial with a code.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A request that cannot be authorized because it cannot be understood in one way only: 400.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,6 +47,32 @@ pub enum Unrouted {
     NoRoute,
 }
 
+impl Unrouted {
+    /// The stable code, as in `no_route`.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Request(error) => error.code(),
+            Self::NoRoute => Deny::NoRoute.code(),
+        }
+    }
+
+    /// The HTTP status of the reply.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Request(error) => error.status(),
+            Self::NoRoute => Deny::NoRoute.status(),
+        }
+    }
+}
+
+impl From<RequestError> for Unrouted {
+    fn from(error: RequestError) -> Self {
+        Self::Request(error)
+    }
+}
+
 /// Why a verified caller may not do this. The codes are stable identifiers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -67,6 +94,19 @@ pub enum Deny {
     },
     /// The caller carries a scope that the route forbids (`none`).
     ScopeForbidden,
+    /// The route is closed at this time.
+    OutsideWindow,
+    /// The condition of the route (`when`) does not hold.
+    ConditionFalse,
+    /// The condition of the route cannot be evaluated, so it does not hold.
+    ConditionError,
+    /// The caller must authenticate anew, or in a stronger way (RFC 9470 section 3).
+    StepUpRequired {
+        /// The authentication contexts of which one is needed; empty where any will do.
+        acr_values: Vec<String>,
+        /// The greatest age of the authentication, in seconds, where it matters.
+        max_age: Option<i64>,
+    },
 }
 
 impl Deny {
@@ -80,13 +120,68 @@ impl Deny {
             Self::TenantMismatch => "tenant_mismatch",
             Self::ScopeMissing { .. } => "scope_missing",
             Self::ScopeForbidden => "scope_forbidden",
+            Self::OutsideWindow => "outside_window",
+            Self::ConditionFalse => "condition_false",
+            Self::ConditionError => "condition_error",
+            Self::StepUpRequired { .. } => "step_up_required",
         }
     }
 
     /// The HTTP status of the reply.
     #[must_use]
     pub const fn status(&self) -> u16 {
-        403
+        match self {
+            Self::NoRoute
+            | Self::ProviderNotAllowed
+            | Self::ActorNotAllowed
+            | Self::TenantMismatch
+            | Self::ScopeMissing { .. }
+            | Self::ScopeForbidden
+            | Self::OutsideWindow
+            | Self::ConditionFalse
+            | Self::ConditionError => 403,
+            Self::StepUpRequired { .. } => 401,
+        }
+    }
+}
+
+/// A denial, and what the audit record says of the caller who was denied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// Why.
+    pub deny: Deny,
+    /// The caller's effective scopes at the time, sorted.
+    pub effective: Vec<String>,
+}
+
+impl Denial {
+    /// The stable code of the reason, as in `scope_missing`.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        self.deny.code()
+    }
+
+    /// The HTTP status of the reply.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.deny.status()
+    }
+
+    /// The scopes of the requirement's nearest branch that the caller lacks; empty unless scopes are missing.
+    #[must_use]
+    pub fn missing(&self) -> &[String] {
+        match &self.deny {
+            Deny::ScopeMissing { missing, .. } => missing,
+            Deny::NoRoute
+            | Deny::ProviderNotAllowed
+            | Deny::ActorNotAllowed
+            | Deny::TenantMismatch
+            | Deny::ScopeForbidden
+            | Deny::OutsideWindow
+            | Deny::ConditionFalse
+            | Deny::ConditionError
+            | Deny::StepUpRequired { .. } => &[],
+        }
     }
 }
 
@@ -99,6 +194,18 @@ pub enum GrantedBy {
     Role(String),
     /// A grant of the policy gives it; with its reason, where it has one.
     Grant(Option<String>),
+}
+
+impl fmt::Display for GrantedBy {
+    /// As audit records have it: `token`, `role:viewer`, `grant:INC-4711`, or `grant` for one without a reason.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token => f.write_str("token"),
+            Self::Role(role) => write!(f, "role:{role}"),
+            Self::Grant(Some(reason)) => write!(f, "grant:{reason}"),
+            Self::Grant(None) => f.write_str("grant"),
+        }
+    }
 }
 
 /// A scope requirement of a route, as its author wrote it: `{"all":["orders:read"]}`.

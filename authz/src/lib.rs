@@ -6,8 +6,17 @@
 #![forbid(unsafe_code)]
 
 mod authorizer;
+mod compile;
 mod decision;
+mod host;
+mod path;
+mod pattern;
+mod readings;
+mod request;
+mod router;
+mod scopes;
 pub mod section;
+mod select;
 
 pub use authorizer::{Action, Authorizer, GuardedAction, ProviderFacts, PublicAction, RouteView, Target};
-pub use decision::{Deny, GrantedBy, Permit, RequestError, Requirement, Unrouted};
+pub use decision::{Denial, Deny, GrantedBy, Permit, RequestError, Requirement, Unrouted};

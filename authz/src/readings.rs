@@ -1,0 +1,201 @@
+//! Every reading that an upstream could make of one path.
+//!
+//! An upstream decodes, merges, strips and removes in an order of its own, and perhaps not everything. So the
+//! readings are a closure: from the path as it came, each single step is taken wherever it changes something,
+//! and again from there, until nothing new appears. The work is bounded; a path that needs more is ambiguous.
+
+use std::collections::BTreeSet;
+
+use crate::RequestError;
+use crate::path::mark;
+
+/// The most readings of one path. Two or three of the steps below make at most a few dozen; only a path that
+/// was made for it has more.
+const MAX_READINGS: usize = 512;
+
+/// The most bytes of readings of one path, all together. Long enough for 4 readings of the longest path.
+const MAX_WORK: usize = 4 * crate::path::MAX_LOOKED_AT;
+
+/// One thing that an upstream may do to a path.
+struct Step {
+    /// Whether it may change a path that holds this byte (for `/`: two of them in a row).
+    touches: u8,
+    apply: fn(&[u8]) -> Vec<u8>,
+}
+
+const STEPS: &[Step] = &[
+    Step {
+        touches: mark::DOT,
+        apply: |path| replace(path, mark::DOT, b'.'),
+    },
+    Step {
+        touches: mark::SLASH,
+        apply: |path| replace(path, mark::SLASH, b'/'),
+    },
+    Step {
+        touches: mark::BACKSLASH,
+        apply: |path| replace(path, mark::BACKSLASH, b'\\'),
+    },
+    Step {
+        touches: mark::SEMICOLON,
+        apply: |path| replace(path, mark::SEMICOLON, b';'),
+    },
+    Step {
+        touches: mark::QUESTION,
+        apply: |path| cut(path, mark::QUESTION),
+    },
+    Step {
+        touches: mark::HASH,
+        apply: |path| cut(path, mark::HASH),
+    },
+    Step {
+        touches: b'\\',
+        apply: |path| replace(path, b'\\', b'/'),
+    },
+    Step {
+        touches: b';',
+        apply: strip_parameters,
+    },
+    Step {
+        touches: b'/',
+        apply: merge_slashes,
+    },
+    Step {
+        touches: b'/',
+        apply: drop_authority,
+    },
+    Step {
+        touches: b'/',
+        apply: drop_trailing_slash,
+    },
+    Step {
+        touches: b'.',
+        apply: remove_dot_segments,
+    },
+];
+
+/// Reads `path`, which is decoded with marks, in every way, and gives what `read` makes of all of them.
+///
+/// # Errors
+/// Whatever `read` fails with; `ambiguous_path` where two readings differ or there are too many.
+pub(crate) fn agree<T: PartialEq>(
+    path: Vec<u8>,
+    mut read: impl FnMut(&[u8]) -> Result<T, RequestError>,
+) -> Result<T, RequestError> {
+    let mut seen = BTreeSet::new();
+    let mut pending = vec![path];
+    let mut work = 0_usize;
+    let mut agreed = None;
+    while let Some(reading) = pending.pop() {
+        if seen.contains(&reading) {
+            continue;
+        }
+        work = work.saturating_add(reading.len());
+        if work > MAX_WORK || seen.len() >= MAX_READINGS {
+            return Err(RequestError::AmbiguousPath);
+        }
+        // Unreserved characters always decode, so a path that still has an encoded dot is no reading: the one
+        // without is, and it follows by the first step.
+        if !reading.contains(&mark::DOT) {
+            let answer = read(&reading)?;
+            match &agreed {
+                Some(first) if *first != answer => return Err(RequestError::AmbiguousPath),
+                Some(_) => {}
+                None => agreed = Some(answer),
+            }
+        }
+        let steps = STEPS.iter().filter(|step| reading.contains(&step.touches));
+        pending.extend(
+            steps
+                .map(|step| (step.apply)(&reading))
+                .filter(|next| *next != reading),
+        );
+        seen.insert(reading);
+    }
+    agreed.ok_or(RequestError::AmbiguousPath)
+}
+
+fn replace(path: &[u8], from: u8, to: u8) -> Vec<u8> {
+    path.iter()
+        .map(|byte| if *byte == from { to } else { *byte })
+        .collect()
+}
+
+fn cut(path: &[u8], at: u8) -> Vec<u8> {
+    path.iter().copied().take_while(|byte| *byte != at).collect()
+}
+
+/// `/a;x/b;y` is `/a/b` (RFC 3986 section 3.3 leaves `;` to the scheme; servlet containers strip).
+fn strip_parameters(path: &[u8]) -> Vec<u8> {
+    let mut inside = false;
+    let keep = |byte: &u8| {
+        inside = match byte {
+            b'/' => false,
+            b';' => true,
+            _ => inside,
+        };
+        !inside
+    };
+    path.iter().copied().filter(keep).collect()
+}
+
+fn merge_slashes(path: &[u8]) -> Vec<u8> {
+    let mut previous = 0;
+    let mut merged = Vec::with_capacity(path.len());
+    for byte in path {
+        if !(*byte == b'/' && previous == b'/') {
+            merged.push(*byte);
+        }
+        previous = *byte;
+    }
+    merged
+}
+
+/// `//host/a` is `/a` to whoever takes the path for a reference and resolves it (RFC 3986 section 4.2).
+fn drop_authority(path: &[u8]) -> Vec<u8> {
+    if !path.starts_with(b"//") {
+        return path.to_vec();
+    }
+    let rest = path
+        .iter()
+        .skip_while(|byte| **byte == b'/')
+        .skip_while(|byte| **byte != b'/');
+    let rest: Vec<u8> = rest.copied().collect();
+    if rest.is_empty() { b"/".to_vec() } else { rest }
+}
+
+fn drop_trailing_slash(path: &[u8]) -> Vec<u8> {
+    match path.strip_suffix(b"/") {
+        Some(rest) if !rest.is_empty() => rest.to_vec(),
+        _ => path.to_vec(),
+    }
+}
+
+/// RFC 3986 section 5.2.4. `..` of the root is the root.
+fn remove_dot_segments(path: &[u8]) -> Vec<u8> {
+    let segments = path
+        .strip_prefix(b"/")
+        .unwrap_or(path)
+        .split(|byte| *byte == b'/');
+    let mut kept: Vec<&[u8]> = Vec::new();
+    let mut ends_in_slash = false;
+    for segment in segments {
+        ends_in_slash = matches!(segment, b"." | b"..");
+        match segment {
+            b"." => {}
+            b".." => {
+                kept.pop();
+            }
+            _ => kept.push(segment),
+        }
+    }
+    let mut removed = Vec::with_capacity(path.len());
+    for segment in kept {
+        removed.push(b'/');
+        removed.extend_from_slice(segment);
+    }
+    if ends_in_slash || removed.is_empty() {
+        removed.push(b'/');
+    }
+    removed
+}

@@ -1,0 +1,186 @@
+//! The request target and what surrounds it: method, authority, path, and the headers that could make an
+//! upstream act on another request than the one looked at here.
+//!
+//! Everything here is independent of routes: what is refused here is malformed whatever the policy says, but
+//! for method overrides.
+
+use crate::authorizer::Target;
+use crate::decision::RequestError;
+use crate::host::Authority;
+use crate::path::{MAX_LOOKED_AT, Path};
+use crate::section::MethodOverride;
+
+/// Headers by which a client asks for another method than that of the request line.
+const METHOD_OVERRIDES: [&[u8]; 3] = [b"x-http-method-override", b"x-http-method", b"x-method-override"];
+
+/// A request that is not malformed.
+#[derive(Debug)]
+pub(crate) struct Understood<'r> {
+    pub(crate) method: &'r str,
+    pub(crate) authority: Option<Authority<'r>>,
+    /// `None` for `OPTIONS *`.
+    pub(crate) path: Option<Path<'r>>,
+    /// The method that a CORS preflight asks about, where the request is one.
+    pub(crate) preflight: Option<&'r str>,
+}
+
+/// The headers that matter here.
+#[derive(Debug, Default)]
+struct Surroundings<'r> {
+    host: Option<&'r [u8]>,
+    origins: usize,
+    requested_methods: usize,
+    requested_method: Option<&'r [u8]>,
+}
+
+impl<'r> Understood<'r> {
+    /// Understands a request.
+    pub(crate) fn read(target: &Target<'r>, overrides: MethodOverride) -> Result<Self, RequestError> {
+        check_size(target)?;
+        let method = read_method(target.method).ok_or(RequestError::MalformedRequest)?;
+        let surroundings = Surroundings::read(target.headers, overrides)?;
+        let (own_authority, path) = split_target(target.path)?;
+        let authority = read_authority(own_authority, target.authority, surroundings.host)?;
+        let path = match (method, path) {
+            ("OPTIONS", b"*") => None,
+            _ => Some(Path::read(path)?),
+        };
+        let preflight = surroundings.preflight(method);
+        Ok(Self {
+            method,
+            authority,
+            path,
+            preflight,
+        })
+    }
+}
+
+impl<'r> Surroundings<'r> {
+    fn read(headers: &'r [(&'r [u8], &'r [u8])], overrides: MethodOverride) -> Result<Self, RequestError> {
+        let mut seen = Self::default();
+        for (name, value) in headers {
+            let is = |expected: &[u8]| name.eq_ignore_ascii_case(expected);
+            if is(b"host") {
+                if seen.host.replace(value).is_some() {
+                    return Err(RequestError::MalformedRequest);
+                }
+            } else if is(b"origin") {
+                seen.origins = seen.origins.saturating_add(1);
+            } else if is(b"access-control-request-method") {
+                seen.requested_methods = seen.requested_methods.saturating_add(1);
+                seen.requested_method = Some(value);
+            } else if (is(b"upgrade") && upgrades_to_h2c(value)) || is_refused_override(name, overrides) {
+                return Err(RequestError::MalformedRequest);
+            }
+        }
+        Ok(seen)
+    }
+
+    fn preflight(&self, method: &str) -> Option<&'r str> {
+        match (method, self.origins, self.requested_methods) {
+            ("OPTIONS", 1, 1) => self.requested_method.and_then(read_method),
+            _ => None,
+        }
+    }
+}
+
+fn check_size(target: &Target<'_>) -> Result<(), RequestError> {
+    if target.path.len() > MAX_LOOKED_AT {
+        return Err(RequestError::MalformedRequest);
+    }
+    let of_header = |(name, value): &(&[u8], &[u8])| name.len().saturating_add(value.len());
+    let total = target
+        .headers
+        .iter()
+        .map(of_header)
+        .fold(target.path.len(), usize::saturating_add);
+    match total > MAX_LOOKED_AT {
+        true => Err(RequestError::HeadersTruncated),
+        false => Ok(()),
+    }
+}
+
+/// A method is a token (RFC 9110 section 9.1). CONNECT and TRACE are none that a route can be about.
+fn read_method(method: &[u8]) -> Option<&str> {
+    let refused = method.eq_ignore_ascii_case(b"CONNECT") || method.eq_ignore_ascii_case(b"TRACE");
+    let method = std::str::from_utf8(method).ok()?;
+    (!refused && is_token(method)).then_some(method)
+}
+
+/// RFC 9110 section 5.6.2.
+pub(crate) fn is_token(text: &str) -> bool {
+    let in_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(in_token)
+}
+
+/// Splits a request target in its authority, where it is in absolute form (RFC 9112 section 3.2.2), and its
+/// path. The query is cut.
+fn split_target(target: &[u8]) -> Result<(Option<&[u8]>, &[u8]), RequestError> {
+    let refused = |byte: &u8| *byte == b'#' || *byte == b' ' || byte.is_ascii_control();
+    if target.iter().any(refused) {
+        return Err(RequestError::MalformedRequest);
+    }
+    let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
+    let Some(after_scheme) = strip_scheme(path) else {
+        // `OPTIONS *` has no query; any other path that does not start with a slash is refused later.
+        return Ok((None, if path == b"*" { target } else { path }));
+    };
+    let end = after_scheme
+        .iter()
+        .position(|byte| *byte == b'/')
+        .unwrap_or(after_scheme.len());
+    let (authority, path) = after_scheme
+        .split_at_checked(end)
+        .ok_or(RequestError::MalformedRequest)?;
+    Ok((Some(authority), if path.is_empty() { b"/" } else { path }))
+}
+
+fn strip_scheme(target: &[u8]) -> Option<&[u8]> {
+    [&b"http://"[..], b"https://"].into_iter().find_map(|scheme| {
+        let (start, rest) = target.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then_some(rest)
+    })
+}
+
+/// The authority of the target wins (RFC 9112 section 3.2.2); whatever is shown must not be malformed, and
+/// `:authority` and `Host` must agree on the host (RFC 9113 section 8.3.1).
+fn read_authority<'r>(
+    own: Option<&'r [u8]>,
+    shown: Option<&'r [u8]>,
+    host: Option<&'r [u8]>,
+) -> Result<Option<Authority<'r>>, RequestError> {
+    let read = |bytes: Option<&'r [u8]>| {
+        bytes
+            .map(|bytes| Authority::parse(bytes).ok_or(RequestError::MalformedRequest))
+            .transpose()
+    };
+    let (own, shown, host) = (read(own)?, read(shown)?, read(host)?);
+    if let (Some(shown), Some(host)) = (&shown, &host) {
+        let ports_differ = matches!((shown.port, host.port), (Some(one), Some(other)) if one != other);
+        if shown.host != host.host || ports_differ {
+            return Err(RequestError::MalformedRequest);
+        }
+    }
+    Ok(own.or(shown).or(host))
+}
+
+fn upgrades_to_h2c(value: &[u8]) -> bool {
+    value
+        .split(|byte| *byte == b',')
+        .any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"h2c"))
+}
+
+/// `_` and `-` are the same in the names of headers to whoever passes them on in the style of CGI.
+fn is_refused_override(name: &[u8], overrides: MethodOverride) -> bool {
+    let same = |expected: &&[u8]| {
+        let dashed = name.iter().map(|byte| {
+            if *byte == b'_' {
+                b'-'
+            } else {
+                byte.to_ascii_lowercase()
+            }
+        });
+        name.len() == expected.len() && dashed.eq(expected.iter().copied())
+    };
+    overrides == MethodOverride::Refuse && METHOD_OVERRIDES.iter().any(same)
+}

@@ -1,0 +1,259 @@
+//! What a caller's scopes are worth: (close(token scopes + scopes of roles) cut by ceilings) + close(live
+//! grants). `close` follows `implies`; nothing is closed later.
+
+use std::collections::BTreeMap;
+
+use scopegate_document::{PolicyError, UnixTime};
+
+use super::catalogue::Catalogue;
+use super::selector::{BySelector, CallerFacts, Selector};
+use super::set::{ScopeId, ScopeSet};
+use crate::authorizer::ProviderFacts;
+use crate::compile::{check_provider, empty_value};
+use crate::decision::GrantedBy;
+use crate::router::Table;
+use crate::section::AuthorizationSection;
+
+/// The longest reason of a grant, in bytes: it is repeated in audit records.
+const MAX_REASON: usize = 256;
+
+/// The rules about scopes of a policy.
+#[derive(Debug, Default)]
+pub(crate) struct ScopeRules {
+    pub(crate) catalogue: Catalogue,
+    /// For each role, its scopes and everything they imply.
+    roles: Table<String, ScopeSet>,
+    ceilings: BySelector<ScopeSet>,
+    grants: BySelector<Grant>,
+}
+
+#[derive(Debug)]
+struct Grant {
+    /// Its scopes and everything they imply.
+    scopes: ScopeSet,
+    until: Option<UnixTime>,
+    reason: Option<String>,
+}
+
+impl Grant {
+    fn is_live(&self, now: UnixTime) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// The scopes of a caller at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Effective {
+    /// What they are worth: what requirements ask for.
+    pub(crate) effective: ScopeSet,
+    /// What they carry, grants included, before ceilings cut: what `none` looks at.
+    pub(crate) carried: ScopeSet,
+}
+
+impl ScopeRules {
+    /// Compiles the catalogue, roles, ceilings and grants; faults are added to `faults`.
+    pub(crate) fn compile(
+        section: &AuthorizationSection,
+        providers: &[ProviderFacts],
+        faults: &mut Vec<PolicyError>,
+    ) -> Self {
+        let catalogue = Catalogue::compile(&section.scopes, faults);
+        let mut rules = Self {
+            catalogue,
+            ..Self::default()
+        };
+        rules.compile_roles(section, faults);
+        rules.compile_ceilings(section, providers, faults);
+        rules.compile_grants(section, providers, faults);
+        rules
+    }
+
+    /// The scopes of `caller` at `now`.
+    pub(crate) fn effective(&self, caller: &CallerFacts<'_>, now: UnixTime) -> Effective {
+        let mut carried = self.of_token(caller);
+        caller
+            .roles
+            .iter()
+            .filter_map(|role| self.roles.get(role))
+            .for_each(|scopes| carried.union_with(scopes));
+        let mut effective = carried.clone();
+        self.ceilings
+            .about(caller)
+            .for_each(|(_, ceiling)| effective.intersect_with(ceiling));
+        for (_, grant) in self.grants.about(caller).filter(|(_, grant)| grant.is_live(now)) {
+            effective.union_with(&grant.scopes);
+            carried.union_with(&grant.scopes);
+        }
+        Effective { effective, carried }
+    }
+
+    /// Where each of `scopes`, all of them effective, came from: the token first, then roles, then grants.
+    pub(crate) fn sources(
+        &self,
+        scopes: &[ScopeId],
+        caller: &CallerFacts<'_>,
+        now: UnixTime,
+    ) -> BTreeMap<String, GrantedBy> {
+        if scopes.is_empty() {
+            return BTreeMap::new();
+        }
+        let of_token = self.of_token(caller);
+        let name = |scope: &ScopeId| self.catalogue.name(*scope).to_owned();
+        let source = |scope: &ScopeId| self.source(*scope, &of_token, caller, now);
+        scopes
+            .iter()
+            .filter_map(|scope| Some((name(scope), source(scope)?)))
+            .collect()
+    }
+
+    fn source(
+        &self,
+        scope: ScopeId,
+        of_token: &ScopeSet,
+        caller: &CallerFacts<'_>,
+        now: UnixTime,
+    ) -> Option<GrantedBy> {
+        if self
+            .ceilings
+            .about(caller)
+            .all(|(_, ceiling)| ceiling.contains(scope))
+        {
+            if of_token.contains(scope) {
+                return Some(GrantedBy::Token);
+            }
+            let stands_for =
+                |role: &&String| self.roles.get(*role).is_some_and(|scopes| scopes.contains(scope));
+            if let Some(role) = caller.roles.iter().find(stands_for) {
+                return Some(GrantedBy::Role(role.clone()));
+            }
+        }
+        let gives = |(_, grant): &(usize, &Grant)| grant.is_live(now) && grant.scopes.contains(scope);
+        let first = self
+            .grants
+            .about(caller)
+            .filter(gives)
+            .min_by_key(|(place, _)| *place);
+        first.map(|(_, grant)| GrantedBy::Grant(grant.reason.clone()))
+    }
+
+    fn of_token(&self, caller: &CallerFacts<'_>) -> ScopeSet {
+        let mut set = ScopeSet::empty(self.catalogue.len());
+        let known = caller.scopes.iter().filter_map(|name| self.catalogue.id(name));
+        known.for_each(|scope| self.catalogue.close_into(scope, &mut set));
+        set
+    }
+
+    fn compile_roles(&mut self, section: &AuthorizationSection, faults: &mut Vec<PolicyError>) {
+        for (role, scopes) in &section.roles {
+            let path = format!("roles.{role}");
+            if role.is_empty() {
+                faults.push(empty_value("roles", "role"));
+            }
+            let scopes = self.catalogue.expand_list(scopes, &path, faults);
+            self.roles.insert(role.clone(), self.catalogue.close(&scopes));
+        }
+    }
+
+    fn compile_ceilings(
+        &mut self,
+        section: &AuthorizationSection,
+        providers: &[ProviderFacts],
+        faults: &mut Vec<PolicyError>,
+    ) {
+        let mut bounded = Vec::new();
+        for (index, ceiling) in section.ceilings.iter().enumerate() {
+            let path = format!("ceilings[{index}]");
+            faults.extend(check_provider(
+                &ceiling.provider,
+                providers,
+                &format!("{path}.provider"),
+            ));
+            let selector = Selector::from(ceiling);
+            faults.extend(selector.check(&path));
+            if selector.is_whole_provider() {
+                bounded.push(ceiling.provider.as_str());
+            }
+            let scopes = self
+                .catalogue
+                .expand_list(&ceiling.scopes, &format!("{path}.scopes"), faults);
+            self.ceilings.push(selector, scopes);
+        }
+        let carriers: Vec<&ProviderFacts> = providers
+            .iter()
+            .filter(|provider| provider.carries_scopes)
+            .collect();
+        if carriers.len() > 1 {
+            let unbounded = carriers
+                .iter()
+                .filter(|provider| !bounded.contains(&provider.name.as_str()));
+            faults.extend(unbounded.map(|provider| ceiling_missing(&provider.name)));
+        }
+    }
+
+    fn compile_grants(
+        &mut self,
+        section: &AuthorizationSection,
+        providers: &[ProviderFacts],
+        faults: &mut Vec<PolicyError>,
+    ) {
+        for (index, grant) in section.grants.iter().enumerate() {
+            let path = format!("grants[{index}]");
+            let caller = format!("{path}.caller");
+            faults.extend(check_provider(
+                &grant.caller.provider,
+                providers,
+                &format!("{caller}.provider"),
+            ));
+            let selector = Selector::from(&grant.caller);
+            faults.extend(selector.check(&caller));
+            faults.extend(
+                grant
+                    .reason
+                    .as_deref()
+                    .and_then(|reason| check_reason(reason, &path)),
+            );
+            let scopes = self
+                .catalogue
+                .expand_list(&grant.scopes, &format!("{path}.scopes"), faults);
+            let scopes = self.catalogue.close(&scopes);
+            let until = grant.until.map(|until| until.0);
+            self.grants.push(
+                selector,
+                Grant {
+                    scopes,
+                    until,
+                    reason: grant.reason.clone(),
+                },
+            );
+        }
+    }
+}
+
+fn ceiling_missing(provider: &str) -> PolicyError {
+    PolicyError::new(
+        "ceiling_missing",
+        "ceilings",
+        format!(
+            "the provider `{}` has no ceiling of its own",
+            provider.escape_debug()
+        ),
+        format!(
+            "several providers carry scopes, so each needs one: `{{provider: {provider}, scopes: [...]}}`; `[\"*\"]` says all, in writing"
+        ),
+    )
+}
+
+fn check_reason(reason: &str, path: &str) -> Option<PolicyError> {
+    let valid =
+        !reason.trim().is_empty() && reason.len() <= MAX_REASON && !reason.chars().any(char::is_control);
+    (!valid).then(|| {
+        PolicyError::new(
+            "invalid_reason",
+            format!("{path}.reason"),
+            "the reason cannot stand in an audit record",
+            format!(
+                "write a ticket or a few words: not empty, at most {MAX_REASON} bytes, no control characters"
+            ),
+        )
+    })
+}

@@ -1,0 +1,108 @@
+//! Fields that are written as a word or as a mapping.
+//!
+//! They are read by hand-written visitors: serde's untagged enums read through a buffer and lose the path
+//! of the field that is wrong.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::ScopeEntry;
+use super::route::{Access, AccessName, ScopeItem};
+
+/// A type that is written as a word or as a mapping.
+trait WordOrMapping: Sized {
+    /// The mapping.
+    type Mapping: for<'de> Deserialize<'de>;
+
+    /// What people are told to write.
+    const EXPECTING: &'static str;
+
+    /// Reads the word; `None` where it is not one of those expected.
+    fn from_word(word: &str) -> Option<Self>;
+
+    /// Takes the mapping.
+    fn from_mapping(mapping: Self::Mapping) -> Self;
+}
+
+impl WordOrMapping for ScopeEntry {
+    type Mapping = super::ScopeDetails;
+    const EXPECTING: &'static str = "a description, or a mapping with `description` and `implies`";
+
+    fn from_word(word: &str) -> Option<Self> {
+        Some(Self::Description(word.to_owned()))
+    }
+
+    fn from_mapping(mapping: Self::Mapping) -> Self {
+        Self::Details(mapping)
+    }
+}
+
+impl WordOrMapping for Access {
+    type Mapping = super::AccessRules;
+    const EXPECTING: &'static str = "`public`, `authenticated`, or a mapping with `providers` and `scopes`";
+
+    fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "public" => Some(Self::Named(AccessName::Public)),
+            "authenticated" => Some(Self::Named(AccessName::Authenticated)),
+            _ => None,
+        }
+    }
+
+    fn from_mapping(mapping: Self::Mapping) -> Self {
+        Self::Rules(Box::new(mapping))
+    }
+}
+
+impl WordOrMapping for ScopeItem {
+    type Mapping = super::ScopeRequirement;
+    const EXPECTING: &'static str = "a scope, or a mapping with `all`, `any` or `none`";
+
+    fn from_word(word: &str) -> Option<Self> {
+        Some(Self::Scope(word.to_owned()))
+    }
+
+    fn from_mapping(mapping: Self::Mapping) -> Self {
+        Self::Nested(Box::new(mapping))
+    }
+}
+
+struct UnionVisitor<T>(PhantomData<T>);
+
+impl<'de, T: WordOrMapping> Visitor<'de> for UnionVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(T::EXPECTING)
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<T, E> {
+        T::from_word(word).ok_or_else(|| {
+            E::custom(format_args!(
+                "`{}` is none of the words here; write {}",
+                word.escape_debug(),
+                T::EXPECTING
+            ))
+        })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::Mapping::deserialize(MapAccessDeserializer::new(map)).map(T::from_mapping)
+    }
+}
+
+macro_rules! deserialize_union {
+    ($($type:ty),+) => {$(
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_any(UnionVisitor(PhantomData))
+            }
+        }
+    )+};
+}
+
+deserialize_union!(ScopeEntry, Access, ScopeItem);
