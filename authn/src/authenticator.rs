@@ -1,13 +1,28 @@
 //! The compiled `authentication` section: providers, ready to verify.
 
+use std::borrow::Cow;
+
 use scopegate_document::{PolicyError, UnixTime};
 
+use crate::compile;
+use crate::credential::{self, CredentialLocation, Stripped};
+use crate::identity::IdentityHeader;
+use crate::provider::Provider;
 use crate::section::AuthenticationSection;
-use crate::{Reject, Verified};
+use crate::untrusted::Untrusted;
+use crate::{Algorithm, Reject, Verified};
 
 /// The providers of a policy, compiled.
 #[derive(Debug)]
-pub struct Authenticator;
+pub struct Authenticator {
+    pub(crate) providers: Vec<Provider>,
+    /// Where the providers read credentials, each place once.
+    pub(crate) locations: Vec<CredentialLocation>,
+    pub(crate) identity_headers: Vec<IdentityHeader>,
+    pub(crate) realm: Option<String>,
+    pub(crate) resource: Option<String>,
+    pub(crate) origins: Vec<String>,
+}
 
 /// Where secrets named in a policy (`{env: NAME}`) come from.
 pub trait Secrets {
@@ -68,29 +83,154 @@ impl Authenticator {
     /// # Errors
     /// Every fault of the section, each with the path of its field relative to the section.
     pub fn compile(
-        _section: &AuthenticationSection,
-        _secrets: &dyn Secrets,
+        section: &AuthenticationSection,
+        secrets: &dyn Secrets,
     ) -> Result<(Self, Vec<Notice>), Vec<PolicyError>> {
-        todo!()
+        compile::compile(section, secrets)
     }
 
     /// The providers, in the order of the policy.
     #[must_use]
     pub fn providers(&self) -> Vec<ProviderSummary> {
-        todo!()
+        let names = self.providers.iter().map(|provider| provider.name.clone());
+        names
+            .map(|name| ProviderSummary {
+                name,
+                carries_scopes: true,
+            })
+            .collect()
     }
 
     /// Finds exactly one credential in `fields` and proves it at the time `now`.
     ///
     /// # Errors
     /// The first check that fails, in the order of the language.
-    pub fn authenticate(&self, _fields: Fields<'_>, _now: UnixTime) -> Result<Verified, Rejection> {
-        todo!()
+    pub fn authenticate(&self, fields: Fields<'_>, now: UnixTime) -> Result<Verified, Rejection> {
+        let unattributed = |reason| Rejection {
+            reason,
+            provider: None,
+        };
+        let found = credential::find(&self.locations, fields).map_err(unattributed)?;
+        let token = Untrusted::parse(&found.credential).map_err(unattributed)?;
+        let provider = self.provider_of(&token, found.location).map_err(unattributed)?;
+        let attributed = |reason| Rejection {
+            reason,
+            provider: Some(provider.name.clone()),
+        };
+        provider.verify(token, now).map_err(attributed)
+    }
+
+    /// The provider that a well-formed token goes to: by its exact `iss`, else by the trust domain of its `sub`.
+    fn provider_of(&self, token: &Untrusted<'_>, location: &CredentialLocation) -> Result<&Provider, Reject> {
+        // No extension is understood, so none may be critical (RFC 7515 section 4.1.11).
+        if token.header.is_critical {
+            return Err(Reject::CriticalHeader);
+        }
+        let algorithm = Algorithm::from_name(&token.header.algorithm).ok_or(Reject::AlgorithmNotAllowed)?;
+        if !self
+            .providers
+            .iter()
+            .any(|provider| provider.algorithms.contains(&algorithm))
+        {
+            return Err(Reject::AlgorithmNotAllowed);
+        }
+        self.named_by(token, location).ok_or(Reject::IssuerUnknown)
+    }
+
+    /// INVARIANT: no two providers read one location and answer to one issuer or trust domain. A token may name
+    /// an issuer and a trust domain of different providers: the issuer decides.
+    fn named_by(&self, token: &Untrusted<'_>, location: &CredentialLocation) -> Option<&Provider> {
+        let named = || {
+            let here = self
+                .providers
+                .iter()
+                .filter(|provider| provider.location.is_same(location));
+            here.filter(|provider| provider.is_named_by(&token.claims))
+        };
+        named()
+            .find(|provider| provider.is_issuer())
+            .or_else(|| named().next())
     }
 
     /// One challenge per provider named in `providers` (all of them where it is empty), without repeats.
     #[must_use]
-    pub fn challenges(&self, _providers: &[String]) -> Vec<Challenge> {
-        todo!()
+    pub fn challenges(&self, providers: &[String]) -> Vec<Challenge> {
+        let is_asked = |provider: &&Provider| providers.is_empty() || providers.contains(&provider.name);
+        let mut challenges: Vec<Challenge> = Vec::new();
+        for provider in self.providers.iter().filter(is_asked) {
+            let scheme = provider.challenge_scheme();
+            if !challenges
+                .iter()
+                .any(|challenge| challenge.scheme.eq_ignore_ascii_case(scheme))
+            {
+                challenges.push(Challenge {
+                    scheme: scheme.to_owned(),
+                });
+            }
+        }
+        challenges
+    }
+
+    /// What must change in a request so that no credential is forwarded, whatever the route and whatever the
+    /// credential is worth. Credentials of a provider with `forward_credential: true` stay.
+    #[must_use]
+    pub fn strip(&self, fields: &Fields<'_>) -> Stripped {
+        credential::strip(
+            self.locations
+                .iter()
+                .filter(|location| !self.is_kept(location, *fields)),
+            *fields,
+        )
+    }
+
+    /// Whether what stands in `location` is forwarded: all its providers say so, or the one that its token goes to.
+    fn is_kept(&self, location: &CredentialLocation, fields: Fields<'_>) -> bool {
+        let readers = || {
+            self.providers
+                .iter()
+                .filter(|provider| provider.location.is_same(location))
+        };
+        if readers().all(|provider| provider.forward_credential) {
+            return true;
+        }
+        if !readers().any(|provider| provider.forward_credential) {
+            return false;
+        }
+        let found = credential::find(std::slice::from_ref(location), fields).map(|found| found.credential);
+        let credential = found.unwrap_or(Cow::Borrowed(&[]));
+        let token = Untrusted::parse(&credential).ok();
+        token
+            .and_then(|token| self.named_by(&token, location))
+            .is_some_and(|provider| provider.forward_credential)
+    }
+
+    /// The identity headers of the policy, in the order of their keys.
+    #[must_use]
+    pub fn identity_headers(&self) -> &[IdentityHeader] {
+        &self.identity_headers
+    }
+
+    /// Every place where a provider reads credentials, each once.
+    #[must_use]
+    pub fn credential_locations(&self) -> &[CredentialLocation] {
+        &self.locations
+    }
+
+    /// The protection space named in challenges (RFC 9110 section 11.5), where the policy names one.
+    #[must_use]
+    pub fn realm(&self) -> Option<&str> {
+        self.realm.as_deref()
+    }
+
+    /// The identifier of this API (RFC 8707 section 2), where the policy names one.
+    #[must_use]
+    pub fn resource(&self) -> Option<&str> {
+        self.resource.as_deref()
+    }
+
+    /// The origins that callers see.
+    #[must_use]
+    pub fn origins(&self) -> &[String] {
+        &self.origins
     }
 }

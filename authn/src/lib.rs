@@ -9,13 +9,54 @@ pub mod caller;
 pub use caller::{Evidence, Verified};
 
 #[cfg(feature = "verify")]
+mod algorithm;
+#[cfg(feature = "verify")]
 mod authenticator;
+#[cfg(feature = "verify")]
+mod base64url;
+#[cfg(feature = "verify")]
+mod claim_path;
+#[cfg(feature = "verify")]
+mod compile;
+#[cfg(feature = "verify")]
+mod credential;
+#[cfg(feature = "verify")]
+mod identity;
+#[cfg(feature = "verify")]
+mod jwk;
+#[cfg(feature = "verify")]
+#[doc(hidden)]
+pub mod jws;
+#[cfg(feature = "verify")]
+mod key_set;
+#[cfg(feature = "verify")]
+pub mod limits;
+#[cfg(feature = "verify")]
+mod profile;
+#[cfg(feature = "verify")]
+mod provider;
 #[cfg(feature = "verify")]
 mod reject;
 #[cfg(feature = "verify")]
 pub mod section;
+#[cfg(feature = "verify")]
+mod signature;
+#[cfg(feature = "verify")]
+mod spiffe;
+#[cfg(feature = "verify")]
+mod times;
+#[cfg(feature = "verify")]
+mod untrusted;
 
 #[cfg(feature = "verify")]
+pub use algorithm::Algorithm;
+#[cfg(feature = "verify")]
 pub use authenticator::{Authenticator, Challenge, Fields, Notice, ProviderSummary, Rejection, Secrets};
+#[cfg(feature = "verify")]
+pub use claim_path::ClaimPath;
+#[cfg(feature = "verify")]
+pub use credential::{CredentialLocation, Stripped};
+#[cfg(feature = "verify")]
+pub use identity::{IdentityHeader, IdentitySource};
 #[cfg(feature = "verify")]
 pub use reject::Reject;

@@ -1,0 +1,222 @@
+//! From the section as written to an [`Authenticator`]: every fault found, each with its path and its remedy.
+//!
+//! Conversions destructure every field, so that a new field breaks the build until somebody decides what it does.
+
+mod faults;
+mod identity;
+mod keys;
+mod location;
+mod provider;
+
+use scopegate_document::PolicyError;
+
+use crate::authenticator::Secrets;
+use crate::credential::CredentialLocation;
+use crate::provider::{Authority, Provider};
+use crate::section::AuthenticationSection;
+use crate::{Authenticator, Notice};
+
+pub(crate) use faults::Faults;
+
+/// What compiling a part needs and leaves behind.
+pub(crate) struct Context<'s> {
+    pub(crate) secrets: &'s dyn Secrets,
+    pub(crate) faults: Faults,
+    pub(crate) notices: Vec<Notice>,
+}
+
+/// Compiles the section.
+pub(crate) fn compile(
+    section: &AuthenticationSection,
+    secrets: &dyn Secrets,
+) -> Result<(Authenticator, Vec<Notice>), Vec<PolicyError>> {
+    let AuthenticationSection {
+        realm,
+        resource,
+        origins,
+        providers,
+        revocation,
+        identity_headers,
+    } = section;
+    let mut context = Context {
+        secrets,
+        faults: Faults::default(),
+        notices: Vec::new(),
+    };
+    let faults = &mut context.faults;
+    check_realm(faults, realm.as_deref());
+    check_resource(faults, resource.as_deref());
+    check_origins(faults, origins.as_deref());
+    if revocation.is_some() {
+        faults.push(PolicyError::not_enforced("revocation"));
+    }
+    if let Some([]) = providers.as_deref() {
+        faults.empty_list("providers");
+    }
+    let sections = providers.as_deref().unwrap_or_default();
+    let compiled: Vec<Option<Provider>> = sections
+        .iter()
+        .enumerate()
+        .map(|(index, it)| provider::compile(&mut context, index, it))
+        .collect();
+    check_names(&mut context.faults, sections.iter().map(|it| it.name.as_str()));
+    check_overlaps(&mut context.faults, &compiled);
+    let providers: Vec<Provider> = compiled.into_iter().flatten().collect();
+    let locations = distinct_locations(&providers);
+    let identity_headers = identity::compile(&mut context.faults, identity_headers.as_ref(), &locations);
+    let Context {
+        secrets: _,
+        faults,
+        notices,
+    } = context;
+    let (realm, resource) = (realm.clone(), resource.clone());
+    let origins = origins.clone().unwrap_or_default();
+    let authenticator = Authenticator {
+        providers,
+        locations,
+        identity_headers,
+        realm,
+        resource,
+        origins,
+    };
+    faults.or((authenticator, notices))
+}
+
+fn check_realm(faults: &mut Faults, realm: Option<&str>) {
+    let is_quotable = |byte: u8| (b' '..=b'~').contains(&byte) && !matches!(byte, b'"' | b'\\');
+    if realm.is_some_and(|realm| realm.is_empty() || !realm.bytes().all(is_quotable)) {
+        let message = "the realm holds what a challenge cannot carry unchanged";
+        faults.invalid(
+            "realm",
+            message,
+            "use visible ASCII characters and spaces, without `\"` and `\\`",
+        );
+    }
+}
+
+fn check_resource(faults: &mut Faults, resource: Option<&str>) {
+    let Some(resource) = resource else { return };
+    let is_uri = resource.split_once("://").is_some_and(|(scheme, rest)| {
+        !rest.is_empty() && !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    });
+    let is_clean = resource
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'#'));
+    if !is_uri || !is_clean {
+        let message = format!("`{}` is no resource identifier", resource.escape_debug());
+        faults.invalid(
+            "resource",
+            message,
+            "write an absolute URI without a fragment, as in `https://api.example.com`",
+        );
+    }
+}
+
+fn check_origins(faults: &mut Faults, origins: Option<&[String]>) {
+    if let Some([]) = origins {
+        faults.empty_list("origins");
+    }
+    for (index, origin) in origins.unwrap_or_default().iter().enumerate() {
+        let host = origin
+            .strip_prefix("https://")
+            .or_else(|| origin.strip_prefix("http://"));
+        let is_host_byte = |byte: u8| {
+            byte.is_ascii_lowercase()
+                || byte.is_ascii_digit()
+                || matches!(byte, b'.' | b'-' | b':' | b'[' | b']')
+        };
+        if !host.is_some_and(|host| !host.is_empty() && host.bytes().all(is_host_byte)) {
+            let message = format!("`{}` is no origin", origin.escape_debug());
+            let help =
+                "write scheme, host and perhaps port in lower case, no path: `https://api.example.com`";
+            faults.invalid(format!("origins[{index}]"), message, help);
+        }
+    }
+}
+
+fn check_names<'n>(faults: &mut Faults, names: impl Iterator<Item = &'n str>) {
+    let mut seen: Vec<&str> = Vec::new();
+    for (index, name) in names.enumerate() {
+        let path = format!("providers[{index}].name");
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let message = format!("`{}` is no provider name", name.escape_debug());
+            faults.invalid(&path, message, "use visible ASCII characters, without blanks");
+        } else if seen.contains(&name) {
+            faults.duplicate(
+                &path,
+                format!("provider `{name}` is defined twice"),
+                "give each provider its own name",
+            );
+        }
+        seen.push(name);
+    }
+}
+
+/// No two providers may claim one credential.
+fn check_overlaps(faults: &mut Faults, providers: &[Option<Provider>]) {
+    let compiled = || {
+        providers
+            .iter()
+            .enumerate()
+            .filter_map(|(index, it)| Some((index, it.as_ref()?)))
+    };
+    for (later, second) in compiled() {
+        for (_, first) in compiled().filter(|(earlier, _)| *earlier < later) {
+            let is_same_place = first.location.is_same(&second.location);
+            if is_same_place && share_authority(&first.authority, &second.authority) {
+                let field = if second.is_issuer() {
+                    "issuer"
+                } else {
+                    "trust_domains"
+                };
+                let message = format!(
+                    "`{}` and `{}` would claim the same tokens",
+                    first.name, second.name
+                );
+                let help = "give them different issuers or different credential locations, or make them one provider";
+                faults.add(
+                    "provider_overlap",
+                    format!("providers[{later}].{field}"),
+                    message,
+                    help,
+                );
+            } else if first.location.overlaps(&second.location) && !is_same_place {
+                let message = format!(
+                    "`{}` and `{}` read one header in different ways",
+                    first.name, second.name
+                );
+                let help = "read it with a scheme in both, or read another header";
+                faults.add(
+                    "provider_overlap",
+                    format!("providers[{later}].credential"),
+                    message,
+                    help,
+                );
+            }
+        }
+    }
+}
+
+fn share_authority(first: &Authority, second: &Authority) -> bool {
+    match (first, second) {
+        (Authority::Issuer(first), Authority::Issuer(second)) => first == second,
+        (Authority::TrustDomains(first), Authority::TrustDomains(second)) => {
+            first.iter().any(|domain| second.contains(domain))
+        }
+        (Authority::Issuer(_), Authority::TrustDomains(_))
+        | (Authority::TrustDomains(_), Authority::Issuer(_)) => false,
+    }
+}
+
+fn distinct_locations(providers: &[Provider]) -> Vec<CredentialLocation> {
+    let mut locations: Vec<CredentialLocation> = Vec::new();
+    for provider in providers {
+        if !locations
+            .iter()
+            .any(|location| location.is_same(&provider.location))
+        {
+            locations.push(provider.location.clone());
+        }
+    }
+    locations
+}

@@ -1,0 +1,306 @@
+//! The keys of a `jwt` provider: an inline set, or symmetric keys whose secrets stand outside the policy.
+
+use scopegate_document::PolicyError;
+use zeroize::Zeroizing;
+
+use crate::jwk::{Concern, Key, Unusable};
+use crate::key_set::{KeyRemark, KeySet, RemarkKind};
+use crate::section::{KeyEntry, KeySource, Keys, Profile, SecretReference};
+use crate::{Algorithm, Notice, base64url, limits};
+
+use super::Context;
+
+/// Compiles `keys`.
+pub(crate) fn compile(
+    context: &mut Context<'_>,
+    path: &str,
+    keys: Option<&Keys>,
+    algorithms: &[Algorithm],
+    profile: Profile,
+) -> Option<KeySet> {
+    match keys {
+        Some(Keys::Set(source)) => from_source(context, path, source, algorithms, profile),
+        Some(Keys::List(entries)) => from_list(context, path, entries, algorithms),
+        None => {
+            context.faults.missing(
+                path,
+                "write the JWK set inline, as in `keys: {jwks: {keys: [...]}}`",
+            );
+            None
+        }
+    }
+}
+
+fn from_source(
+    context: &mut Context<'_>,
+    path: &str,
+    source: &KeySource,
+    algorithms: &[Algorithm],
+    profile: Profile,
+) -> Option<KeySet> {
+    let KeySource {
+        jwks,
+        jwks_file,
+        jwks_uri,
+        discovery,
+        upstream,
+        refresh,
+        max_stale,
+    } = source;
+    let fetching = [
+        ("jwks_uri", jwks_uri.is_some()),
+        ("discovery", discovery.is_some()),
+        ("upstream", upstream.is_some()),
+        ("refresh", refresh.is_some()),
+        ("max_stale", max_stale.is_some()),
+    ];
+    for (field, _) in fetching.iter().filter(|(_, is_set)| *is_set) {
+        context
+            .faults
+            .push(PolicyError::not_enforced(format!("{path}.{field}")));
+    }
+    if jwks_file.is_some() {
+        let message = "`jwks_file` names a file, and files are not read here";
+        let help = "let the `scopegate` command put the file's content in place, or write it under `jwks`";
+        context
+            .faults
+            .add("jwks_file_unresolved", format!("{path}.jwks_file"), message, help);
+    }
+    match (
+        jwks,
+        jwks_file.is_some() || fetching.iter().any(|(_, is_set)| *is_set),
+    ) {
+        (Some(jwks), _) => from_jwks(context, &format!("{path}.jwks"), jwks, algorithms, profile),
+        (None, true) => None,
+        (None, false) => {
+            context.faults.missing(
+                format!("{path}.jwks"),
+                "write the JWK set inline, as in `jwks: {keys: [...]}`",
+            );
+            None
+        }
+    }
+}
+
+fn from_jwks(
+    context: &mut Context<'_>,
+    path: &str,
+    jwks: &serde_json::Value,
+    algorithms: &[Algorithm],
+    profile: Profile,
+) -> Option<KeySet> {
+    let accepts = |key: &Key| match (key.is_jwt_svid, profile == Profile::Spiffe) {
+        (false, true) => Err(Unusable("its `use` is not `jwt-svid`".to_owned())),
+        (true, false) => Err(Unusable("its `use` is not `sig`".to_owned())),
+        _ if !algorithms.iter().any(|algorithm| key.fits(*algorithm)) => {
+            Err(Unusable("it fits none of the provider's algorithms".to_owned()))
+        }
+        _ => Ok(()),
+    };
+    let (keys, remarks) = match KeySet::from_jwks(jwks, accepts) {
+        Ok(read) => read,
+        Err(error) => {
+            let help = "write a JWK set, as in `{\"keys\": [...]}` (RFC 7517 section 5)";
+            context.faults.add(
+                "keys_invalid",
+                path,
+                format!("the key set cannot be used: {error}"),
+                help,
+            );
+            return None;
+        }
+    };
+    let notices: Vec<Notice> = remarks.iter().map(|remark| notice(path, remark)).collect();
+    if keys.len() == 0 {
+        let reasons: Vec<&str> = notices.iter().map(|notice| notice.message.as_str()).collect();
+        let message = match reasons.as_slice() {
+            [] => "the key set is empty".to_owned(),
+            reasons => format!("no key of the set can be used: {}", reasons.join("; ")),
+        };
+        context.faults.add(
+            "keys_unusable",
+            path,
+            message,
+            "give at least one key that fits `algorithms`",
+        );
+        return None;
+    }
+    context.notices.extend(notices);
+    Some(keys)
+}
+
+fn notice(path: &str, remark: &KeyRemark) -> Notice {
+    let KeyRemark { index, kind } = remark;
+    let (code, message, help) = match kind {
+        RemarkKind::Skipped(Unusable(reason)) => (
+            "key_skipped",
+            format!("key {index} is skipped: {reason}"),
+            "mend the key or remove it",
+        ),
+        RemarkKind::Concern(Concern::InlineSecret) => (
+            "key_secret_inline",
+            format!("key {index} is a secret that stands in the policy"),
+            "use `keys: [{kid, alg, secret: {env: NAME}}]`; an inline secret is for tests",
+        ),
+        RemarkKind::Concern(Concern::PrivateMembers) => (
+            "key_private",
+            format!("key {index} holds private members"),
+            "publish the public members only, and replace the key: it is no longer private",
+        ),
+        RemarkKind::Concern(Concern::SmallExponent) => (
+            "key_small_exponent",
+            format!(
+                "key {index} has a public exponent under {}",
+                limits::RSA_EXPONENT_USUAL
+            ),
+            "make RSA keys with the exponent 65537",
+        ),
+    };
+    Notice {
+        code,
+        path: format!("{path}.keys[{index}]"),
+        message,
+        help: help.to_owned(),
+    }
+}
+
+fn from_list(
+    context: &mut Context<'_>,
+    path: &str,
+    entries: &[KeyEntry],
+    algorithms: &[Algorithm],
+) -> Option<KeySet> {
+    if entries.is_empty() {
+        context.faults.empty_list(path);
+    }
+    if entries.len() > limits::KEYS_PER_SET {
+        let message = format!("there are more than {} keys", limits::KEYS_PER_SET);
+        context
+            .faults
+            .invalid(path, message, "remove keys that are no longer used");
+        return None;
+    }
+    let keys: Vec<Option<Key>> = entries
+        .iter()
+        .enumerate()
+        .map(|(index, entry)| symmetric_key(context, &format!("{path}[{index}]"), entry, algorithms))
+        .collect();
+    let keys: Option<Vec<Key>> = keys.into_iter().collect();
+    keys.filter(|keys| !keys.is_empty()).map(KeySet::new)
+}
+
+fn symmetric_key(
+    context: &mut Context<'_>,
+    path: &str,
+    entry: &KeyEntry,
+    algorithms: &[Algorithm],
+) -> Option<Key> {
+    let KeyEntry {
+        kid,
+        alg,
+        secret,
+        id,
+        sha256,
+        subject,
+        tenant,
+        expires,
+    } = entry;
+    let foreign = [
+        ("id", id.is_some()),
+        ("sha256", sha256.is_some()),
+        ("subject", subject.is_some()),
+        ("tenant", tenant.is_some()),
+        ("expires", expires.is_some()),
+    ];
+    for (field, _) in foreign.iter().filter(|(_, is_set)| *is_set) {
+        let message = format!("`{field}` belongs to the keys of an `api_key` provider");
+        let help = "a symmetric key is `{kid, alg, secret: {env: NAME}}`";
+        context
+            .faults
+            .add("field_not_of_type", format!("{path}.{field}"), message, help);
+    }
+    let algorithm = symmetric_algorithm(context, path, *alg, algorithms);
+    let secret = read_secret(context, path, secret.as_ref());
+    match Key::from_secret(kid.clone(), algorithm?, secret?) {
+        Ok(key) => Some(key),
+        Err(Unusable(reason)) => {
+            let help = "make a random secret at least as long as the hash (RFC 7518 section 3.2)";
+            context.faults.add(
+                "secret_weak",
+                format!("{path}.secret"),
+                format!("the key cannot be used: {reason}"),
+                help,
+            );
+            None
+        }
+    }
+}
+
+fn symmetric_algorithm(
+    context: &mut Context<'_>,
+    path: &str,
+    algorithm: Option<Algorithm>,
+    algorithms: &[Algorithm],
+) -> Option<Algorithm> {
+    let path = format!("{path}.alg");
+    let Some(algorithm) = algorithm else {
+        context.faults.missing(path, "write `HS256`, `HS384` or `HS512`");
+        return None;
+    };
+    if !algorithm.is_symmetric() {
+        let message = format!("`{algorithm}` is no algorithm of a symmetric key");
+        context.faults.invalid(
+            path,
+            message,
+            "write `HS256`, `HS384` or `HS512`; public keys stand in a JWK set",
+        );
+        return None;
+    }
+    if !algorithms.contains(&algorithm) {
+        let message = format!("the provider does not list `{algorithm}`");
+        context.faults.invalid(
+            path,
+            message,
+            "add it to the provider's `algorithms`, or remove the key",
+        );
+        return None;
+    }
+    Some(algorithm)
+}
+
+fn read_secret(
+    context: &mut Context<'_>,
+    path: &str,
+    reference: Option<&SecretReference>,
+) -> Option<Zeroizing<Vec<u8>>> {
+    let path = format!("{path}.secret");
+    let Some(SecretReference { env }) = reference else {
+        context.faults.missing(
+            path,
+            "name the environment variable that holds it, as in `{env: NAME}`",
+        );
+        return None;
+    };
+    let Some(text) = context.secrets.get(env).map(Zeroizing::new) else {
+        let message = format!("the environment has no `{}`", env.escape_debug());
+        let help = "set the variable for the proxy's VM, base64url without padding";
+        context
+            .faults
+            .add("secret_missing", format!("{path}.env"), message, help);
+        return None;
+    };
+    let secret = base64url::decode(text.as_bytes()).map(Zeroizing::new);
+    if secret.is_none() {
+        let message = format!(
+            "the value of `{}` is not base64url without padding",
+            env.escape_debug()
+        );
+        context.faults.add(
+            "secret_malformed",
+            format!("{path}.env"),
+            message,
+            "encode the secret as base64url",
+        );
+    }
+    secret
+}

@@ -1,0 +1,156 @@
+//! Finding exactly one credential: RFC 6750 section 2 allows one method of transmission in a request.
+
+use std::borrow::Cow;
+
+use super::{CredentialLocation, cookie_pairs, form_decode, name_and_value, trim};
+use crate::{Fields, Reject};
+
+/// The one credential of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Found<'l, 'r> {
+    /// Where it stood.
+    pub(crate) location: &'l CredentialLocation,
+    /// The credential, its form unchecked.
+    pub(crate) credential: Cow<'r, [u8]>,
+}
+
+/// What stands in one location.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Occurrences<'r> {
+    None,
+    One(Cow<'r, [u8]>),
+    Many,
+}
+
+/// Searches every location of `locations`, each of which is named once.
+pub(crate) fn find<'l, 'r>(
+    locations: &'l [CredentialLocation],
+    fields: Fields<'r>,
+) -> Result<Found<'l, 'r>, Reject> {
+    let mut found = None;
+    for location in locations {
+        match (occurrences(location, fields), &found) {
+            (Occurrences::None, _) => {}
+            (Occurrences::One(credential), None) => found = Some(Found { location, credential }),
+            (Occurrences::One(_), Some(_)) | (Occurrences::Many, _) => {
+                return Err(Reject::CredentialMultiple);
+            }
+        }
+    }
+    found.ok_or(Reject::CredentialMissing)
+}
+
+/// What stands in `location`.
+pub(crate) fn occurrences<'r>(location: &CredentialLocation, fields: Fields<'r>) -> Occurrences<'r> {
+    match location {
+        CredentialLocation::Header {
+            name,
+            scheme: Some(scheme),
+        } => with_scheme(scheme.as_bytes(), values(fields, name.as_bytes())),
+        CredentialLocation::Header { name, scheme: None } => {
+            only(values(fields, name.as_bytes()).map(|value| Cow::Borrowed(trim(value))))
+        }
+        CredentialLocation::Cookie { name } => {
+            let pairs = values(fields, b"cookie")
+                .flat_map(cookie_pairs)
+                .map(name_and_value);
+            only(
+                pairs
+                    .filter(|(key, _)| *key == name.as_bytes())
+                    .map(|(_, value)| Cow::Borrowed(value)),
+            )
+        }
+        CredentialLocation::Query { name } => {
+            let pairs = fields
+                .query
+                .unwrap_or_default()
+                .split(|byte| *byte == b'&')
+                .map(name_and_value);
+            let pairs = pairs.filter(|(key, _)| *form_decode(key) == *name.as_bytes());
+            only(pairs.map(|(_, value)| form_decode(value)))
+        }
+    }
+}
+
+fn only<'r>(mut values: impl Iterator<Item = Cow<'r, [u8]>>) -> Occurrences<'r> {
+    match (values.next(), values.next()) {
+        (None, _) => Occurrences::None,
+        (Some(value), None) => Occurrences::One(value),
+        (Some(_), Some(_)) => Occurrences::Many,
+    }
+}
+
+fn values<'r>(fields: Fields<'r>, name: &[u8]) -> impl Iterator<Item = &'r [u8]> {
+    fields
+        .headers
+        .iter()
+        .filter(move |(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| *value)
+}
+
+/// The credential after `scheme`. Any other credential in the same field, or in a second field, makes it many:
+/// an upstream might read that one.
+fn with_scheme<'r>(scheme: &[u8], values: impl Iterator<Item = &'r [u8]>) -> Occurrences<'r> {
+    let (mut count, mut ours) = (0_usize, None);
+    for value in values {
+        for (index, part) in value.split(|byte| *byte == b',').enumerate() {
+            let part = trim(part);
+            let (name, rest) = part.split_at(token_length(part));
+            let is_ours = name.eq_ignore_ascii_case(scheme);
+            // A part after a comma is another credential where it begins like one: `token SP ...`.
+            if index == 0 || (is_ours && rest.is_empty()) || begins_credential(name, rest) {
+                count = count.saturating_add(1);
+            }
+            if is_ours && (index == 0 || rest.is_empty() || begins_credential(name, rest)) {
+                ours = Some(match index {
+                    0 => trim(value).get(name.len()..).unwrap_or_default(),
+                    _ => rest,
+                });
+            }
+        }
+    }
+    match (ours, count) {
+        (None, _) => Occurrences::None,
+        (Some(rest), 1) => Occurrences::One(Cow::Borrowed(without_spaces(rest))),
+        (Some(_), _) => Occurrences::Many,
+    }
+}
+
+fn begins_credential(name: &[u8], rest: &[u8]) -> bool {
+    !name.is_empty() && rest.first().is_some_and(|byte| matches!(byte, b' ' | b'\t'))
+}
+
+/// The credential after `1*SP` (RFC 6750 section 2.1). Anything else stays, and is refused as a fault of form.
+fn without_spaces(rest: &[u8]) -> &[u8] {
+    let start = rest.iter().position(|byte| *byte != b' ').unwrap_or(rest.len());
+    rest.get(start..).unwrap_or_default()
+}
+
+/// The length of the token at the beginning (RFC 9110 section 5.6.2).
+fn token_length(text: &[u8]) -> usize {
+    text.iter()
+        .position(|byte| !is_token_byte(*byte))
+        .unwrap_or(text.len())
+}
+
+/// Whether a byte may stand in a token (RFC 9110 section 5.6.2).
+pub(crate) const fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        )
+}

@@ -1,0 +1,73 @@
+//! Removing credentials before a request is forwarded, whatever they are worth.
+
+use super::find::{Occurrences, occurrences};
+use super::{CredentialLocation, cookie_pairs, form_decode, name_and_value};
+use crate::Fields;
+
+/// What must change so that no credential is forwarded. Remove first, then set.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stripped {
+    /// Names of headers to remove, as they stand in the request. `Cookie` is among them where it changes.
+    pub remove: Vec<Vec<u8>>,
+    /// The new `Cookie` header, where one remains after a change.
+    pub cookie: Option<Vec<u8>>,
+    /// The new query, without `?`, where it changes; empty where nothing remains.
+    pub query: Option<Vec<u8>>,
+}
+
+/// Removes what stands in `locations`.
+pub(crate) fn strip<'l>(
+    locations: impl Iterator<Item = &'l CredentialLocation>,
+    fields: Fields<'_>,
+) -> Stripped {
+    let mut stripped = Stripped::default();
+    let (mut cookies, mut parameters) = (Vec::new(), Vec::new());
+    for location in locations.filter(|location| occurrences(location, fields) != Occurrences::None) {
+        match location {
+            CredentialLocation::Header { name, .. } => {
+                stripped.remove.extend(spellings(fields, name.as_bytes()))
+            }
+            CredentialLocation::Cookie { name } => cookies.push(name.as_bytes()),
+            CredentialLocation::Query { name } => parameters.push(name.as_bytes()),
+        }
+    }
+    if !cookies.is_empty() {
+        stripped.remove.extend(spellings(fields, b"cookie"));
+        stripped.cookie = Some(other_cookies(fields, &cookies)).filter(|value| !value.is_empty());
+    }
+    if !parameters.is_empty() {
+        stripped.query = Some(other_parameters(fields.query.unwrap_or_default(), &parameters));
+    }
+    stripped.remove.sort_unstable();
+    stripped.remove.dedup();
+    stripped
+}
+
+/// The name of a header in every spelling of the request.
+fn spellings<'r>(fields: Fields<'r>, name: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    fields
+        .headers
+        .iter()
+        .map(|(key, _)| *key)
+        .filter(move |key| key.eq_ignore_ascii_case(name))
+        .map(<[u8]>::to_vec)
+}
+
+fn other_cookies(fields: Fields<'_>, names: &[&[u8]]) -> Vec<u8> {
+    let cookies = fields
+        .headers
+        .iter()
+        .filter(|(key, _)| key.eq_ignore_ascii_case(b"cookie"));
+    let pairs = cookies.flat_map(|(_, value)| cookie_pairs(value));
+    let others: Vec<&[u8]> = pairs
+        .filter(|pair| !names.contains(&name_and_value(pair).0))
+        .collect();
+    others.join(&b"; "[..])
+}
+
+fn other_parameters(query: &[u8], names: &[&[u8]]) -> Vec<u8> {
+    let pairs = query.split(|byte| *byte == b'&');
+    let is_named = |pair: &&[u8]| names.contains(&&*form_decode(name_and_value(pair).0));
+    let others: Vec<&[u8]> = pairs.filter(|pair| !is_named(pair)).collect();
+    others.join(&b"&"[..])
+}

@@ -1,0 +1,42 @@
+//! The limits of this layer, each with its reason. Nothing else in the crate bounds work by a bare number.
+
+/// The longest token, in bytes. Real ones stay far under the 8 KiB most servers allow for a header; all work
+/// before the signature is linear in this.
+pub const TOKEN_BYTES: usize = 16 * 1024;
+
+/// Keys in one JWK set. Issuers publish a handful; a set of thousands is a mistake or an attack.
+pub const KEYS_PER_SET: usize = 100;
+
+/// Signature checks for one request. A token without `kid` may fit several keys, and a signature is the
+/// dearest thing a stranger can make us compute.
+pub const SIGNATURE_CHECKS: usize = 8;
+
+/// The shortest RSA modulus, in bits (RFC 7518 section 3.3).
+pub const RSA_BITS_MIN: usize = 2048;
+
+/// The longest RSA modulus, in bits: verification grows with its square.
+pub const RSA_BITS_MAX: usize = 8192;
+
+/// The smallest RSA public exponent. 1 makes every signature its own message.
+pub const RSA_EXPONENT_MIN: u64 = 3;
+
+/// The largest RSA public exponent: larger ones make verification slow and nobody uses them.
+pub const RSA_EXPONENT_MAX: u64 = u32::MAX as u64;
+
+/// The RSA public exponent below which authors are warned: small ones leave no margin for padding faults.
+pub const RSA_EXPONENT_USUAL: u64 = 65_537;
+
+/// The largest `clock_skew`, in seconds: more than five minutes is a broken clock, not a skewed one.
+pub const CLOCK_SKEW_MAX: i64 = 5 * 60;
+
+/// The `clock_skew` of a provider that names none, in seconds.
+pub const CLOCK_SKEW_DEFAULT: i64 = 30;
+
+/// The `max_lifetime` of a provider that names none, in seconds: a day.
+pub const LIFETIME_DEFAULT: i64 = 24 * 60 * 60;
+
+/// The longest SPIFFE ID, in bytes (SPIFFE-ID section 2.3).
+pub const SPIFFE_ID_BYTES: usize = 2048;
+
+/// The longest trust domain of a SPIFFE ID, in bytes (SPIFFE-ID section 2.1).
+pub const TRUST_DOMAIN_BYTES: usize = 255;

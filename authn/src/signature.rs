@@ -1,0 +1,257 @@
+//! The algorithms, as `jwt-compact` wants them: one implementation of its `Algorithm` for each family, over
+//! the newest RustCrypto. No cryptography of our own.
+//!
+//! `jwt-compact` splits the token, decodes the signature and fixes the interface; its own algorithm features
+//! pin older and slower crates, so none of them is used. There is no signing here: the signing key of every
+//! algorithm is a type without values. Its `Validator` is not used either: it reads the payload as claims once
+//! more, with dates no calendar has as errors, and a JWS may carry what is no claim at all.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+use std::num::NonZeroUsize;
+
+use hmac::{Hmac, KeyInit, Mac};
+use jwt_compact::{Algorithm as JwsAlgorithm, AlgorithmSignature, UntrustedToken};
+use rsa::RsaPublicKey;
+use rsa::pkcs1v15::Pkcs1v15Sign;
+use rsa::pss::Pss;
+use rsa::traits::SignatureScheme;
+use sha2::digest::block_api::EagerHash;
+use sha2::digest::const_oid::AssociatedOid;
+use sha2::digest::{Digest, FixedOutputReset};
+use sha2::{Sha256, Sha384, Sha512};
+use signature::hazmat::PrehashVerifier;
+
+use crate::jwk::Material;
+use crate::{Algorithm, Reject};
+
+/// Whether the signature of `token`, whose text is `text`, was made with `algorithm` by the owner of `key`.
+pub(crate) fn token_holds(
+    algorithm: Algorithm,
+    key: &Material,
+    token: &UntrustedToken<'_>,
+    text: &str,
+) -> Result<bool, Reject> {
+    let (signed, _) = text.rsplit_once('.').ok_or(Reject::TokenMalformed)?;
+    Ok(token.algorithm() == algorithm.name()
+        && holds(algorithm, key, signed.as_bytes(), token.signature_bytes()))
+}
+
+/// Whether `signature` over `message` was made with `algorithm` by the owner of `key`.
+pub(crate) fn holds(algorithm: Algorithm, key: &Material, message: &[u8], signature: &[u8]) -> bool {
+    match (algorithm, key) {
+        (Algorithm::Hs256, Material::Secret(key)) => check(&Hs::<Sha256>::NEW, key, message, signature),
+        (Algorithm::Hs384, Material::Secret(key)) => check(&Hs::<Sha384>::NEW, key, message, signature),
+        (Algorithm::Hs512, Material::Secret(key)) => check(&Hs::<Sha512>::NEW, key, message, signature),
+        (Algorithm::Rs256, Material::Rsa(key)) => check(&Rs::<Sha256>::NEW, key, message, signature),
+        (Algorithm::Rs384, Material::Rsa(key)) => check(&Rs::<Sha384>::NEW, key, message, signature),
+        (Algorithm::Rs512, Material::Rsa(key)) => check(&Rs::<Sha512>::NEW, key, message, signature),
+        (Algorithm::Ps256, Material::Rsa(key)) => check(&Ps::<Sha256>::NEW, key, message, signature),
+        (Algorithm::Ps384, Material::Rsa(key)) => check(&Ps::<Sha384>::NEW, key, message, signature),
+        (Algorithm::Ps512, Material::Rsa(key)) => check(&Ps::<Sha512>::NEW, key, message, signature),
+        (Algorithm::Es256, Material::P256(key)) => check(&Es256, key, message, signature),
+        (Algorithm::Es384, Material::P384(key)) => check(&Es384, key, message, signature),
+        (Algorithm::Es512, Material::P521(key)) => check(&Es512, key, message, signature),
+        (Algorithm::EdDsa | Algorithm::Ed25519, Material::Ed25519(key)) => {
+            check(&Ed25519(algorithm), key, message, signature)
+        }
+        // INVARIANT: a key never serves an algorithm of another family or curve.
+        (
+            Algorithm::Hs256
+            | Algorithm::Hs384
+            | Algorithm::Hs512
+            | Algorithm::Rs256
+            | Algorithm::Rs384
+            | Algorithm::Rs512
+            | Algorithm::Ps256
+            | Algorithm::Ps384
+            | Algorithm::Ps512
+            | Algorithm::Es256
+            | Algorithm::Es384
+            | Algorithm::Es512
+            | Algorithm::EdDsa
+            | Algorithm::Ed25519,
+            _,
+        ) => false,
+    }
+}
+
+fn check<A: JwsAlgorithm>(algorithm: &A, key: &A::VerifyingKey, message: &[u8], signature: &[u8]) -> bool {
+    if A::Signature::LENGTH.is_some_and(|length| length.get() != signature.len()) {
+        return false;
+    }
+    A::Signature::try_from_slice(signature)
+        .is_ok_and(|signature| algorithm.verify_signature(&signature, key, message))
+}
+
+/// The signing key of every algorithm: there is none.
+pub(crate) enum NoSigningKey {}
+
+/// A signature as bytes, of exactly `N` where `N` is not 0.
+pub(crate) struct Bytes<const N: usize>(Vec<u8>);
+
+impl<const N: usize> AlgorithmSignature for Bytes<N> {
+    const LENGTH: Option<NonZeroUsize> = NonZeroUsize::new(N);
+
+    fn try_from_slice(slice: &[u8]) -> anyhow::Result<Self> {
+        Ok(Self(slice.to_vec()))
+    }
+
+    fn as_bytes(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.0)
+    }
+}
+
+/// HMAC with the hash `D` (RFC 7518 section 3.2).
+struct Hs<D>(PhantomData<D>);
+
+/// RSASSA-PKCS1-v1_5 with the hash `D` (RFC 7518 section 3.3).
+struct Rs<D>(PhantomData<D>);
+
+/// RSASSA-PSS with the hash `D`, MGF1 with `D`, and a salt as long as the hash (RFC 7518 section 3.5).
+struct Ps<D>(PhantomData<D>);
+
+/// ECDSA on P-256 with SHA-256 (RFC 7518 section 3.4).
+struct Es256;
+
+/// ECDSA on P-384 with SHA-384 (RFC 7518 section 3.4).
+struct Es384;
+
+/// ECDSA on P-521 with SHA-512 (RFC 7518 section 3.4).
+struct Es512;
+
+/// EdDSA on Ed25519 (RFC 8037 section 3.1), under either of its names.
+struct Ed25519(Algorithm);
+
+impl<D> Hs<D> {
+    const NEW: Self = Self(PhantomData);
+}
+
+impl<D> Rs<D> {
+    const NEW: Self = Self(PhantomData);
+}
+
+impl<D> Ps<D> {
+    const NEW: Self = Self(PhantomData);
+}
+
+fn sized_name<D: Digest>(bits: [&'static str; 3]) -> Cow<'static, str> {
+    let [short, middle, long] = bits;
+    Cow::Borrowed(match <D as Digest>::output_size() {
+        32 => short,
+        48 => middle,
+        _ => long,
+    })
+}
+
+impl<D: EagerHash + Digest> JwsAlgorithm for Hs<D> {
+    type SigningKey = NoSigningKey;
+    type VerifyingKey = zeroize::Zeroizing<Vec<u8>>;
+    type Signature = Bytes<0>;
+
+    fn name(&self) -> Cow<'static, str> {
+        sized_name::<D>(["HS256", "HS384", "HS512"])
+    }
+
+    fn sign(&self, signing_key: &NoSigningKey, _: &[u8]) -> Bytes<0> {
+        match *signing_key {}
+    }
+
+    fn verify_signature(&self, signature: &Bytes<0>, key: &Self::VerifyingKey, message: &[u8]) -> bool {
+        Hmac::<D>::new_from_slice(key)
+            .is_ok_and(|mac| mac.chain_update(message).verify_slice(&signature.0).is_ok())
+    }
+}
+
+impl<D: Digest + AssociatedOid> JwsAlgorithm for Rs<D> {
+    type SigningKey = NoSigningKey;
+    type VerifyingKey = RsaPublicKey;
+    type Signature = Bytes<0>;
+
+    fn name(&self) -> Cow<'static, str> {
+        sized_name::<D>(["RS256", "RS384", "RS512"])
+    }
+
+    fn sign(&self, signing_key: &NoSigningKey, _: &[u8]) -> Bytes<0> {
+        match *signing_key {}
+    }
+
+    fn verify_signature(&self, signature: &Bytes<0>, key: &RsaPublicKey, message: &[u8]) -> bool {
+        Pkcs1v15Sign::new::<D>()
+            .verify(key, &D::digest(message), &signature.0)
+            .is_ok()
+    }
+}
+
+impl<D: Digest + FixedOutputReset> JwsAlgorithm for Ps<D> {
+    type SigningKey = NoSigningKey;
+    type VerifyingKey = RsaPublicKey;
+    type Signature = Bytes<0>;
+
+    fn name(&self) -> Cow<'static, str> {
+        sized_name::<D>(["PS256", "PS384", "PS512"])
+    }
+
+    fn sign(&self, signing_key: &NoSigningKey, _: &[u8]) -> Bytes<0> {
+        match *signing_key {}
+    }
+
+    fn verify_signature(&self, signature: &Bytes<0>, key: &RsaPublicKey, message: &[u8]) -> bool {
+        Pss::<D>::new()
+            .verify(key, &D::digest(message), &signature.0)
+            .is_ok()
+    }
+}
+
+macro_rules! ecdsa {
+    ($type:ident, $name:literal, $curve:ident, $digest:ident, $length:literal) => {
+        impl JwsAlgorithm for $type {
+            type SigningKey = NoSigningKey;
+            type VerifyingKey = $curve::ecdsa::VerifyingKey;
+            type Signature = Bytes<$length>;
+
+            fn name(&self) -> Cow<'static, str> {
+                Cow::Borrowed($name)
+            }
+
+            fn sign(&self, signing_key: &NoSigningKey, _: &[u8]) -> Bytes<$length> {
+                match *signing_key {}
+            }
+
+            fn verify_signature(
+                &self,
+                signature: &Bytes<$length>,
+                key: &Self::VerifyingKey,
+                message: &[u8],
+            ) -> bool {
+                $curve::ecdsa::Signature::from_slice(&signature.0).is_ok_and(|signature| {
+                    key.verify_prehash(&$digest::digest(message), &signature)
+                        .is_ok()
+                })
+            }
+        }
+    };
+}
+
+ecdsa!(Es256, "ES256", p256, Sha256, 64);
+ecdsa!(Es384, "ES384", p384, Sha384, 96);
+ecdsa!(Es512, "ES512", p521, Sha512, 132);
+
+impl JwsAlgorithm for Ed25519 {
+    type SigningKey = NoSigningKey;
+    type VerifyingKey = ed25519_dalek::VerifyingKey;
+    type Signature = Bytes<64>;
+
+    fn name(&self) -> Cow<'static, str> {
+        Cow::Borrowed(self.0.name())
+    }
+
+    fn sign(&self, signing_key: &NoSigningKey, _: &[u8]) -> Bytes<64> {
+        match *signing_key {}
+    }
+
+    fn verify_signature(&self, signature: &Bytes<64>, key: &Self::VerifyingKey, message: &[u8]) -> bool {
+        ed25519_dalek::Signature::from_slice(&signature.0)
+            .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok())
+    }
+}
