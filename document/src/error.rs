@@ -30,7 +30,12 @@ impl PolicyError {
         message: impl Into<String>,
         help: impl Into<String>,
     ) -> Self {
-        Self { code, path: path.into(), message: message.into(), help: help.into() }
+        Self {
+            code,
+            path: path.into(),
+            message: message.into(),
+            help: help.into(),
+        }
     }
 
     /// The fault of a field that the language has and this version does not enforce: it is refused,

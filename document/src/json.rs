@@ -28,7 +28,11 @@ impl From<serde_json::Error> for JsonError {
     fn from(error: serde_json::Error) -> Self {
         let text = error.to_string();
         let message = text.split(" at line ").next().unwrap_or_default().to_owned();
-        Self { message, line: error.line(), column: error.column() }
+        Self {
+            message,
+            line: error.line(),
+            column: error.column(),
+        }
     }
 }
 
@@ -52,7 +56,11 @@ pub fn parse_object(text: &[u8]) -> Result<Map<String, Value>, JsonError> {
     match parse(text)? {
         Value::Object(map) => Ok(map),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            Err(JsonError { message: "not an object".to_owned(), line: 1, column: 1 })
+            Err(JsonError {
+                message: "not an object".to_owned(),
+                line: 1,
+                column: 1,
+            })
         }
     }
 }
@@ -65,7 +73,9 @@ struct Strict {
 impl Strict {
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         match self.depth < MAX_DEPTH {
-            true => Ok(Self { depth: self.depth.saturating_add(1) }),
+            true => Ok(Self {
+                depth: self.depth.saturating_add(1),
+            }),
             false => Err(E::custom(format_args!("nested deeper than {MAX_DEPTH} levels"))),
         }
     }
@@ -103,7 +113,9 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("number out of range"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -128,7 +140,10 @@ impl<'de> Visitor<'de> for Strict {
         let mut map = Map::new();
         while let Some(name) = members.next_key::<String>()? {
             if map.contains_key(&name) {
-                return Err(A::Error::custom(format_args!("duplicate member `{}`", name.escape_debug())));
+                return Err(A::Error::custom(format_args!(
+                    "duplicate member `{}`",
+                    name.escape_debug()
+                )));
             }
             let value = members.next_value_seed(seed)?;
             map.insert(name, value);

@@ -83,7 +83,9 @@ impl Duration {
     /// A length of `seconds`.
     #[must_use]
     pub const fn from_seconds(seconds: u32) -> Self {
-        Self { seconds: seconds as i64 }
+        Self {
+            seconds: seconds as i64,
+        }
     }
 
     /// Its length in seconds; never negative.
@@ -111,7 +113,9 @@ impl FromStr for Duration {
             return Err(error());
         }
         let count: u32 = digits.parse().map_err(|_| error())?;
-        Ok(Self { seconds: i64::from(count).saturating_mul(factor) })
+        Ok(Self {
+            seconds: i64::from(count).saturating_mul(factor),
+        })
     }
 }
 
@@ -147,8 +151,18 @@ macro_rules! written_as_text {
     };
 }
 
-written_as_text!(Instant, "format", "date-time", "an instant, RFC 3339 with an offset");
-written_as_text!(Duration, "pattern", "^[0-9]+[smhd]$", "a length of time: 30s, 10m, 1h, 7d");
+written_as_text!(
+    Instant,
+    "format",
+    "date-time",
+    "an instant, RFC 3339 with an offset"
+);
+written_as_text!(
+    Duration,
+    "pattern",
+    "^[0-9]+[smhd]$",
+    "a length of time: 30s, 10m, 1h, 7d"
+);
 
 impl Serialize for Instant {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -173,7 +187,18 @@ mod tests {
         assert_eq!(seconds("10m"), Some(600));
         assert_eq!(seconds("1h"), Some(3_600));
         assert_eq!(seconds("7d"), Some(604_800));
-        for bad in ["", "s", "30", "-1s", "+1s", "1.5h", "1 h", "1H", "99999999999s", "1é"] {
+        for bad in [
+            "",
+            "s",
+            "30",
+            "-1s",
+            "+1s",
+            "1.5h",
+            "1 h",
+            "1H",
+            "99999999999s",
+            "1é",
+        ] {
             assert_eq!(seconds(bad), None, "{bad}");
         }
         assert_eq!(Duration::from_seconds(90).to_string(), "90s");

@@ -1,6 +1,7 @@
 //! What is done with a request: forwarded with proved identity, or answered. And what is recorded of it.
 
 use serde::Serialize;
+use serde_json::Value;
 
 /// The decision on one request.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,7 +15,22 @@ pub struct Decision {
     /// The id of the route, where one was selected.
     pub route: Option<String>,
     /// The audit records to write, in order; already thinned as the policy's `audit` asks.
-    pub audit: Vec<serde_json::Value>,
+    pub audit: Vec<Value>,
+    /// What is counted for the authentication layer.
+    pub authentication: Counted,
+    /// What is counted for the authorization layer.
+    pub authorization: Counted,
+}
+
+/// One step of a counter: labels from bounded sets only, never a subject or a key id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counted {
+    /// The provider (authentication) or the route (authorization), where there is one.
+    pub name: Option<String>,
+    /// The outcome, as in the audit record.
+    pub outcome: &'static str,
+    /// The code of the refusal, where it is one.
+    pub reason: Option<&'static str>,
 }
 
 /// The layer that decided.
@@ -29,8 +45,20 @@ pub enum Layer {
     Authorization,
 }
 
+impl Layer {
+    /// Its name, as in records and output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Authentication => "authentication",
+            Self::Authorization => "authorization",
+        }
+    }
+}
+
 /// Forward or reply.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Send the request on.
     Forward(Forward),
@@ -38,24 +66,26 @@ pub enum Outcome {
     Reply(Reply),
 }
 
-/// How a request is changed before it is sent on.
+/// How a request is changed before it is sent on. Apply `remove` first, then `set`, then `path`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Forward {
     /// Names of headers to remove, as they stand in the request: identity headers and credentials.
     pub remove: Vec<Vec<u8>>,
-    /// Headers to set after that: proved identity.
-    pub set: Vec<(String, String)>,
+    /// Headers to set after that: proved identity, and cookies without the credential.
+    pub set: Vec<(String, Vec<u8>)>,
+    /// The request target without the credential, where its query held one.
+    pub path: Option<Vec<u8>>,
 }
 
-/// An answer given in place of the upstream's.
+/// An answer given in place of the upstream's, as the client sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// The HTTP status (of the HTTP shape; a gRPC reply is 200).
+    /// The HTTP status; 200 where the client speaks gRPC.
     pub status: u16,
-    /// Headers, in order: challenges, `content-type`, `cache-control`, `retry-after`.
-    pub headers: Vec<(String, String)>,
-    /// The body: `application/problem+json`; for gRPC, the message.
+    /// Headers, in order. For gRPC these include `grpc-status` and `grpc-message`.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body, `application/problem+json`; empty for gRPC.
     pub body: Vec<u8>,
-    /// The gRPC status, where the request is gRPC.
-    pub grpc_status: Option<u8>,
+    /// The gRPC status and message, where the client speaks gRPC: for hosts which write those themselves.
+    pub grpc: Option<(u8, &'static str)>,
 }

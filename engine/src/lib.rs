@@ -1,14 +1,22 @@
 //! The only crate that sees both layers.
 //!
-//! A policy document becomes an [`Engine`]; the engine turns a request, the time and its keys, all values,
-//! into a [`Decision`]. Nothing here reads a clock, a file or a host.
+//! A policy document becomes an [`Engine`]; the engine turns a request and the time, both values, into a
+//! [`Decision`]. Nothing here reads a clock, a file or a host; with the feature `authoring`, [`source`] reads
+//! the files that authors write.
 
 #![forbid(unsafe_code)]
 
+mod audit;
 pub mod decision;
+pub mod document;
 pub mod engine;
+mod identity;
+mod reply;
 pub mod request;
+#[cfg(feature = "authoring")]
+pub mod source;
 
-pub use decision::{Decision, Forward, Layer, Outcome, Reply};
-pub use engine::{Compiled, Engine};
+pub use decision::{Counted, Decision, Forward, Layer, Outcome, Reply};
+pub use document::{PolicyDocument, schema};
+pub use engine::{Compiled, Engine, Unready};
 pub use request::Request;

@@ -1,1 +1,35 @@
-//! The Proxy-Wasm adapter: gather facts, call the engine, apply the answer.
+//! The Proxy-Wasm adapter, thin: gather facts, call the engine, apply the answer.
+//!
+//! Nothing is decided here. What can fail here is the host; whatever fails, the request is not forwarded.
+
+mod environment;
+mod facts;
+mod host;
+mod metrics;
+mod root;
+mod stream;
+
+use std::rc::Rc;
+
+use proxy_wasm::traits::RootContext;
+
+/// Called by the host once, before anything else.
+#[cfg(target_family = "wasm")]
+mod start {
+    #![expect(
+        unsafe_code,
+        reason = "the entry point of the Proxy-Wasm ABI is an exported symbol"
+    )]
+
+    proxy_wasm::main! {{
+        proxy_wasm::set_root_context(|_| super::new_root());
+    }}
+}
+
+#[cfg_attr(
+    not(target_family = "wasm"),
+    expect(dead_code, reason = "called by the host's entry point only")
+)]
+fn new_root() -> Box<dyn RootContext> {
+    Box::new(root::Root::new(Rc::new(root::State::default())))
+}

@@ -1,0 +1,260 @@
+//! The two audit records: one for each layer, one request id, never a credential.
+//!
+//! Identity fields come from a verified caller only. Values are bounded in length and free of control
+//! characters, so that a record is one line whatever a client sends.
+
+use serde_json::{Map, Value, json};
+
+use scopegate_authn::Verified;
+use scopegate_authz::{Denial, GrantedBy, Permit, RouteView};
+use scopegate_document::UnixTime;
+
+use crate::document::{Audit, AuthenticationAudit, AuthorizationAudit};
+use crate::{Counted, Request};
+
+/// How many characters of a value a record shows.
+const MAX_VALUE_LENGTH: usize = 256;
+
+/// What happened in the authentication layer.
+pub(crate) enum Authentication<'a> {
+    /// The route is public, or the request never came so far.
+    Skipped,
+    /// The caller is proved.
+    Success(&'a Verified),
+    /// The credential was refused.
+    Failure {
+        provider: Option<&'a str>,
+        reason: &'static str,
+    },
+}
+
+/// What happened in the authorization layer.
+pub(crate) enum Authorization<'a> {
+    /// Permission was given.
+    Allow(&'a Permit),
+    /// Permission was refused to a proved caller.
+    Deny(&'a Denial),
+    /// No route was selected, or the request could not be understood.
+    Unrouted(&'static str),
+    /// The caller was not proved: nothing was decided here.
+    NotEvaluated,
+}
+
+/// The facts that both records share.
+pub(crate) struct Context<'a> {
+    pub(crate) request: &'a Request<'a>,
+    pub(crate) now: Option<UnixTime>,
+    pub(crate) route: Option<RouteView<'a>>,
+    pub(crate) policy: &'a Value,
+}
+
+impl Authentication<'_> {
+    pub(crate) fn counted(&self) -> Counted {
+        match self {
+            Self::Skipped => Counted {
+                name: None,
+                outcome: "skipped",
+                reason: None,
+            },
+            Self::Success(caller) => Counted {
+                name: Some(caller.provider().to_owned()),
+                outcome: "success",
+                reason: None,
+            },
+            Self::Failure { provider, reason } => Counted {
+                name: provider.map(str::to_owned),
+                outcome: "failure",
+                reason: Some(reason),
+            },
+        }
+    }
+
+    pub(crate) const fn is_recorded(&self, audit: &Audit) -> bool {
+        match audit.authentication {
+            AuthenticationAudit::All => true,
+            AuthenticationAudit::Failures => matches!(self, Self::Failure { .. }),
+            AuthenticationAudit::None => false,
+        }
+    }
+
+    pub(crate) fn record(&self, context: &Context<'_>) -> Value {
+        let mut record = head("authentication", context);
+        record.insert("outcome".to_owned(), self.counted().outcome.into());
+        match self {
+            Self::Skipped => {}
+            Self::Success(caller) => identity(&mut record, caller),
+            Self::Failure { provider, reason } => {
+                if let Some(provider) = provider {
+                    record.insert("provider".to_owned(), shown(provider));
+                }
+                record.insert("reason".to_owned(), (*reason).into());
+            }
+        }
+        Value::Object(record)
+    }
+}
+
+impl Authorization<'_> {
+    pub(crate) fn counted(&self, route: Option<&RouteView<'_>>) -> Counted {
+        let name = route.map(|route| route.id.to_owned());
+        let (outcome, reason) = match self {
+            Self::Allow(_) => ("allow", None),
+            Self::Deny(denial) => ("deny", Some(denial.deny.code())),
+            Self::Unrouted(code) => ("deny", Some(*code)),
+            Self::NotEvaluated => ("not_evaluated", None),
+        };
+        Counted {
+            name,
+            outcome,
+            reason,
+        }
+    }
+
+    pub(crate) const fn is_recorded(&self, audit: &Audit) -> bool {
+        match audit.authorization {
+            AuthorizationAudit::All => true,
+            AuthorizationAudit::Denials => matches!(self, Self::Deny(_) | Self::Unrouted(_)),
+            AuthorizationAudit::None => false,
+        }
+    }
+
+    pub(crate) fn record(&self, context: &Context<'_>) -> Value {
+        let mut record = head("authorization", context);
+        let counted = self.counted(context.route.as_ref());
+        record.insert("outcome".to_owned(), counted.outcome.into());
+        action(&mut record, context);
+        match self {
+            Self::Allow(permit) => permission(&mut record, permit),
+            Self::Deny(denial) => missing(&mut record, denial),
+            Self::Unrouted(_) | Self::NotEvaluated => {}
+        }
+        if let Some(reason) = counted.reason {
+            record.insert("reason".to_owned(), reason.into());
+        }
+        record.insert("policy".to_owned(), context.policy.clone());
+        Value::Object(record)
+    }
+}
+
+fn head(event: &str, context: &Context<'_>) -> Map<String, Value> {
+    let mut record = Map::new();
+    record.insert("event".to_owned(), event.into());
+    record.insert("request_id".to_owned(), context.request.id.into());
+    record.insert("time".to_owned(), context.now.map(|now| now.to_string()).into());
+    record
+}
+
+fn identity(record: &mut Map<String, Value>, caller: &Verified) {
+    let evidence = caller.evidence();
+    let credential = json!({
+        "kind": evidence.kind,
+        "fingerprint": evidence.fingerprint,
+        "alg": evidence.algorithm,
+        "kid": evidence.key_id.as_deref().map(shown),
+        "issued_at": evidence.issued_at,
+        "expires_at": evidence.expires_at,
+    });
+    record.insert("provider".to_owned(), shown(caller.provider()));
+    record.insert("credential".to_owned(), without_nulls(credential));
+    let fields = [
+        ("subject", caller.subject()),
+        ("client", caller.client()),
+        ("tenant", caller.tenant()),
+    ];
+    for (name, value) in fields {
+        if let Some(value) = value {
+            record.insert(name.to_owned(), shown(value));
+        }
+    }
+}
+
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(map) => Value::Object(map.into_iter().filter(|(_, value)| !value.is_null()).collect()),
+        value => value,
+    }
+}
+
+fn action(record: &mut Map<String, Value>, context: &Context<'_>) {
+    let request = context.request;
+    record.insert("method".to_owned(), shown_bytes(request.method));
+    if let Some(authority) = request.authority {
+        record.insert("host".to_owned(), shown_bytes(authority));
+    }
+    match &context.route {
+        Some(route) => {
+            record.insert("route".to_owned(), route.id.into());
+            record.insert("path".to_owned(), shown(route.pattern));
+            if let Some(requirement) = route.requirement {
+                record.insert("required".to_owned(), requirement.clone());
+            }
+        }
+        None => {
+            let path = request
+                .path
+                .split(|byte| matches!(byte, b'?' | b'#'))
+                .next()
+                .unwrap_or_default();
+            record.insert("path".to_owned(), shown_bytes(path));
+        }
+    }
+}
+
+fn permission(record: &mut Map<String, Value>, permit: &Permit) {
+    record.insert("effective".to_owned(), permit.effective().into());
+    let origins = permit
+        .granted_by()
+        .iter()
+        .map(|(scope, origin)| (scope.clone(), granted_by(origin)));
+    record.insert("granted_by".to_owned(), Value::Object(origins.collect()));
+}
+
+fn granted_by(origin: &GrantedBy) -> Value {
+    match origin {
+        GrantedBy::Token => "token".into(),
+        GrantedBy::Role(role) => format!("role:{}", clean(role)).into(),
+        GrantedBy::Grant(None) => "grant".into(),
+        GrantedBy::Grant(Some(reason)) => format!("grant:{}", clean(reason)).into(),
+    }
+}
+
+fn missing(record: &mut Map<String, Value>, denial: &Denial) {
+    record.insert("effective".to_owned(), denial.effective.as_slice().into());
+    if !denial.missing().is_empty() {
+        record.insert("missing".to_owned(), denial.missing().into());
+    }
+}
+
+fn shown(value: &str) -> Value {
+    Value::String(clean(value))
+}
+
+fn shown_bytes(value: &[u8]) -> Value {
+    shown(&String::from_utf8_lossy(
+        value.get(..MAX_VALUE_LENGTH.saturating_mul(4)).unwrap_or(value),
+    ))
+}
+
+/// At most [`MAX_VALUE_LENGTH`] characters, control characters written as escapes.
+fn clean(value: &str) -> String {
+    let mut text = String::new();
+    for character in value.chars().take(MAX_VALUE_LENGTH) {
+        match character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+            true => text.extend(character.escape_unicode()),
+            false => text.push(character),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_VALUE_LENGTH, clean, shown_bytes};
+
+    #[test]
+    fn a_logged_value_is_one_bounded_line() {
+        assert_eq!(clean("a\nb\u{7f}\u{85}"), r"a\u{a}b\u{7f}\u{85}");
+        assert_eq!(clean(&"x".repeat(1_000)).len(), MAX_VALUE_LENGTH);
+        assert_eq!(shown_bytes(b"/\xff\x00"), serde_json::json!("/\u{fffd}\\u{0}"));
+    }
+}

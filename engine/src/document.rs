@@ -1,0 +1,138 @@
+//! The policy document: both sections, what joins them, and how its JSON is read.
+//!
+//! The sections' own types live with the layer that enforces them. Nothing here gives them meaning.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use scopegate_authn::section::AuthenticationSection;
+use scopegate_authz::section::AuthorizationSection;
+use scopegate_document::{PolicyError, json};
+
+mod wording;
+
+/// A Scopegate policy, format `v1`.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Scopegate policy")]
+pub struct PolicyDocument {
+    /// The version of the format.
+    pub scopegate: Format,
+    /// What the policy is called, for records.
+    #[serde(default)]
+    pub metadata: Metadata,
+    /// Proofs of identity; nothing in this section grants anything.
+    #[serde(default)]
+    pub authentication: AuthenticationSection,
+    /// Permission; nothing in this section proves anything.
+    pub authorization: AuthorizationSection,
+    /// Which decisions are recorded.
+    #[serde(default)]
+    pub audit: Audit,
+}
+
+/// The versions of the format that this version reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum Format {
+    /// The first.
+    #[serde(rename = "v1")]
+    V1,
+}
+
+/// What the policy is called, for records.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Metadata {
+    /// Its name, as in `orders-api`.
+    pub name: Option<String>,
+    /// Its version, as in `3.1.0`.
+    pub version: Option<String>,
+    /// Who answers for it, as in `team-orders`.
+    pub owner: Option<String>,
+}
+
+/// Which decisions are recorded.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audit {
+    /// Which authentication records are written.
+    pub authentication: AuthenticationAudit,
+    /// Which authorization records are written.
+    pub authorization: AuthorizationAudit,
+    /// The share of allowed requests that is recorded, from 0 to 1; refusals are never thinned.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub sample: f64,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self {
+            authentication: AuthenticationAudit::Failures,
+            authorization: AuthorizationAudit::Denials,
+            sample: 1.0,
+        }
+    }
+}
+
+/// Which authentication records are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthenticationAudit {
+    /// Every one.
+    All,
+    /// Failures only.
+    Failures,
+    /// None.
+    None,
+}
+
+/// Which authorization records are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthorizationAudit {
+    /// Every one.
+    All,
+    /// Denials only.
+    Denials,
+    /// None.
+    None,
+}
+
+/// The JSON Schema of a policy document (draft 2020-12), made from the types that read it.
+#[must_use]
+pub fn schema() -> Value {
+    schemars::schema_for!(PolicyDocument).to_value()
+}
+
+/// Reads strict JSON as a value.
+///
+/// # Errors
+/// When the text is not strict JSON: duplicates, depth, encoding, syntax.
+pub fn parse(text: &[u8]) -> Result<Value, PolicyError> {
+    json::parse(text).map_err(|error| {
+        PolicyError::new(
+            "invalid_json",
+            "",
+            format!("the policy is not valid JSON: {error}"),
+            "give the policy as one JSON object; `scopegate check` shows the place",
+        )
+    })
+}
+
+/// Reads a value as a policy document.
+///
+/// # Errors
+/// The first field whose shape is wrong: unknown, missing, or of another type.
+pub fn read(value: &Value) -> Result<PolicyDocument, PolicyError> {
+    let document: PolicyDocument = serde_path_to_error::deserialize(value).map_err(wording::policy_error)?;
+    match (0.0..=1.0).contains(&document.audit.sample) {
+        true => Ok(document),
+        false => Err(PolicyError::new(
+            "invalid_value",
+            "audit.sample",
+            format!("`{}` is no share", document.audit.sample),
+            "write a number from 0 to 1",
+        )),
+    }
+}

@@ -1,0 +1,129 @@
+//! Identity headers: what a client sent under their names is removed, what was proved is set.
+//!
+//! Only a permit makes an identity header. Credentials are removed here too, on public routes as well.
+
+use scopegate_authn::{Authenticator, IdentityHeader, IdentitySource, Reject, Verified};
+use scopegate_authz::Permit;
+
+use crate::{Forward, Request};
+
+/// The identity headers of a policy.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    headers: Vec<IdentityHeader>,
+}
+
+impl Identity {
+    pub(crate) fn new(headers: &[IdentityHeader]) -> Self {
+        Self {
+            headers: headers.to_vec(),
+        }
+    }
+
+    /// Whether `name` is an identity header, however a client spells it: case, and `_` for `-`.
+    pub(crate) fn names(&self, name: &[u8]) -> bool {
+        self.headers
+            .iter()
+            .any(|header| same_name(header.name.as_bytes(), name))
+    }
+
+    /// How a request is forwarded about whose caller nothing is said.
+    pub(crate) fn anonymous(&self, request: &Request<'_>, authenticator: &Authenticator) -> Forward {
+        let stripped = authenticator.strip(&crate::engine::fields(request));
+        let spoofed = request.headers.iter().filter(|(name, _)| self.names(name));
+        let mut remove: Vec<Vec<u8>> = spoofed.map(|(name, _)| name.to_vec()).collect();
+        remove.extend(stripped.remove);
+        remove.sort_unstable();
+        remove.dedup();
+        let set = stripped
+            .cookie
+            .map(|value| ("cookie".to_owned(), value))
+            .into_iter()
+            .collect();
+        let path = stripped.query.map(|query| with_query(request.path, &query));
+        Forward { remove, set, path }
+    }
+
+    /// How a request is forwarded for a caller who is proved and permitted.
+    ///
+    /// A value that no header can carry unchanged (control characters, blanks at an end) is refused: the
+    /// upstream would see somebody else.
+    pub(crate) fn proved(
+        &self,
+        request: &Request<'_>,
+        authenticator: &Authenticator,
+        caller: &Verified,
+        permit: &Permit,
+    ) -> Result<Forward, Reject> {
+        let mut forward = self.anonymous(request, authenticator);
+        for header in &self.headers {
+            if let Some(value) = value(&header.source, caller, permit) {
+                if !is_carried_unchanged(&value) {
+                    return Err(Reject::ClaimMismatch);
+                }
+                forward.set.push((header.name.clone(), value.into_bytes()));
+            }
+        }
+        Ok(forward)
+    }
+}
+
+fn value(source: &IdentitySource, caller: &Verified, permit: &Permit) -> Option<String> {
+    match source {
+        IdentitySource::Subject => caller.subject().map(str::to_owned),
+        IdentitySource::Client => caller.client().map(str::to_owned),
+        IdentitySource::Tenant => caller.tenant().map(str::to_owned),
+        IdentitySource::Provider => Some(caller.provider().to_owned()),
+        IdentitySource::Scopes => Some(permit.effective().join(" ")).filter(|scopes| !scopes.is_empty()),
+        IdentitySource::Claim(path) => path.text_in(caller.claims()),
+    }
+}
+
+/// Names are compared as the strictest upstream would: without case, `_` and `-` alike.
+fn same_name(left: &[u8], right: &[u8]) -> bool {
+    let fold = |byte: &u8| match byte.to_ascii_lowercase() {
+        b'_' => b'-',
+        byte => byte,
+    };
+    left.len() == right.len() && left.iter().map(fold).eq(right.iter().map(fold))
+}
+
+fn is_carried_unchanged(value: &str) -> bool {
+    value.trim() == value && !value.chars().any(char::is_control)
+}
+
+/// The request target with another query; without one where it is empty.
+fn with_query(target: &[u8], query: &[u8]) -> Vec<u8> {
+    let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
+    match query {
+        b"" => path.to_vec(),
+        query => [path, b"?", query].concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_carried_unchanged, same_name, with_query};
+
+    #[test]
+    fn a_name_is_known_however_it_is_spelled() {
+        assert!(same_name(b"x-auth-subject", b"X_Auth-SUBJECT"));
+        assert!(!same_name(b"x-auth-subject", b"x-auth-subjects"));
+    }
+
+    #[test]
+    fn what_a_header_would_change_is_not_carried() {
+        assert!(
+            is_carried_unchanged("anna") && is_carried_unchanged("Zoë Müller") && is_carried_unchanged("")
+        );
+        for value in ["a\r\nx-auth-tenant: b", "a\0", " anna", "anna\t", "a\u{7f}"] {
+            assert!(!is_carried_unchanged(value), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_query_is_replaced_whole() {
+        assert_eq!(with_query(b"/a?token=x&b=1", b"b=1"), b"/a?b=1");
+        assert_eq!(with_query(b"/a?token=x", b""), b"/a");
+    }
+}

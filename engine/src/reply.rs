@@ -1,0 +1,188 @@
+//! The reply to a refused request: status, challenges, body. One mapping, no special cases elsewhere.
+//!
+//! Nothing of a credential ever stands in a reply, and no detail that would help an attacker.
+
+use serde_json::json;
+
+use scopegate_authn::{Challenge, Reject};
+use scopegate_authz::{Deny, RequestError};
+
+use crate::{Layer, Reply, Request};
+
+/// Seconds after which a client may try again when an outage, not the credential, stopped it.
+const RETRY_AFTER_SECONDS: &str = "5";
+
+/// Why a request is not forwarded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It cannot be understood in one way only.
+    Request(RequestError),
+    /// Who is calling is not proved.
+    Reject(Reject),
+    /// The caller may not do this.
+    Deny(Deny),
+}
+
+impl Refusal {
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::Request(error) => error.code(),
+            Self::Reject(reject) => reject.code(),
+            Self::Deny(deny) => deny.code(),
+        }
+    }
+
+    pub(crate) const fn layer(&self) -> Layer {
+        match self {
+            Self::Request(_) => Layer::Request,
+            Self::Reject(_) => Layer::Authentication,
+            Self::Deny(_) => Layer::Authorization,
+        }
+    }
+
+    const fn status(&self) -> u16 {
+        match self {
+            Self::Request(error) => error.status(),
+            Self::Reject(reject) => reject.status(),
+            Self::Deny(deny) => deny.status(),
+        }
+    }
+}
+
+/// The reply to `refusal`, with the challenges of the route's providers where the status asks for them.
+pub(crate) fn render(
+    request: &Request<'_>,
+    refusal: &Refusal,
+    realm: &str,
+    challenges: &[Challenge],
+) -> Reply {
+    let status = refusal.status();
+    let mut headers = challenge_headers(refusal, realm, challenges);
+    if status == 503 {
+        headers.push(("retry-after", RETRY_AFTER_SECONDS.to_owned()));
+    }
+    headers.push(("cache-control", "no-store".to_owned()));
+    match request.is_grpc() {
+        true => grpc(status, title(refusal.code()), headers),
+        false => problem(status, refusal.code(), request.id, headers),
+    }
+}
+
+fn problem(status: u16, code: &str, request_id: &str, mut headers: Vec<(&'static str, String)>) -> Reply {
+    headers.push(("content-type", "application/problem+json".to_owned()));
+    let body = json!({
+        "type": format!("urn:scopegate:problem:{code}"),
+        "title": title(code),
+        "status": status,
+        "code": code,
+        "request_id": request_id,
+    });
+    Reply {
+        status,
+        headers,
+        body: body.to_string().into_bytes(),
+        grpc: None,
+    }
+}
+
+/// A trailers-only response (gRPC over HTTP/2): the status travels in headers, the HTTP status is 200.
+fn grpc(status: u16, message: &'static str, mut headers: Vec<(&'static str, String)>) -> Reply {
+    let grpc_status = grpc_status(status);
+    headers.push(("content-type", "application/grpc".to_owned()));
+    headers.push(("grpc-status", grpc_status.to_string()));
+    headers.push(("grpc-message", message.to_owned()));
+    Reply {
+        status: 200,
+        headers,
+        body: Vec::new(),
+        grpc: Some((grpc_status, message)),
+    }
+}
+
+/// INVALID_ARGUMENT, UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE.
+const fn grpc_status(status: u16) -> u8 {
+    match status {
+        401 => 16,
+        403 => 7,
+        431 => 8,
+        503 => 14,
+        _ => 3,
+    }
+}
+
+/// What a person reads: fixed words per status and layer, nothing of the request.
+fn title(code: &str) -> &'static str {
+    match code {
+        "credential_missing" => "Authentication is required",
+        "credential_multiple" => "More than one credential was sent",
+        "token_expired" => "The token has expired",
+        "scope_missing" => "The caller lacks a scope",
+        "no_route" => "This request is not allowed",
+        "ambiguous_path" => "The path can be read in more than one way",
+        "malformed_request" => "The request is malformed",
+        "headers_truncated" => "The request's headers are too large",
+        "identity_header_refused" => "The request carries a reserved header",
+        "step_up_required" => "Stronger authentication is required",
+        code if code.ends_with("_unavailable") || code == "not_configured" => "Access cannot be decided now",
+        code if is_permission(code) => "The caller may not do this",
+        _ => "The credential was not accepted",
+    }
+}
+
+fn is_permission(code: &str) -> bool {
+    let starts = [
+        "provider_",
+        "actor_",
+        "tenant_",
+        "scope_",
+        "outside_",
+        "condition_",
+    ];
+    starts.iter().any(|start| code.starts_with(start))
+}
+
+/// The `WWW-Authenticate` fields (RFC 9110 section 11.6.1, RFC 6750 section 3, RFC 9470 section 3).
+fn challenge_headers(
+    refusal: &Refusal,
+    realm: &str,
+    challenges: &[Challenge],
+) -> Vec<(&'static str, String)> {
+    let Some(parameters) = parameters(refusal) else {
+        return Vec::new();
+    };
+    let one = |challenge: &Challenge| {
+        let value = format!("{} realm=\"{}\"{parameters}", challenge.scheme, quoted(realm));
+        ("www-authenticate", value)
+    };
+    challenges.iter().map(one).collect()
+}
+
+/// What follows the realm in a challenge; nothing where the reply carries no challenge.
+fn parameters(refusal: &Refusal) -> Option<String> {
+    match refusal {
+        Refusal::Request(_) => None,
+        Refusal::Reject(Reject::CredentialMissing) => Some(String::new()),
+        Refusal::Reject(reject) => match reject.status() {
+            400 => Some(r#", error="invalid_request""#.to_owned()),
+            401 => Some(r#", error="invalid_token""#.to_owned()),
+            _ => None,
+        },
+        Refusal::Deny(Deny::ScopeMissing { required, .. }) => Some(format!(
+            r#", error="insufficient_scope", scope="{}""#,
+            quoted(&required.join(" "))
+        )),
+        Refusal::Deny(_) => None,
+    }
+}
+
+/// The inside of a quoted-string (RFC 9110 section 5.6.4): printable ASCII, `"` and `\` escaped.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len());
+    for character in text.chars().filter(|character| matches!(character, ' '..='~')) {
+        if matches!(character, '"' | '\\') {
+            quoted.push('\\');
+        }
+        quoted.push(character);
+    }
+    quoted
+}

@@ -1,0 +1,240 @@
+//! The host's functions, declared here and nowhere else, as bytes in and a status out.
+//!
+//! The SDK's own wrappers trap on statuses and bytes that a client can provoke, and a trap takes the VM down
+//! for everybody. These never do.
+
+#![expect(
+    unsafe_code,
+    reason = "the Proxy-Wasm ABI is a set of imported functions that take raw pointers"
+)]
+
+use std::ptr;
+
+/// A host function answered with another status than OK.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HostError {
+    /// The name of the function, for the log.
+    pub(crate) function: &'static str,
+    /// The status it answered with.
+    pub(crate) status: u32,
+}
+
+/// Header maps of a stream (Proxy-Wasm ABI 0.2.1, `proxy_map_type_t`).
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Map {
+    /// The headers of the request.
+    RequestHeaders = 0,
+    /// The trailers of the request.
+    RequestTrailers = 1,
+}
+
+/// Severities of the log (Proxy-Wasm ABI 0.2.1, `proxy_log_level_t`).
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Level {
+    /// Records and news.
+    Info = 2,
+    /// Something an operator should look at.
+    Warn = 3,
+    /// Something that stops the policy.
+    Error = 4,
+}
+
+const PLUGIN_CONFIGURATION: u32 = 7;
+const COUNTER: u32 = 0;
+
+/// Declares the host's functions. Off a host, in the unit tests of this crate, each answers UNIMPLEMENTED.
+macro_rules! host_functions {
+    ($(fn $name:ident($($argument:ident: $type:ty),* $(,)?) -> u32;)*) => {
+        #[cfg(target_family = "wasm")]
+        #[link(wasm_import_module = "env")]
+        unsafe extern "C" {
+            $(fn $name($($argument: $type),*) -> u32;)*
+        }
+
+        $(
+            #[cfg(not(target_family = "wasm"))]
+            const unsafe fn $name($(_: $type),*) -> u32 {
+                12
+            }
+        )*
+    };
+}
+
+host_functions! {
+    fn proxy_log(level: u32, message: *const u8, size: usize) -> u32;
+    fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
+    fn proxy_get_buffer_bytes(
+        buffer: u32,
+        start: usize,
+        length: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
+    fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize) -> u32;
+    fn proxy_replace_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
+    fn proxy_send_local_response(
+        status: u32,
+        details: *const u8,
+        details_size: usize,
+        body: *const u8,
+        body_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        grpc_status: i32,
+    ) -> u32;
+    fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
+    fn proxy_increment_metric(id: u32, offset: i64) -> u32;
+}
+
+const fn checked(function: &'static str, status: u32) -> Result<(), HostError> {
+    match status {
+        0 => Ok(()),
+        status => Err(HostError { function, status }),
+    }
+}
+
+/// Writes a line to the proxy's log.
+pub(crate) fn log(level: Level, message: &str) -> Result<(), HostError> {
+    // SAFETY: pointer and length are those of a live string, which the host only reads.
+    checked("proxy_log", unsafe {
+        proxy_log(level as u32, message.as_ptr(), message.len())
+    })
+}
+
+/// The host's clock, in nanoseconds since 1970.
+pub(crate) fn now_nanoseconds() -> Result<u64, HostError> {
+    let mut time = 0;
+    // SAFETY: the host writes eight bytes to a live variable of that size.
+    let status = unsafe { proxy_get_current_time_nanoseconds(&raw mut time) };
+    checked("proxy_get_current_time_nanoseconds", status).map(|()| time)
+}
+
+/// The configuration that the proxy gives the plugin; empty where it gives none.
+pub(crate) fn configuration() -> Result<Vec<u8>, HostError> {
+    owned("proxy_get_buffer_bytes", |data, size| {
+        // SAFETY: the host writes a pointer and a size to live variables.
+        unsafe { proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, usize::MAX, data, size) }
+    })
+}
+
+/// All pairs of a header map in the encoding of the ABI.
+pub(crate) fn header_pairs(map: Map) -> Result<Vec<u8>, HostError> {
+    owned("proxy_get_header_map_pairs", |data, size| {
+        // SAFETY: the host writes a pointer and a size to live variables.
+        unsafe { proxy_get_header_map_pairs(map as u32, data, size) }
+    })
+}
+
+/// Takes over what the host wrote into memory that it got from the module's own allocator.
+fn owned(
+    function: &'static str,
+    call: impl FnOnce(*mut *mut u8, *mut usize) -> u32,
+) -> Result<Vec<u8>, HostError> {
+    let mut data: *mut u8 = ptr::null_mut();
+    let mut size = 0;
+    checked(function, call(&raw mut data, &raw mut size))?;
+    if data.is_null() || size == 0 {
+        return Ok(Vec::new());
+    }
+    // SAFETY: the ABI has the host allocate exactly `size` bytes by `proxy_on_memory_allocate`, which the SDK
+    // implements with a `Vec<u8>` of that capacity, and hand them over.
+    Ok(unsafe { Vec::from_raw_parts(data, size, size) })
+}
+
+/// Removes every header of that name.
+pub(crate) fn remove_header(map: Map, name: &[u8]) -> Result<(), HostError> {
+    // SAFETY: pointer and length are those of a live slice, which the host only reads.
+    let status = unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) };
+    checked("proxy_remove_header_map_value", status)
+}
+
+/// Sets a request header, in place of any of that name.
+pub(crate) fn set_request_header(name: &[u8], value: &[u8]) -> Result<(), HostError> {
+    // SAFETY: pointers and lengths are those of live slices, which the host only reads.
+    let status = unsafe {
+        proxy_replace_header_map_value(
+            Map::RequestHeaders as u32,
+            name.as_ptr(),
+            name.len(),
+            value.as_ptr(),
+            value.len(),
+        )
+    };
+    checked("proxy_replace_header_map_value", status)
+}
+
+/// Sets a property of the stream, for access logs and later filters.
+pub(crate) fn set_property(path: &str, value: &str) -> Result<(), HostError> {
+    // SAFETY: pointers and lengths are those of live strings, which the host only reads.
+    let status = unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) };
+    checked("proxy_set_property", status)
+}
+
+/// A reply in place of the upstream's.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LocalResponse<'a> {
+    pub(crate) status: u16,
+    pub(crate) details: &'a str,
+    pub(crate) headers: &'a [(&'a str, &'a str)],
+    pub(crate) body: &'a [u8],
+    pub(crate) grpc_status: Option<u8>,
+}
+
+/// Answers the request here.
+pub(crate) fn send_local_response(response: &LocalResponse<'_>) -> Result<(), HostError> {
+    let headers = encode_pairs(response.headers);
+    // SAFETY: pointers and lengths are those of live slices, which the host only reads.
+    let status = unsafe {
+        proxy_send_local_response(
+            u32::from(response.status),
+            response.details.as_ptr(),
+            response.details.len(),
+            response.body.as_ptr(),
+            response.body.len(),
+            headers.as_ptr(),
+            headers.len(),
+            response.grpc_status.map_or(-1, i32::from),
+        )
+    };
+    checked("proxy_send_local_response", status)
+}
+
+/// A number of pairs, the sizes of each name and value, then each ended by a NUL.
+fn encode_pairs(pairs: &[(&str, &str)]) -> Vec<u8> {
+    let size = |text: &str| u32::try_from(text.len()).unwrap_or_default().to_le_bytes();
+    let mut bytes = u32::try_from(pairs.len())
+        .unwrap_or_default()
+        .to_le_bytes()
+        .to_vec();
+    for (name, value) in pairs {
+        bytes.extend(size(name));
+        bytes.extend(size(value));
+    }
+    for text in pairs.iter().flat_map(|(name, value)| [name, value]) {
+        bytes.extend(text.as_bytes());
+        bytes.push(0);
+    }
+    bytes
+}
+
+/// Defines a counter; the same name always gives the same id.
+pub(crate) fn define_counter(name: &str) -> Result<u32, HostError> {
+    let mut id = 0;
+    // SAFETY: the name is a live string, which the host only reads; the id is a live variable of four bytes.
+    let status = unsafe { proxy_define_metric(COUNTER, name.as_ptr(), name.len(), &raw mut id) };
+    checked("proxy_define_metric", status).map(|()| id)
+}
+
+/// Adds one to a counter.
+pub(crate) fn increment(id: u32) -> Result<(), HostError> {
+    // SAFETY: plain numbers.
+    checked("proxy_increment_metric", unsafe { proxy_increment_metric(id, 1) })
+}
