@@ -13,18 +13,10 @@ use std::rc::Rc;
 
 use proxy_wasm::traits::RootContext;
 
-/// Called by the host once, before anything else.
 #[cfg(target_family = "wasm")]
-mod start {
-    #![expect(
-        unsafe_code,
-        reason = "the entry point of the Proxy-Wasm ABI is an exported symbol"
-    )]
-
-    proxy_wasm::main! {{
-        proxy_wasm::set_root_context(|_| super::new_root());
-    }}
-}
+proxy_wasm::main! {{
+    proxy_wasm::set_root_context(|_| new_root());
+}}
 
 #[cfg_attr(
     not(target_family = "wasm"),
