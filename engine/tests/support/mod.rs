@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 /// The time of all tests: 2026-11-22T09:00:00Z.
-pub const NOW: UnixTime = UnixTime(1_795_338_000);
+pub(crate) const NOW: UnixTime = UnixTime(1_795_338_000);
 
 const SECRET: &[u8; 32] = b"a secret of thirty-two bytes, ok";
 
 /// The environment of the tests.
-pub struct Environment;
+pub(crate) struct Environment;
 
 impl Secrets for Environment {
     fn get(&self, name: &str) -> Option<String> {
@@ -23,7 +23,7 @@ impl Secrets for Environment {
 }
 
 /// A policy that records everything, with one guarded and one public route.
-pub fn policy() -> Value {
+pub(crate) fn policy() -> Value {
     json!({
         "scopegate": "v1",
         "metadata": {"name": "orders-api", "version": "3.1.0"},
@@ -55,14 +55,14 @@ pub fn policy() -> Value {
 }
 
 /// The engine of `policy`.
-pub fn engine(policy: &Value) -> Engine {
+pub(crate) fn engine(policy: &Value) -> Engine {
     Engine::from_value(policy, &Environment)
         .expect("a good policy")
         .engine
 }
 
 /// A token with `claims` over the usual ones, signed with HS256.
-pub fn token(claims: Value) -> String {
+pub(crate) fn token(claims: Value) -> String {
     let mut all = json!({
         "iss": "https://idp.example.com", "aud": "orders", "sub": "anna", "tid": "acme", "scope": "orders:read",
         "iat": NOW.0 - 60, "exp": NOW.0 + 600, "email": "anna@example.com",
@@ -82,7 +82,7 @@ pub fn token(claims: Value) -> String {
 }
 
 /// The decision on a request with these headers.
-pub fn decide(engine: &Engine, method: &str, path: &str, headers: &[(&str, &str)]) -> Decision {
+pub(crate) fn decide(engine: &Engine, method: &str, path: &str, headers: &[(&str, &str)]) -> Decision {
     let headers: Vec<(&[u8], &[u8])> = headers
         .iter()
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
