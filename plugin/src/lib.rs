@@ -13,10 +13,13 @@ use std::rc::Rc;
 
 use proxy_wasm::traits::RootContext;
 
+/// What the host calls once, before anything else.
 #[cfg(target_family = "wasm")]
-proxy_wasm::main! {{
-    proxy_wasm::set_root_context(|_| new_root());
-}}
+mod start {
+    proxy_wasm::main! {{
+        proxy_wasm::set_root_context(|_| super::new_root());
+    }}
+}
 
 #[cfg_attr(
     not(target_family = "wasm"),
