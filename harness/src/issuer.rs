@@ -129,9 +129,9 @@ impl Issuer {
 
 fn required(provider: &Value) -> Vec<(String, Value)> {
     let claims = provider.pointer("/require/claims").and_then(Value::as_object);
-    let first = |allowed: &Value| match allowed {
-        Value::Array(values) => values.first().cloned(),
-        single => Some(single.clone()),
+    let first = |allowed: &Value| match allowed.as_array() {
+        Some(values) => values.first().cloned(),
+        None => Some(allowed.clone()),
     };
     let claims = claims.into_iter().flatten();
     claims

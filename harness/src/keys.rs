@@ -162,14 +162,9 @@ impl Key {
     /// # Errors
     /// When the operating system gives no random bytes.
     pub fn generate(algorithm: Algorithm, kid: impl Into<String>) -> Result<Self, KeyError> {
-        let secret = match algorithm {
-            Algorithm::RS256
-            | Algorithm::RS384
-            | Algorithm::RS512
-            | Algorithm::PS256
-            | Algorithm::PS384
-            | Algorithm::PS512 => Secret::Rsa(Arc::new(generate_rsa(algorithm)?)),
-            other => generate_quick(other)?,
+        let secret = match generate_quick(algorithm) {
+            Err(KeyError::Unfit { .. }) => Secret::Rsa(Arc::new(generate_rsa(algorithm)?)),
+            quick => quick?,
         };
         Ok(Self {
             kid: kid.into(),

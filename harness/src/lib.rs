@@ -3,7 +3,19 @@
 
 #![forbid(unsafe_code)]
 
+pub mod agreement;
+mod build;
+pub mod check;
+pub mod coverage;
+pub mod exchange;
+pub mod executor;
+pub mod format;
 pub mod issuer;
 pub mod keys;
+pub mod native;
+mod planned;
+pub mod policy;
+pub mod run;
 pub mod span;
+pub mod suite;
 pub mod tokens;

@@ -244,7 +244,7 @@ fn with_duplicates(members: &Map<String, Value>, names: &[String]) -> String {
 }
 
 fn flipped(mut signature: Vec<u8>) -> Vec<u8> {
-    if let Some(byte) = signature.iter_mut().nth(8) {
+    if let Some(byte) = signature.get_mut(8) {
         *byte ^= 1;
     }
     signature

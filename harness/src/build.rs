@@ -1,0 +1,136 @@
+//! Requests of test files as bytes: defaults filled in, tokens put where their providers read them.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::exchange::{Headers, Request, decode_hex};
+use crate::executor::ExecutorError;
+use crate::format::{HeadersSpec, OneOrMany, RequestSpec};
+use crate::issuer::Location;
+use crate::suite::{NOBODY, Suite};
+
+/// Makes the bytes of `spec`, with the tokens that were made for this run.
+pub(crate) fn request(
+    spec: &RequestSpec,
+    suite: &Suite,
+    tokens: &BTreeMap<String, String>,
+    id: &str,
+) -> Result<Request, ExecutorError> {
+    let fill = |text: &str| fill(text, tokens).into_bytes();
+    let mut request = Request {
+        id: json!(id),
+        method: spec
+            .method
+            .clone()
+            .unwrap_or_else(|| "GET".to_owned())
+            .into_bytes(),
+        path: match &spec.path_hex {
+            Some(hex) => from_hex(hex)?,
+            None => fill(spec.path.as_deref().unwrap_or("/")),
+        },
+        authority: match &spec.authority {
+            Some(authority) => authority.clone().map(String::into_bytes),
+            None => Some(suite.policy.default_authority().into_bytes()),
+        },
+        scheme: spec
+            .scheme
+            .clone()
+            .unwrap_or_else(|| "https".to_owned())
+            .into_bytes(),
+        headers: headers(&spec.headers, fill),
+        body: spec.body.as_deref().map(fill).unwrap_or_default(),
+        peer: None,
+    };
+    for (name, hex) in &spec.headers_hex {
+        request.headers.push((name.clone().into_bytes(), from_hex(hex)?));
+    }
+    for name in spec
+        .token
+        .iter()
+        .flat_map(OneOrMany::as_slice)
+        .filter(|name| *name != NOBODY)
+    {
+        let (token, location) = (tokens.get(name), suite.tokens.location(name));
+        if let (Some(token), Some(location)) = (token, location) {
+            place(&mut request, token, location);
+        }
+    }
+    Ok(request)
+}
+
+/// Puts a token where its provider reads it.
+fn place(request: &mut Request, token: &str, location: &Location) {
+    match location {
+        Location::Header { name, scheme } => {
+            let value = match scheme {
+                Some(scheme) => format!("{scheme} {token}"),
+                None => token.to_owned(),
+            };
+            request
+                .headers
+                .push((name.clone().into_bytes(), value.into_bytes()));
+        }
+        Location::Cookie(name) => {
+            request
+                .headers
+                .push((b"cookie".to_vec(), format!("{name}={token}").into_bytes()));
+        }
+        Location::Query(name) => {
+            let separator = if request.path.contains(&b'?') { '&' } else { '?' };
+            request
+                .path
+                .extend_from_slice(format!("{separator}{name}={token}").as_bytes());
+        }
+    }
+}
+
+fn headers(spec: &HeadersSpec, fill: impl Fn(&str) -> Vec<u8>) -> Headers {
+    match spec {
+        HeadersSpec::Pairs(pairs) => pairs
+            .iter()
+            .map(|(name, value)| (name.clone().into_bytes(), fill(value)))
+            .collect(),
+        HeadersSpec::Mapping(mapping) => {
+            let each = mapping.iter().flat_map(|(name, values)| {
+                values
+                    .as_slice()
+                    .iter()
+                    .map(move |value| (name.clone().into_bytes(), value))
+            });
+            each.map(|(name, value)| (name, fill(value))).collect()
+        }
+    }
+}
+
+/// Puts tokens in place of their names: `{{reader}}`.
+fn fill(text: &str, tokens: &BTreeMap<String, String>) -> String {
+    let Some((before, rest)) = text.split_once("{{") else {
+        return text.to_owned();
+    };
+    match rest.split_once("}}") {
+        Some((name, after)) if tokens.contains_key(name.trim()) => {
+            let token = tokens.get(name.trim()).map(String::as_str).unwrap_or_default();
+            format!("{before}{token}{}", fill(after, tokens))
+        }
+        _ => format!("{before}{{{{{}", fill(rest, tokens)),
+    }
+}
+
+fn from_hex(hex: &str) -> Result<Vec<u8>, ExecutorError> {
+    decode_hex(hex).ok_or_else(|| ExecutorError::Failed(format!("`{hex}` is no even number of hex digits")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::fill;
+
+    #[test]
+    fn a_token_stands_where_its_name_stood() {
+        let tokens = BTreeMap::from([("a".to_owned(), "T".to_owned())]);
+        assert_eq!(fill("Bearer {{a}}, {{ a }}", &tokens), "Bearer T, T");
+        assert_eq!(fill("{{b}} {{a}} {{", &tokens), "{{b}} T {{");
+    }
+}

@@ -1,0 +1,88 @@
+//! What every executor of policy tests can do: take a policy, decide on requests, move the clock. The native
+//! engine, the plugin in the wasmtime host and real proxies all stand behind these two traits.
+
+use std::collections::BTreeMap;
+
+use scopegate_document::{PolicyError, UnixTime};
+
+use crate::exchange::{Answer, Request};
+
+/// What an executor is given before the first request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setup {
+    /// The policy document, in JSON, as the plugin is configured with it.
+    pub policy: Vec<u8>,
+    /// The environment of the plugin's machine: where `{env: NAME}` is looked up.
+    pub environment: BTreeMap<String, String>,
+    /// What time it is.
+    pub time: Time,
+}
+
+/// Where an executor takes the time from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Time {
+    /// A clock that stands at this time until it is advanced.
+    Fixed(UnixTime),
+    /// The machine's clock.
+    System,
+}
+
+/// Something that executes policies.
+pub trait Executor {
+    /// What it is called in reports: `native`, `wasm`, `envoy`.
+    fn name(&self) -> &str;
+
+    /// The time of its clock, where nobody can set that: tokens are then made for this time.
+    fn real_time(&self) -> Option<UnixTime> {
+        None
+    }
+
+    /// Starts a policy.
+    ///
+    /// # Errors
+    /// When the policy is refused, or the executor fails.
+    fn open(&self, setup: &Setup) -> Result<Box<dyn Session + '_>, ExecutorError>;
+}
+
+/// A policy at work. State (caches, the clock) lasts as long as the session.
+pub trait Session {
+    /// Takes one request to its end.
+    ///
+    /// # Errors
+    /// When the executor itself fails; a refusal is an answer.
+    fn decide(&mut self, request: &Request) -> Result<Answer, ExecutorError>;
+
+    /// Moves the clock forward.
+    ///
+    /// # Errors
+    /// When its clock cannot be moved.
+    fn advance(&mut self, seconds: u64) -> Result<(), ExecutorError>;
+
+    /// Gives it another policy. `false` where the policy was refused: the old one then stays.
+    ///
+    /// # Errors
+    /// When the executor itself fails.
+    fn reconfigure(&mut self, policy: &[u8]) -> Result<bool, ExecutorError>;
+}
+
+/// An executor could not do its work.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExecutorError {
+    /// The policy was refused.
+    #[error("the policy was refused: {}", list(.0))]
+    Refused(Vec<PolicyError>),
+    /// The executor failed.
+    #[error("{0}")]
+    Failed(String),
+    /// The executor cannot do this; the case is skipped, and says so.
+    #[error("not possible here: {0}")]
+    Unsupported(String),
+}
+
+fn list(errors: &[PolicyError]) -> String {
+    errors
+        .iter()
+        .map(PolicyError::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
+}

@@ -1,0 +1,240 @@
+//! The `*.test.yaml` format, as its authors write it. Nothing here gives it meaning.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use scopegate_document::{Duration, Instant};
+
+use crate::tokens::TokenSpec;
+
+/// Tests of one policy.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Scopegate policy tests")]
+pub struct TestDocument {
+    /// The policy: a path, or several that are joined; relative to this file.
+    pub policy: OneOrMany,
+    /// What time it is for the policy; 2026-01-01T00:00:00Z where it does not matter.
+    pub now: Option<Instant>,
+    /// The environment of the plugin, for secrets that the policy names by `{env: NAME}`.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// Keys, made at run time. The keys of each provider named here are replaced by these.
+    #[serde(default)]
+    pub keys: BTreeMap<String, KeySpec>,
+    /// Tokens, made at run time.
+    #[serde(default)]
+    pub tokens: BTreeMap<String, TokenSpec>,
+    /// The tests.
+    #[serde(default)]
+    pub tests: Vec<TestSpec>,
+    /// Callers against requests. A cell that is not listed fails.
+    pub matrix: Option<MatrixSpec>,
+}
+
+/// One text or several.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged, expecting = "expected a text or a list of texts")]
+pub enum OneOrMany {
+    /// One.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// All of them.
+    #[must_use]
+    pub fn as_slice(&self) -> &[String] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+}
+
+/// A key made at run time.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeySpec {
+    /// Its algorithm, as in `ES256`.
+    pub alg: String,
+    /// The provider that publishes it; a key of no provider is a rogue's.
+    pub provider: Option<String>,
+    /// Its id; by default its name here.
+    pub kid: Option<String>,
+}
+
+/// One test: a request and what is expected, or several steps.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TestSpec {
+    /// What is tested, in words.
+    pub name: String,
+    /// The request.
+    pub request: Option<RequestSpec>,
+    /// What is expected.
+    pub expect: Option<ExpectSpec>,
+    /// Several steps, with state that lasts from one to the next.
+    #[serde(default)]
+    pub steps: Vec<StepSpec>,
+    /// What is different when the test runs in Envoy.
+    pub envoy: Option<HostNote>,
+}
+
+/// One step of a test: a request with what is expected, or a change of the world.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepSpec {
+    /// The request.
+    pub request: Option<RequestSpec>,
+    /// What is expected.
+    pub expect: Option<ExpectSpec>,
+    /// Moves the clock forward.
+    pub advance: Option<Duration>,
+    /// Gives the plugin another policy: a path, or several.
+    pub reconfigure: Option<OneOrMany>,
+    /// Whether that policy is expected to be taken; by default it is.
+    pub accepted: Option<bool>,
+}
+
+/// What is different in one host, which may answer before the plugin is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostNote {
+    /// The host answers by itself, with this status.
+    pub status: Option<u16>,
+    /// The test cannot run there, for this reason.
+    pub skip: Option<String>,
+}
+
+/// A request.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RequestSpec {
+    /// The method; `GET` by default.
+    pub method: Option<String>,
+    /// The request target; `/` by default. `{{name}}` stands for the token of that name.
+    pub path: Option<String>,
+    /// The request target in hex, for bytes that are no text.
+    pub path_hex: Option<String>,
+    /// The authority; by default the first of the policy's origins. Null sends none.
+    #[serde(deserialize_with = "stated")]
+    #[schemars(with = "Option<String>")]
+    pub authority: Option<Option<String>>,
+    /// The scheme; `https` by default.
+    pub scheme: Option<String>,
+    /// Headers: a mapping of names to values, or a list of [name, value] pairs. `{{name}}` in a value stands
+    /// for the token of that name.
+    pub headers: HeadersSpec,
+    /// Further headers, as [name, hex of the value] pairs.
+    pub headers_hex: Vec<(String, String)>,
+    /// Tokens to send, each where its provider reads it.
+    pub token: Option<OneOrMany>,
+    /// The body.
+    pub body: Option<String>,
+}
+
+/// Headers of a request.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(
+    untagged,
+    expecting = "expected a mapping of names to texts, or a list of [name, value] pairs"
+)]
+pub enum HeadersSpec {
+    /// By name.
+    Mapping(BTreeMap<String, OneOrMany>),
+    /// In order.
+    Pairs(Vec<(String, String)>),
+}
+
+impl Default for HeadersSpec {
+    fn default() -> Self {
+        Self::Pairs(Vec::new())
+    }
+}
+
+/// What is expected of an answer.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExpectSpec {
+    /// The request is forwarded: by this route, or `true` for any.
+    pub allow: Option<Allow>,
+    /// The request is refused with this code.
+    pub deny: Option<String>,
+    /// The request is refused with this code, by authentication.
+    pub reject: Option<String>,
+    /// The route that was selected; null for none.
+    #[serde(deserialize_with = "stated")]
+    #[schemars(with = "Option<String>")]
+    pub route: Option<Option<String>>,
+    /// The layer that decided.
+    pub layer: Option<String>,
+    /// The status of the reply.
+    pub status: Option<u16>,
+    /// Headers of the reply; null for a header that must be absent.
+    pub headers: BTreeMap<String, Option<HeaderExpect>>,
+    /// The body of the reply: its text, or members that it must have.
+    pub body: Option<Value>,
+    /// Headers that the upstream sees; null for a header that must be absent.
+    pub upstream: BTreeMap<String, Option<HeaderExpect>>,
+    /// The request target that the upstream sees.
+    pub upstream_path: Option<String>,
+    /// Audit records: each one listed must have been written, with at least these members.
+    pub audit: Option<Vec<Value>>,
+}
+
+/// That a request is allowed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged, expecting = "expected the id of a route, or true")]
+pub enum Allow {
+    /// By this route.
+    Route(String),
+    /// By any route.
+    Any(bool),
+}
+
+/// What a header must be.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(
+    untagged,
+    expecting = "expected a text, a list of texts, {contains: text}, or nothing for absent"
+)]
+pub enum HeaderExpect {
+    /// One header with this value.
+    One(String),
+    /// Headers with these values, in this order.
+    All(Vec<String>),
+    /// A header whose value contains this.
+    Contains {
+        /// The part.
+        contains: String,
+    },
+}
+
+/// Callers against requests.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MatrixSpec {
+    /// Names of tokens, and `none` for no token.
+    pub callers: Vec<String>,
+    /// What every request has: authority, headers.
+    #[serde(default)]
+    pub request: RequestSpec,
+    /// For each request (`GET /path`), for each caller: `allow`, `allow:ROUTE` or a code.
+    pub cells: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// The JSON Schema of the format (draft 2020-12), made from the types that read it.
+#[must_use]
+pub fn schema() -> Value {
+    schemars::schema_for!(TestDocument).to_value()
+}
+
+/// Tells a field that says null from a field that is not there.
+fn stated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}

@@ -1,0 +1,195 @@
+//! The engine itself as an executor: no proxy, no module, microseconds a case.
+
+use std::collections::BTreeMap;
+use std::time::{Instant, SystemTime};
+
+use scopegate_authn::Secrets;
+use scopegate_document::UnixTime;
+use scopegate_engine::{Decision, Engine, Forward, Outcome as Decided};
+
+use crate::exchange::{Answer, Headers, Outcome, Request, Upstream, value_of};
+use crate::executor::{Executor, ExecutorError, Session, Setup, Time};
+
+/// The engine, called directly.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Native;
+
+impl Executor for Native {
+    fn name(&self) -> &str {
+        "native"
+    }
+
+    fn open(&self, setup: &Setup) -> Result<Box<dyn Session + '_>, ExecutorError> {
+        let environment = Environment(setup.environment.clone());
+        let engine = compile(&setup.policy, &environment)?;
+        Ok(Box::new(NativeSession {
+            engine,
+            environment,
+            time: setup.time,
+            requests: 0,
+        }))
+    }
+}
+
+/// Secrets from a map.
+#[derive(Clone)]
+pub struct Environment(pub BTreeMap<String, String>);
+
+impl Secrets for Environment {
+    fn get(&self, name: &str) -> Option<String> {
+        self.0.get(name).cloned()
+    }
+}
+
+struct NativeSession {
+    engine: Engine,
+    environment: Environment,
+    time: Time,
+    requests: u64,
+}
+
+impl Session for NativeSession {
+    fn decide(&mut self, request: &Request) -> Result<Answer, ExecutorError> {
+        self.requests = self.requests.saturating_add(1);
+        let offered = value_of(&request.headers, "x-request-id");
+        let own = format!("native-{}", self.requests);
+        let headers: Vec<(&[u8], &[u8])> = request
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_slice(), value.as_slice()))
+            .collect();
+        let shown = scopegate_engine::Request {
+            method: &request.method,
+            path: &request.path,
+            authority: request.authority.as_deref(),
+            headers: &headers,
+            id: offered
+                .and_then(scopegate_engine::Request::id_from)
+                .unwrap_or(&own),
+        };
+        let now = self.now();
+        let start = stopwatch();
+        let decision = self.engine.decide(&shown, now);
+        let elapsed = start.elapsed();
+        let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        Ok(answer(request, decision, elapsed_us))
+    }
+
+    fn advance(&mut self, seconds: u64) -> Result<(), ExecutorError> {
+        match &mut self.time {
+            Time::Fixed(now) => {
+                *now = now.plus(i64::try_from(seconds).unwrap_or(i64::MAX));
+                Ok(())
+            }
+            Time::System => Err(ExecutorError::Unsupported(
+                "the machine's clock cannot be advanced".to_owned(),
+            )),
+        }
+    }
+
+    fn reconfigure(&mut self, policy: &[u8]) -> Result<bool, ExecutorError> {
+        match compile(policy, &self.environment) {
+            Ok(engine) => {
+                self.engine = engine;
+                Ok(true)
+            }
+            Err(ExecutorError::Refused(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl NativeSession {
+    fn now(&self) -> Option<UnixTime> {
+        match self.time {
+            Time::Fixed(now) => Some(now),
+            Time::System => system_time(),
+        }
+    }
+}
+
+/// The time of the machine's clock.
+#[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the harness's clock; everybody below is given the time"
+)]
+pub fn system_time() -> Option<UnixTime> {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_secs()).ok().map(UnixTime)
+}
+
+/// A clock for measuring how long things take.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "measures a duration for a report; decides nothing"
+)]
+pub(crate) fn stopwatch() -> Instant {
+    Instant::now()
+}
+
+fn compile(policy: &[u8], environment: &Environment) -> Result<Engine, ExecutorError> {
+    let compiled = Engine::from_json(policy, environment).map_err(ExecutorError::Refused)?;
+    Ok(compiled.engine)
+}
+
+fn answer(request: &Request, decision: Decision, elapsed_us: u64) -> Answer {
+    let layer = decision.layer.name().to_owned();
+    let mut answer = Answer {
+        id: request.id.clone(),
+        outcome: Outcome::Forward,
+        status: None,
+        code: Some(decision.code.to_owned()),
+        layer: Some(layer),
+        route: decision.route,
+        reply_headers: Vec::new(),
+        reply_body: Vec::new(),
+        upstream: None,
+        audit: decision.audit,
+        elapsed_us,
+    };
+    match decision.outcome {
+        Decided::Forward(forward) => answer.upstream = Some(forwarded(request, forward)),
+        Decided::Reply(reply) => {
+            answer.outcome = Outcome::Reply;
+            answer.status = Some(reply.status);
+            let bytes = |(name, value): (&str, String)| (name.as_bytes().to_vec(), value.into_bytes());
+            answer.reply_headers = reply.headers.into_iter().map(bytes).collect();
+            answer.reply_body = reply.body;
+        }
+    }
+    answer
+}
+
+/// What the upstream gets, as a proxy would make it of `forward`.
+fn forwarded(request: &Request, forward: Forward) -> Upstream {
+    let is_removed = |name: &[u8]| {
+        forward
+            .remove
+            .iter()
+            .any(|removed| removed.eq_ignore_ascii_case(name))
+    };
+    let is_replaced = |name: &[u8]| {
+        forward
+            .set
+            .iter()
+            .any(|(set, _)| set.as_bytes().eq_ignore_ascii_case(name))
+    };
+    let kept = request
+        .headers
+        .iter()
+        .filter(|(name, _)| !is_removed(name) && !is_replaced(name));
+    let mut headers: Headers = kept
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
+        .collect();
+    headers.extend(
+        forward
+            .set
+            .into_iter()
+            .map(|(name, value)| (name.into_bytes(), value)),
+    );
+    Upstream {
+        path: forward.path.unwrap_or_else(|| request.path.clone()),
+        headers,
+    }
+}

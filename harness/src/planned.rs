@@ -1,0 +1,171 @@
+//! The tokens of a test file, with their inheritance resolved: ready to be made for any time.
+
+use std::collections::BTreeMap;
+
+use scopegate_document::{PolicyError, UnixTime};
+
+use crate::issuer::{Issuer, Location};
+use crate::keys::{Key, KeyError};
+use crate::policy::TestPolicy;
+use crate::tokens::TokenSpec;
+
+/// The tokens of a test file.
+#[derive(Debug, Default)]
+pub(crate) struct PlannedTokens(BTreeMap<String, Planned>);
+
+#[derive(Debug)]
+struct Planned {
+    spec: TokenSpec,
+    issuer: Issuer,
+    key: Key,
+}
+
+/// The keys of a test file, and who publishes each.
+type Keys = BTreeMap<String, (Key, Option<String>)>;
+
+impl PlannedTokens {
+    /// Resolves `specs`. What is wrong goes to `faults`.
+    pub(crate) fn plan(
+        specs: &BTreeMap<String, TokenSpec>,
+        keys: &Keys,
+        policy: &TestPolicy,
+        faults: &mut Vec<PolicyError>,
+    ) -> Self {
+        let issuers = Issuer::all(&policy.document);
+        let mut planned = BTreeMap::new();
+        for name in specs.keys() {
+            let token =
+                resolve(name, specs, keys, &mut Vec::new()).and_then(|spec| finish(spec, keys, &issuers));
+            match token {
+                Ok(token) => {
+                    planned.insert(name.clone(), token);
+                }
+                Err(Fault { field, message, help }) => {
+                    let path = format!("tokens.{name}{field}");
+                    faults.push(PolicyError::new("invalid_test", path, message, help));
+                }
+            }
+        }
+        Self(planned)
+    }
+
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// Where the token called `name` travels.
+    pub(crate) fn location(&self, name: &str) -> Option<&Location> {
+        self.0.get(name).map(|planned| &planned.issuer.location)
+    }
+
+    /// Makes all tokens as of `now`.
+    pub(crate) fn mint(&self, now: UnixTime) -> Result<BTreeMap<String, String>, KeyError> {
+        let mint = |(name, it): (&String, &Planned)| {
+            Ok((name.clone(), it.spec.mint(name, &it.issuer, &it.key, now)?))
+        };
+        self.0.iter().map(mint).collect()
+    }
+}
+
+struct Fault {
+    field: &'static str,
+    message: String,
+    help: String,
+}
+
+fn resolve(
+    name: &str,
+    specs: &BTreeMap<String, TokenSpec>,
+    keys: &Keys,
+    seen: &mut Vec<String>,
+) -> Result<TokenSpec, Fault> {
+    let missing = || Fault {
+        field: ".from",
+        message: format!("there is no token `{name}`"),
+        help: format!(
+            "known here: {}",
+            specs.keys().cloned().collect::<Vec<_>>().join(", ")
+        ),
+    };
+    let spec = specs.get(name).ok_or_else(missing)?;
+    let Some(base) = &spec.from else {
+        return Ok(spec.clone());
+    };
+    if seen.iter().any(|seen| seen == name) {
+        let message = "the token is made from itself".to_owned();
+        return Err(Fault {
+            field: ".from",
+            message,
+            help: "name another token".to_owned(),
+        });
+    }
+    seen.push(name.to_owned());
+    let base = resolve(base, specs, keys, seen)?;
+    let base_key = base
+        .key
+        .as_deref()
+        .and_then(|key| keys.get(key))
+        .map(|(key, _)| key.kid.clone());
+    Ok(spec
+        .clone()
+        .over(&base, base_key.as_deref())
+        .with_provider_of(&base, keys))
+}
+
+impl TokenSpec {
+    /// A forgery claims to be of the provider of the token it is made from.
+    fn with_provider_of(mut self, base: &Self, keys: &Keys) -> Self {
+        let of_key = || {
+            base.key
+                .as_ref()
+                .and_then(|key| keys.get(key))
+                .and_then(|(_, provider)| provider.clone())
+        };
+        self.provider = self.provider.or_else(of_key);
+        self
+    }
+}
+
+fn finish(spec: TokenSpec, keys: &Keys, issuers: &[Issuer]) -> Result<Planned, Fault> {
+    let known = || keys.keys().cloned().collect::<Vec<_>>().join(", ");
+    let name = match (&spec.key, keys.keys().next()) {
+        (Some(name), _) => name,
+        (None, Some(first)) if spec.raw.is_some() => first,
+        (None, _) => {
+            let message = "the token has no key".to_owned();
+            return Err(Fault {
+                field: "",
+                message,
+                help: format!("write `key`, one of: {}", known()),
+            });
+        }
+    };
+    let (key, publisher) = keys.get(name).ok_or_else(|| Fault {
+        field: ".key",
+        message: format!("there is no key `{name}`"),
+        help: format!("known here: {}", known()),
+    })?;
+    let provider = spec.provider.clone().or_else(|| publisher.clone());
+    let issuer = match (&provider, issuers) {
+        (Some(provider), _) => issuers.iter().find(|issuer| &issuer.name == provider),
+        (None, [only]) => Some(only),
+        (None, _) => None,
+    };
+    let names = || {
+        issuers
+            .iter()
+            .map(|issuer| issuer.name.clone())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let issuer = issuer.cloned().ok_or_else(|| Fault {
+        field: if provider.is_some() { ".provider" } else { "" },
+        message: "the provider of the token is not clear".to_owned(),
+        help: format!("write `provider`, one of: {}", names()),
+    })?;
+    Ok(Planned {
+        spec,
+        issuer,
+        key: key.clone(),
+    })
+}

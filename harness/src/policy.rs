@@ -1,0 +1,125 @@
+//! The policy under test: its files, and the keys that tests put in place of its providers'.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::{Map, Value, json};
+
+use scopegate_engine::source::{self, Source, Unreadable};
+
+use crate::issuer::Issuer;
+use crate::keys::Key;
+
+/// Where in the environment the shared secrets of test keys are put.
+const SECRET_PREFIX: &str = "SCOPEGATE_TEST_SECRET_";
+
+/// A policy with the keys of a test.
+#[derive(Debug)]
+pub struct TestPolicy {
+    /// Its files.
+    pub source: Source,
+    /// The document as the plugin is given it.
+    pub document: Value,
+    /// What its environment must hold.
+    pub environment: BTreeMap<String, String>,
+}
+
+impl TestPolicy {
+    /// Reads a policy and puts `keys`, by provider, in place of the providers' own.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn load(paths: &[PathBuf], keys: &BTreeMap<String, Vec<Key>>) -> Result<Self, Unreadable> {
+        let source = source::load(paths)?;
+        let mut document = source.document().clone();
+        let mut environment = BTreeMap::new();
+        for issuer in Issuer::all(&document) {
+            if let Some(keys) = keys.get(&issuer.name) {
+                let section = key_section(&issuer, keys, &mut environment);
+                replace(&mut document, &issuer.name, section);
+            }
+        }
+        Ok(Self {
+            source,
+            document,
+            environment,
+        })
+    }
+
+    /// The document in JSON.
+    #[must_use]
+    pub fn json(&self) -> Vec<u8> {
+        self.document.to_string().into_bytes()
+    }
+
+    /// The ids of its routes, in order, and whether each is public.
+    #[must_use]
+    pub fn routes(&self) -> Vec<(String, bool)> {
+        let routes = self
+            .document
+            .pointer("/authorization/routes")
+            .and_then(Value::as_array);
+        let route = |route: &Value| {
+            let is_public = route.get("access").and_then(Value::as_str) == Some("public");
+            Some((route.get("id")?.as_str()?.to_owned(), is_public))
+        };
+        routes.into_iter().flatten().filter_map(route).collect()
+    }
+
+    /// The authority of requests that state none: the first origin's, else the first exact host of a route.
+    #[must_use]
+    pub fn default_authority(&self) -> String {
+        let origin = self
+            .document
+            .pointer("/authentication/origins/0")
+            .and_then(Value::as_str);
+        let origin = origin.and_then(|origin| origin.split("://").nth(1));
+        origin
+            .map(str::to_owned)
+            .or_else(|| self.first_host())
+            .unwrap_or_else(|| "localhost".to_owned())
+    }
+
+    fn first_host(&self) -> Option<String> {
+        let routes = self.document.pointer("/authorization/routes")?.as_array()?;
+        let hosts = routes
+            .iter()
+            .filter_map(|route| route.pointer("/match/hosts")?.as_array())
+            .flatten();
+        hosts
+            .filter_map(Value::as_str)
+            .find(|host| !host.starts_with('*'))
+            .map(str::to_owned)
+    }
+}
+
+/// Shared secrets come from the environment, as they should; key pairs are published in a JWK Set. A provider
+/// with both has all of them in the set.
+fn key_section(issuer: &Issuer, keys: &[Key], environment: &mut BTreeMap<String, String>) -> Value {
+    if !keys.iter().all(|key| key.algorithm.is_symmetric()) {
+        let keys: Vec<Value> = keys.iter().map(|key| key.jwk(issuer.key_usage())).collect();
+        return json!({"jwks": {"keys": keys}});
+    }
+    let mut secret = |key: &Key| {
+        let name = format!("{SECRET_PREFIX}{}", environment.len());
+        environment.insert(name.clone(), key.shared_secret().unwrap_or_default());
+        json!({"kid": key.kid, "alg": key.algorithm.name(), "secret": {"env": name}})
+    };
+    keys.iter().map(&mut secret).collect()
+}
+
+fn replace(document: &mut Value, provider: &str, keys: Value) {
+    let providers = document
+        .pointer_mut("/authentication/providers")
+        .and_then(Value::as_array_mut);
+    let named =
+        |candidate: &&mut Map<String, Value>| candidate.get("name").and_then(Value::as_str) == Some(provider);
+    let found = providers
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut)
+        .find(named);
+    if let Some(found) = found {
+        found.insert("keys".to_owned(), keys);
+    }
+}

@@ -1,0 +1,471 @@
+//! A test file, understood: its policy with the test's keys, its tokens, its cases. Every fault names file,
+//! line and column. Nothing here runs anything.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use scopegate_document::{PolicyError, UnixTime};
+use scopegate_engine::Engine;
+use scopegate_engine::source::{Diagnostic, Severity, Source, SourceFile, Unreadable};
+
+use crate::executor::{ExecutorError, Setup, Time};
+use crate::format::{
+    Allow, ExpectSpec, HostNote, MatrixSpec, OneOrMany, RequestSpec, StepSpec, TestDocument, TestSpec,
+};
+use crate::keys::{Key, KeyRing};
+use crate::native::Environment;
+use crate::planned::PlannedTokens;
+use crate::policy::TestPolicy;
+
+/// The name of the caller without a token in a matrix.
+pub const NOBODY: &str = "none";
+
+/// What time it is in a test file that does not say: 2026-01-01T00:00:00Z.
+const DEFAULT_NOW: UnixTime = UnixTime(1_767_225_600);
+
+/// A test file, ready to run.
+#[derive(Debug)]
+pub struct Suite {
+    /// The path of the file, as it was given.
+    pub name: String,
+    /// What time it is for the policy.
+    pub now: UnixTime,
+    /// The policy.
+    pub policy: TestPolicy,
+    /// The cases, in the order of the file; those of the matrix last.
+    pub cases: Vec<Case>,
+    pub(crate) tokens: PlannedTokens,
+    environment: BTreeMap<String, String>,
+}
+
+/// One case.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// What is tested, in words.
+    pub name: String,
+    /// The line of the file it stands in, from 1.
+    pub line: Option<usize>,
+    /// What is done.
+    pub steps: Vec<Step>,
+    /// What is different in Envoy.
+    pub envoy: Option<HostNote>,
+}
+
+/// One step of a case.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// A request, and what is expected of its answer.
+    Send(Box<RequestSpec>, Box<ExpectSpec>),
+    /// The clock moves forward by these seconds.
+    Advance(u64),
+    /// Another policy, in JSON, and whether it is expected to be taken.
+    Reconfigure(Vec<u8>, bool),
+}
+
+impl Case {
+    /// Whether it changes the world, and so must not share one with other cases.
+    #[must_use]
+    pub fn needs_own_session(&self) -> bool {
+        self.steps.iter().any(|step| !matches!(step, Step::Send(..)))
+    }
+}
+
+impl Suite {
+    /// Reads the test file at `path`.
+    ///
+    /// # Errors
+    /// When a file cannot be opened or is wrong: the test file, or its policy.
+    pub fn load(path: &Path) -> Result<Self, Unreadable> {
+        let source = scopegate_engine::source::load(&[path.to_path_buf()])?;
+        let document = serde_path_to_error::deserialize::<_, TestDocument>(source.document());
+        let document = document.map_err(|error| unreadable(&source, vec![shape_fault(&error)]))?;
+        Loader {
+            source: &source,
+            base: path.parent().unwrap_or(Path::new("")),
+            faults: Vec::new(),
+        }
+        .load(path.display().to_string(), document)
+    }
+
+    /// What an executor is given, where its clock can be set.
+    #[must_use]
+    pub fn setup(&self) -> Setup {
+        let mut environment = self.environment.clone();
+        environment.extend(self.policy.environment.clone());
+        Setup {
+            policy: self.policy.json(),
+            environment,
+            time: Time::Fixed(self.now),
+        }
+    }
+
+    /// Makes the tokens as of `now`.
+    ///
+    /// # Errors
+    /// When a key cannot sign.
+    pub fn mint(&self, now: UnixTime) -> Result<BTreeMap<String, String>, ExecutorError> {
+        self.tokens
+            .mint(now)
+            .map_err(|error| ExecutorError::Failed(error.to_string()))
+    }
+}
+
+struct Loader<'a> {
+    source: &'a Source,
+    base: &'a Path,
+    faults: Vec<PolicyError>,
+}
+
+impl Loader<'_> {
+    fn load(mut self, name: String, document: TestDocument) -> Result<Suite, Unreadable> {
+        let TestDocument {
+            policy,
+            now,
+            environment,
+            keys,
+            tokens,
+            tests,
+            matrix,
+        } = document;
+        let keys = self.keys(&keys);
+        let published = published(&keys);
+        let paths = self.paths(&policy);
+        let policy = TestPolicy::load(&paths, &published)?;
+        self.check_providers(&policy, &published);
+        let tokens = PlannedTokens::plan(&tokens, &keys, &policy, &mut self.faults);
+        let mut cases = self.tests(tests, &published);
+        cases.extend(matrix.map(|matrix| self.matrix(matrix)).unwrap_or_default());
+        self.check_tokens(&cases, &tokens);
+        if !self.faults.is_empty() {
+            return Err(unreadable(self.source, self.faults));
+        }
+        let suite = Suite {
+            name,
+            now: now.map_or(DEFAULT_NOW, |now| now.0),
+            policy,
+            cases,
+            tokens,
+            environment,
+        };
+        suite.check_policy()?;
+        Ok(suite)
+    }
+
+    fn fault(&mut self, path: String, message: String, help: &str) {
+        self.faults
+            .push(PolicyError::new("invalid_test", path, message, help));
+    }
+
+    fn paths(&self, policy: &OneOrMany) -> Vec<PathBuf> {
+        policy
+            .as_slice()
+            .iter()
+            .map(|path| self.base.join(path))
+            .collect()
+    }
+
+    fn keys(
+        &mut self,
+        specs: &BTreeMap<String, crate::format::KeySpec>,
+    ) -> BTreeMap<String, (Key, Option<String>)> {
+        let mut ring = KeyRing::default();
+        let mut keys = BTreeMap::new();
+        for (name, spec) in specs {
+            let kid = spec.kid.clone().unwrap_or_else(|| name.clone());
+            let algorithm = spec.alg.parse();
+            match algorithm.map(|algorithm| ring.generate(algorithm, kid)) {
+                Ok(Ok(key)) => {
+                    keys.insert(name.clone(), (key, spec.provider.clone()));
+                }
+                Ok(Err(error)) => {
+                    self.fault(format!("keys.{name}"), error.to_string(), "run the tests again")
+                }
+                Err(error) => {
+                    self.fault(
+                        format!("keys.{name}.alg"),
+                        error.to_string(),
+                        "name a registered algorithm",
+                    );
+                }
+            }
+        }
+        keys
+    }
+
+    fn check_providers(&mut self, policy: &TestPolicy, published: &BTreeMap<String, Vec<Key>>) {
+        let known: Vec<String> = crate::issuer::Issuer::all(&policy.document)
+            .into_iter()
+            .map(|issuer| issuer.name)
+            .collect();
+        let keys = self.source.document().get("keys").and_then(Value::as_object);
+        let named = keys
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, key)| Some((name, key.get("provider")?.as_str()?)));
+        let unknown = named.filter(|(_, provider)| !known.iter().any(|known| known == provider));
+        let unknown: Vec<_> = unknown
+            .map(|(name, provider)| (name.clone(), provider.to_owned()))
+            .collect();
+        debug_assert!(published.len() <= known.len().saturating_add(unknown.len()));
+        for (name, provider) in unknown {
+            let message = format!("the policy has no provider `{provider}`");
+            let help = format!("its providers: {}", known.join(", "));
+            self.fault(format!("keys.{name}.provider"), message, &help);
+        }
+    }
+
+    fn tests(&mut self, tests: Vec<TestSpec>, keys: &BTreeMap<String, Vec<Key>>) -> Vec<Case> {
+        let mut cases = Vec::new();
+        for (
+            at,
+            TestSpec {
+                name,
+                request,
+                expect,
+                steps,
+                envoy,
+            },
+        ) in tests.into_iter().enumerate()
+        {
+            let path = format!("tests[{at}]");
+            let line = self.source.locate(&path).map(|place| place.line);
+            let is_plain = request.is_some() || expect.is_some();
+            if is_plain != steps.is_empty() {
+                self.fault(
+                    path.clone(),
+                    format!("the test `{name}` says too little or too much"),
+                    "write `request` and `expect`, or `steps`",
+                );
+                continue;
+            }
+            let steps = match is_plain {
+                true => {
+                    let step = StepSpec {
+                        request,
+                        expect,
+                        advance: None,
+                        reconfigure: None,
+                        accepted: None,
+                    };
+                    self.step(step, &path, keys).into_iter().collect()
+                }
+                false => self.steps(steps, &path, keys),
+            };
+            cases.push(Case {
+                name,
+                line,
+                steps,
+                envoy,
+            });
+        }
+        cases
+    }
+
+    fn steps(&mut self, steps: Vec<StepSpec>, path: &str, keys: &BTreeMap<String, Vec<Key>>) -> Vec<Step> {
+        let mut lowered = Vec::new();
+        for (at, step) in steps.into_iter().enumerate() {
+            lowered.extend(self.step(step, &format!("{path}.steps[{at}]"), keys));
+        }
+        lowered
+    }
+
+    fn step(&mut self, step: StepSpec, path: &str, keys: &BTreeMap<String, Vec<Key>>) -> Option<Step> {
+        match step {
+            StepSpec {
+                request: Some(request),
+                expect: Some(expect),
+                advance: None,
+                reconfigure: None,
+                accepted: None,
+            } => {
+                self.check_expect(&expect, &format!("{path}.expect"));
+                Some(Step::Send(Box::new(request), Box::new(expect)))
+            }
+            StepSpec {
+                request: None,
+                expect: None,
+                advance: Some(length),
+                reconfigure: None,
+                accepted: None,
+            } => Some(Step::Advance(
+                u64::try_from(length.as_seconds()).unwrap_or_default(),
+            )),
+            StepSpec {
+                request: None,
+                expect: None,
+                advance: None,
+                reconfigure: Some(policy),
+                accepted,
+            } => match TestPolicy::load(&self.paths(&policy), keys) {
+                Ok(policy) => Some(Step::Reconfigure(policy.json(), accepted.unwrap_or(true))),
+                Err(error) => {
+                    let first = error
+                        .diagnostics
+                        .first()
+                        .map(|it| it.message.clone())
+                        .unwrap_or_default();
+                    self.fault(format!("{path}.reconfigure"), first, "name the files of a policy");
+                    None
+                }
+            },
+            StepSpec { .. } => {
+                let message = "a step does one thing".to_owned();
+                self.fault(
+                    path.to_owned(),
+                    message,
+                    "write `request` with `expect`, or `advance`, or `reconfigure`",
+                );
+                None
+            }
+        }
+    }
+
+    fn check_expect(&mut self, expect: &ExpectSpec, path: &str) {
+        let verdicts = [
+            expect.allow.is_some(),
+            expect.deny.is_some(),
+            expect.reject.is_some(),
+        ];
+        if verdicts.iter().filter(|stated| **stated).count() != 1 || expect.allow == Some(Allow::Any(false)) {
+            let message = "what is expected is not one decision".to_owned();
+            self.fault(
+                path.to_owned(),
+                message,
+                "write one of `allow: ROUTE`, `deny: CODE`, `reject: CODE`",
+            );
+        }
+    }
+
+    fn matrix(&mut self, matrix: MatrixSpec) -> Vec<Case> {
+        let MatrixSpec {
+            callers,
+            request,
+            cells,
+        } = matrix;
+        let mut cases = Vec::new();
+        for (row, listed) in &cells {
+            let path = format!("matrix.cells.{row}");
+            let line = self.source.locate(&path).map(|place| place.line);
+            let Some((method, target)) = row.split_once(' ') else {
+                self.fault(
+                    path,
+                    format!("`{row}` is no request"),
+                    "write a method and a path: `GET /orders`",
+                );
+                continue;
+            };
+            for unknown in listed.keys().filter(|caller| !callers.contains(caller)) {
+                let message = format!("`{unknown}` is none of the matrix's callers");
+                self.fault(path.clone(), message, "add it to `callers`");
+            }
+            for caller in &callers {
+                let mut request = request.clone();
+                request.method = Some(method.to_owned());
+                request.path = Some(target.to_owned());
+                request.token = (caller != NOBODY).then(|| OneOrMany::One(caller.clone()));
+                let expect = listed.get(caller).map_or_else(unlisted, |cell| expect_cell(cell));
+                cases.push(Case {
+                    name: format!("{row} as {caller}"),
+                    line,
+                    steps: vec![Step::Send(Box::new(request), Box::new(expect))],
+                    envoy: None,
+                });
+            }
+        }
+        cases
+    }
+
+    fn check_tokens(&mut self, cases: &[Case], tokens: &PlannedTokens) {
+        let requests = cases
+            .iter()
+            .flat_map(|case| &case.steps)
+            .filter_map(|step| match step {
+                Step::Send(request, _) => Some(request),
+                Step::Advance(_) | Step::Reconfigure(..) => None,
+            });
+        let mut unknown: Vec<&str> = requests
+            .flat_map(|request| request.token.iter().flat_map(OneOrMany::as_slice))
+            .map(String::as_str)
+            .filter(|name| *name != NOBODY && !tokens.contains(name))
+            .collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        for name in unknown {
+            self.fault(
+                "tests".to_owned(),
+                format!("there is no token `{name}`"),
+                "describe it under `tokens`",
+            );
+        }
+    }
+}
+
+impl Suite {
+    /// A policy that does not compile fails here, with the places of its faults, and not in an executor.
+    fn check_policy(&self) -> Result<(), Unreadable> {
+        let setup = self.setup();
+        let compiled = Engine::from_value(&self.policy.document, &Environment(setup.environment));
+        compiled
+            .map(|_| ())
+            .map_err(|errors| unreadable(&self.policy.source, errors))
+    }
+}
+
+fn published(keys: &BTreeMap<String, (Key, Option<String>)>) -> BTreeMap<String, Vec<Key>> {
+    let mut published: BTreeMap<String, Vec<Key>> = BTreeMap::new();
+    for (key, provider) in keys.values() {
+        if let Some(provider) = provider {
+            published.entry(provider.clone()).or_default().push(key.clone());
+        }
+    }
+    published
+}
+
+fn expect_cell(cell: &str) -> ExpectSpec {
+    match (cell, cell.strip_prefix("allow:")) {
+        ("allow", _) => ExpectSpec {
+            allow: Some(Allow::Any(true)),
+            ..ExpectSpec::default()
+        },
+        (_, Some(route)) => ExpectSpec {
+            allow: Some(Allow::Route(route.trim().to_owned())),
+            ..ExpectSpec::default()
+        },
+        (code, None) => ExpectSpec {
+            deny: Some(code.to_owned()),
+            ..ExpectSpec::default()
+        },
+    }
+}
+
+/// What no answer can fulfil: nothing is left unsaid in a matrix.
+fn unlisted() -> ExpectSpec {
+    ExpectSpec::default()
+}
+
+fn shape_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> PolicyError {
+    let path = error.path().to_string();
+    let path = if path == "." { String::new() } else { path };
+    let text = error.inner().to_string();
+    let help = "see `scopegate schema --tests` for what may stand here";
+    PolicyError::new("invalid_test", path, text, help)
+}
+
+fn unreadable(source: &Source, faults: Vec<PolicyError>) -> Unreadable {
+    let diagnostic = |fault: PolicyError| Diagnostic {
+        code: fault.code.to_owned(),
+        severity: Severity::Error,
+        location: source.locate(&fault.path),
+        path: fault.path,
+        message: fault.message,
+        help: fault.help,
+    };
+    let files: Vec<SourceFile> = source.files().to_vec();
+    Unreadable {
+        files,
+        diagnostics: faults.into_iter().map(diagnostic).collect(),
+        missing_file: false,
+    }
+}
