@@ -135,6 +135,7 @@ mod tests {
             r#"{"scopegate":"v1","authorization":{},"metadata":5}"#,
             r#"{"scopegate":"v1","authorization":{},"metadata":{"name":[1]}}"#,
             r#"{"scopegate":"v1","authorization":7}"#,
+            r#"{"scopegate":"v1","authorization":[]}"#,
             r#"{"scopegate":"v1","authorization":{},"audit":{"sample":"x"}}"#,
             r#"[]"#,
         ] {
@@ -146,6 +147,14 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_mapping_is_never_written_as_a_list() {
+        let (path, code, ..) = fault(r#"{"scopegate":"v1","metadata":["n","1","o"],"authorization":{}}"#);
+        assert_eq!((path.as_str(), code), ("metadata", "wrong_type"));
+        let routes = r#"{"scopegate":"v1","authorization":{"routes":[{"id":"a","match":[null,["GET"],"/"]}]}}"#;
+        assert!(fault(routes).0.starts_with("authorization.routes[0]"));
     }
 
     #[test]
