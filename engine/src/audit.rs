@@ -3,14 +3,14 @@
 //! Identity fields come from a verified caller only. Values are bounded in length and free of control
 //! characters, so that a record is one line whatever a client sends.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use scopegate_authn::Verified;
 use scopegate_authz::{Denial, GrantedBy, Permit, RouteView};
 use scopegate_document::UnixTime;
 
 use crate::document::{Audit, AuthenticationAudit, AuthorizationAudit};
-use crate::{Counted, Request};
+use crate::{Counted, Record, Request};
 
 /// How many characters of a value a record shows.
 const MAX_VALUE_LENGTH: usize = 256;
@@ -77,20 +77,20 @@ impl Authentication<'_> {
         }
     }
 
-    pub(crate) fn record(&self, context: &Context<'_>) -> Value {
+    pub(crate) fn record(&self, context: &Context<'_>) -> Record {
         let mut record = head("authentication", context);
-        record.insert("outcome".to_owned(), self.counted().outcome.into());
+        record.push("outcome", self.counted().outcome.into());
         match self {
             Self::Skipped => {}
             Self::Success(caller) => identity(&mut record, caller),
             Self::Failure { provider, reason } => {
                 if let Some(provider) = provider {
-                    record.insert("provider".to_owned(), shown(provider));
+                    record.push("provider", shown(provider));
                 }
-                record.insert("reason".to_owned(), (*reason).into());
+                record.push("reason", (*reason).into());
             }
         }
-        Value::Object(record)
+        record
     }
 }
 
@@ -118,10 +118,10 @@ impl Authorization<'_> {
         }
     }
 
-    pub(crate) fn record(&self, context: &Context<'_>) -> Value {
+    pub(crate) fn record(&self, context: &Context<'_>) -> Record {
         let mut record = head("authorization", context);
         let counted = self.counted(context.route.as_ref());
-        record.insert("outcome".to_owned(), counted.outcome.into());
+        record.push("outcome", counted.outcome.into());
         action(&mut record, context);
         match self {
             Self::Allow(permit) => permission(&mut record, permit),
@@ -129,22 +129,22 @@ impl Authorization<'_> {
             Self::Unrouted(_) | Self::NotEvaluated => {}
         }
         if let Some(reason) = counted.reason {
-            record.insert("reason".to_owned(), reason.into());
+            record.push("reason", reason.into());
         }
-        record.insert("policy".to_owned(), context.policy.clone());
-        Value::Object(record)
+        record.push("policy", context.policy.clone());
+        record
     }
 }
 
-fn head(event: &str, context: &Context<'_>) -> Map<String, Value> {
-    let mut record = Map::new();
-    record.insert("event".to_owned(), event.into());
-    record.insert("request_id".to_owned(), context.request.id.into());
-    record.insert("time".to_owned(), context.now.map(|now| now.to_string()).into());
+fn head(event: &'static str, context: &Context<'_>) -> Record {
+    let mut record = Record::default();
+    record.push("event", event.into());
+    record.push("request_id", context.request.id.into());
+    record.push("time", context.now.map(|now| now.to_string()).into());
     record
 }
 
-fn identity(record: &mut Map<String, Value>, caller: &Verified) {
+fn identity(record: &mut Record, caller: &Verified) {
     let evidence = caller.evidence();
     let credential = json!({
         "kind": evidence.kind,
@@ -154,8 +154,8 @@ fn identity(record: &mut Map<String, Value>, caller: &Verified) {
         "issued_at": evidence.issued_at,
         "expires_at": evidence.expires_at,
     });
-    record.insert("provider".to_owned(), shown(caller.provider()));
-    record.insert("credential".to_owned(), without_nulls(credential));
+    record.push("provider", shown(caller.provider()));
+    record.push("credential", without_nulls(credential));
     let fields = [
         ("subject", caller.subject()),
         ("client", caller.client()),
@@ -163,7 +163,7 @@ fn identity(record: &mut Map<String, Value>, caller: &Verified) {
     ];
     for (name, value) in fields {
         if let Some(value) = value {
-            record.insert(name.to_owned(), shown(value));
+            record.push(name, shown(value));
         }
     }
 }
@@ -175,18 +175,18 @@ fn without_nulls(value: Value) -> Value {
     }
 }
 
-fn action(record: &mut Map<String, Value>, context: &Context<'_>) {
+fn action(record: &mut Record, context: &Context<'_>) {
     let request = context.request;
-    record.insert("method".to_owned(), shown_bytes(request.method));
+    record.push("method", shown_bytes(request.method));
     if let Some(authority) = request.authority {
-        record.insert("host".to_owned(), shown_bytes(authority));
+        record.push("host", shown_bytes(authority));
     }
     match &context.route {
         Some(route) => {
-            record.insert("route".to_owned(), route.id.into());
-            record.insert("path".to_owned(), shown(route.pattern));
+            record.push("route", route.id.into());
+            record.push("path", shown(route.pattern));
             if let Some(requirement) = route.requirement {
-                record.insert("required".to_owned(), requirement.clone());
+                record.push("required", requirement.clone());
             }
         }
         None => {
@@ -195,18 +195,18 @@ fn action(record: &mut Map<String, Value>, context: &Context<'_>) {
                 .split(|byte| matches!(byte, b'?' | b'#'))
                 .next()
                 .unwrap_or_default();
-            record.insert("path".to_owned(), shown_bytes(path));
+            record.push("path", shown_bytes(path));
         }
     }
 }
 
-fn permission(record: &mut Map<String, Value>, permit: &Permit) {
-    record.insert("effective".to_owned(), permit.effective().into());
+fn permission(record: &mut Record, permit: &Permit) {
+    record.push("effective", permit.effective().into());
     let origins = permit
         .granted_by()
         .iter()
         .map(|(scope, origin)| (scope.clone(), granted_by(origin)));
-    record.insert("granted_by".to_owned(), Value::Object(origins.collect()));
+    record.push("granted_by", Value::Object(origins.collect()));
 }
 
 fn granted_by(origin: &GrantedBy) -> Value {
@@ -218,10 +218,10 @@ fn granted_by(origin: &GrantedBy) -> Value {
     }
 }
 
-fn missing(record: &mut Map<String, Value>, denial: &Denial) {
-    record.insert("effective".to_owned(), denial.effective.as_slice().into());
+fn missing(record: &mut Record, denial: &Denial) {
+    record.push("effective", denial.effective.as_slice().into());
     if !denial.missing().is_empty() {
-        record.insert("missing".to_owned(), denial.missing().into());
+        record.push("missing", denial.missing().into());
     }
 }
 

@@ -1,6 +1,8 @@
 //! What is done with a request: forwarded with proved identity, or answered. And what is recorded of it.
 
-use serde::Serialize;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 /// The decision on one request.
@@ -15,11 +17,35 @@ pub struct Decision {
     /// The id of the route, where one was selected.
     pub route: Option<String>,
     /// The audit records to write, in order; already thinned as the policy's `audit` asks.
-    pub audit: Vec<Value>,
+    pub audit: Vec<Record>,
     /// What is counted for the authentication layer.
     pub authentication: Counted,
     /// What is counted for the authorization layer.
     pub authorization: Counted,
+}
+
+/// An audit record: fields in the order in which a person reads them. Displayed, it is one line of JSON.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Record {
+    fields: Vec<(&'static str, Value)>,
+}
+
+impl Record {
+    pub(crate) fn push(&mut self, name: &'static str, value: Value) {
+        self.fields.push((name, value));
+    }
+}
+
+impl Serialize for Record {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.fields.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
 }
 
 /// One step of a counter: labels from bounded sets only, never a subject or a key id.

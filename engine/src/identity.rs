@@ -29,7 +29,7 @@ impl Identity {
 
     /// How a request is forwarded about whose caller nothing is said.
     pub(crate) fn anonymous(&self, request: &Request<'_>, authenticator: &Authenticator) -> Forward {
-        let stripped = authenticator.strip(&crate::engine::fields(request));
+        let stripped = authenticator.strip(&crate::decide::fields(request));
         let spoofed = request.headers.iter().filter(|(name, _)| self.names(name));
         let mut remove: Vec<Vec<u8>> = spoofed.map(|(name, _)| name.to_vec()).collect();
         remove.extend(stripped.remove);

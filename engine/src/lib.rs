@@ -7,7 +7,9 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod decide;
 pub mod decision;
+mod digest;
 pub mod document;
 pub mod engine;
 mod identity;
@@ -16,7 +18,8 @@ pub mod request;
 #[cfg(feature = "authoring")]
 pub mod source;
 
-pub use decision::{Counted, Decision, Forward, Layer, Outcome, Reply};
+pub use decide::Unready;
+pub use decision::{Counted, Decision, Forward, Layer, Outcome, Record, Reply};
 pub use document::{PolicyDocument, schema};
-pub use engine::{Compiled, Engine, Unready};
+pub use engine::{Compiled, Engine};
 pub use request::Request;

@@ -2,7 +2,7 @@
 //!
 //! Nothing of a credential ever stands in a reply, and no detail that would help an attacker.
 
-use serde_json::json;
+use serde::Serialize;
 
 use scopegate_authn::{Challenge, Reject};
 use scopegate_authz::{Deny, RequestError};
@@ -68,19 +68,31 @@ pub(crate) fn render(
     }
 }
 
+/// The body of a reply (RFC 9457 section 3.1); members in the order in which a person reads them.
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    code: &'a str,
+    request_id: &'a str,
+}
+
 fn problem(status: u16, code: &str, request_id: &str, mut headers: Vec<(&'static str, String)>) -> Reply {
     headers.push(("content-type", "application/problem+json".to_owned()));
-    let body = json!({
-        "type": format!("urn:scopegate:problem:{code}"),
-        "title": title(code),
-        "status": status,
-        "code": code,
-        "request_id": request_id,
-    });
+    let r#type = format!("urn:scopegate:problem:{code}");
+    let problem = Problem {
+        r#type,
+        title: title(code),
+        status,
+        code,
+        request_id,
+    };
+    let body = serde_json::to_vec(&problem).unwrap_or_default();
     Reply {
         status,
         headers,
-        body: body.to_string().into_bytes(),
+        body,
         grpc: None,
     }
 }

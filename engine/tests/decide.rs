@@ -216,7 +216,12 @@ fn without_a_policy_everything_is_refused() {
 #[test]
 fn both_layers_are_recorded_apart_under_one_id() {
     let decision = with_token(json!({}), "POST", "/tenants/acme/orders?token=secret");
-    let mut records = decision.audit;
+    let mut records: Vec<Value> = decision.audit.iter().map(|record| json!(record)).collect();
+    assert!(
+        decision.audit[0]
+            .to_string()
+            .starts_with(r#"{"event":"authentication","request_id":"r-1","time":"#)
+    );
     for record in &mut records {
         if let Some(fingerprint) = record.pointer_mut("/credential/fingerprint") {
             assert!(
@@ -251,7 +256,7 @@ fn nothing_of_a_credential_is_ever_recorded() {
         assert!(!shown.contains("s3cr3t"), "{shown}");
         assert_eq!(decision.audit.len(), 2);
         assert_eq!(
-            decision.audit[0]["subject"],
+            json!(decision.audit)[0]["subject"],
             Value::Null,
             "identity is only recorded when it was proved"
         );

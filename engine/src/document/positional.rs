@@ -19,7 +19,11 @@ pub(super) fn find(written: &Value, read: &Value, path: &str) -> Option<PolicyEr
             items.find_map(|(at, (written, read))| find(written, read, &format!("{path}[{at}]")))
         }
         (Value::Object(written), Value::Object(read)) => written.iter().find_map(|(name, written)| {
-            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            let path = if path.is_empty() {
+                name.clone()
+            } else {
+                format!("{path}.{name}")
+            };
             find(written, read.get(name)?, &path)
         }),
         (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_), _)

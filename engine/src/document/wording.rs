@@ -153,7 +153,8 @@ mod tests {
     fn a_mapping_is_never_written_as_a_list() {
         let (path, code, ..) = fault(r#"{"scopegate":"v1","metadata":["n","1","o"],"authorization":{}}"#);
         assert_eq!((path.as_str(), code), ("metadata", "wrong_type"));
-        let routes = r#"{"scopegate":"v1","authorization":{"routes":[{"id":"a","match":[null,["GET"],"/"]}]}}"#;
+        let routes =
+            r#"{"scopegate":"v1","authorization":{"routes":[{"id":"a","match":[null,["GET"],"/"]}]}}"#;
         assert!(fault(routes).0.starts_with("authorization.routes[0]"));
     }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// `sha256:` and the hex digits of the SHA-256 of the document in canonical form: members sorted, no spaces.
-pub(super) fn of(document: &Value) -> String {
+pub(crate) fn of(document: &Value) -> String {
     let mut text = String::new();
     write_canonical(&mut text, document);
     let digest = Sha256::digest(text.as_bytes());
@@ -17,7 +17,7 @@ pub(super) fn of(document: &Value) -> String {
 }
 
 /// A number from 0 to 1, evenly spread over ids, always the same for one id.
-pub(super) fn fraction(id: &str) -> f64 {
+pub(crate) fn fraction(id: &str) -> f64 {
     let digest = Sha256::digest(id.as_bytes());
     let head = digest
         .iter()

@@ -1,0 +1,261 @@
+//! One question: what is done with this request?
+//!
+//! The order of work is the language's: understand, select, strip, authenticate, authorize, apply. Every
+//! step is total, and every refusal goes through one door.
+
+use serde_json::Value;
+
+use scopegate_authn::{Challenge, Fields, Reject, Rejection, Verified};
+use scopegate_authz::{
+    Action, Denial, Deny, GuardedAction, Permit, RequestError, RouteView, Target, Unrouted,
+};
+use scopegate_document::UnixTime;
+
+use crate::audit::{Authentication, Authorization, Context};
+use crate::digest;
+use crate::engine::DEFAULT_REALM;
+use crate::reply::{self, Refusal};
+use crate::{Decision, Engine, Layer, Outcome, Record, Request};
+
+/// Why no policy can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unready {
+    /// No good policy was ever configured.
+    NotConfigured,
+    /// The host shows only a part of the request, or more than is looked at.
+    HeadersTruncated,
+}
+
+impl Engine {
+    /// The decision where no policy can be asked: always a refusal.
+    #[must_use]
+    pub fn unready(request: &Request<'_>, reason: Unready, now: Option<UnixTime>) -> Decision {
+        let refusal = match reason {
+            Unready::NotConfigured => Refusal::Reject(Reject::NotConfigured),
+            Unready::HeadersTruncated => Refusal::Request(RequestError::HeadersTruncated),
+        };
+        let context = Context {
+            request,
+            now,
+            route: None,
+            policy: &Value::Null,
+        };
+        let (authentication, authorization) = match reason {
+            Unready::NotConfigured => {
+                let failure = Authentication::Failure {
+                    provider: None,
+                    reason: refusal.code(),
+                };
+                (failure, Authorization::NotEvaluated)
+            }
+            Unready::HeadersTruncated => (Authentication::Skipped, Authorization::Unrouted(refusal.code())),
+        };
+        let reply = reply::render(request, &refusal, DEFAULT_REALM, &[]);
+        Decision {
+            outcome: Outcome::Reply(reply),
+            code: refusal.code(),
+            layer: refusal.layer(),
+            route: None,
+            audit: vec![authentication.record(&context), authorization.record(&context)],
+            authentication: authentication.counted(),
+            authorization: authorization.counted(None),
+        }
+    }
+
+    /// Decides on a request. Total: whatever fails, the answer is a refusal. `now` is `None` when the clock
+    /// failed.
+    #[must_use]
+    pub fn decide(&self, request: &Request<'_>, now: Option<UnixTime>) -> Decision {
+        let target = Target {
+            method: request.method,
+            path: request.path,
+            authority: request.authority,
+            headers: request.headers,
+        };
+        match self.authorizer.select(target) {
+            Err(Unrouted::Request(error)) => self.unrouted(request, now, Refusal::Request(error)),
+            Err(Unrouted::NoRoute) => self.unrouted(request, now, Refusal::Deny(Deny::NoRoute)),
+            Ok(action) => {
+                let context = Context {
+                    request,
+                    now,
+                    route: Some(action.route()),
+                    policy: &self.policy,
+                };
+                match (&action, now) {
+                    (_, None) => self.rejected(&context, &unproved(Reject::ClockUnavailable)),
+                    (Action::Public(public), Some(_)) => self.public(&context, &public.permit()),
+                    (Action::Guarded(guarded), Some(now)) => self.guarded(&context, guarded, now),
+                }
+            }
+        }
+    }
+
+    fn unrouted(&self, request: &Request<'_>, now: Option<UnixTime>, refusal: Refusal) -> Decision {
+        let context = Context {
+            request,
+            now,
+            route: None,
+            policy: &self.policy,
+        };
+        self.refuse(
+            &context,
+            &Authentication::Skipped,
+            &Authorization::Unrouted(refusal.code()),
+            &refusal,
+            &[],
+        )
+    }
+
+    fn public(&self, context: &Context<'_>, permit: &Permit) -> Decision {
+        let forward = self.identity.anonymous(context.request, &self.authenticator);
+        let outcome = Outcome::Forward(forward);
+        self.decision(
+            context,
+            outcome,
+            "allow",
+            &Authentication::Skipped,
+            &Authorization::Allow(permit),
+        )
+    }
+
+    fn guarded(&self, context: &Context<'_>, action: &GuardedAction<'_>, now: UnixTime) -> Decision {
+        let caller = match self.authenticator.authenticate(fields(context.request), now) {
+            Ok(caller) => caller,
+            Err(rejection) => return self.rejected(context, &rejection),
+        };
+        match action.authorize(&caller, now) {
+            Ok(permit) => self.permitted(context, &caller, &permit),
+            Err(denial) => self.denied(context, &caller, denial),
+        }
+    }
+
+    fn permitted(&self, context: &Context<'_>, caller: &Verified, permit: &Permit) -> Decision {
+        match self
+            .identity
+            .proved(context.request, &self.authenticator, caller, permit)
+        {
+            Ok(forward) => {
+                let layers = (Authentication::Success(caller), Authorization::Allow(permit));
+                self.decision(context, Outcome::Forward(forward), "allow", &layers.0, &layers.1)
+            }
+            Err(reason) => {
+                let provider = Some(caller.provider().to_owned());
+                self.rejected(context, &Rejection { reason, provider })
+            }
+        }
+    }
+
+    fn denied(&self, context: &Context<'_>, caller: &Verified, denial: Denial) -> Decision {
+        let refusal = Refusal::Deny(denial.deny.clone());
+        let provider = [caller.provider().to_owned()];
+        let challenges = self.authenticator.challenges(&provider);
+        let layers = (Authentication::Success(caller), Authorization::Deny(&denial));
+        self.refuse(context, &layers.0, &layers.1, &refusal, &challenges)
+    }
+
+    fn rejected(&self, context: &Context<'_>, rejection: &Rejection) -> Decision {
+        let challenges = match &rejection.provider {
+            Some(provider) => self.authenticator.challenges(std::slice::from_ref(provider)),
+            None => self.route_challenges(context.route.as_ref()),
+        };
+        let provider = rejection.provider.as_deref();
+        let authentication = Authentication::Failure {
+            provider,
+            reason: rejection.reason.code(),
+        };
+        let refusal = Refusal::Reject(rejection.reason);
+        self.refuse(
+            context,
+            &authentication,
+            &Authorization::NotEvaluated,
+            &refusal,
+            &challenges,
+        )
+    }
+
+    fn route_challenges(&self, route: Option<&RouteView<'_>>) -> Vec<Challenge> {
+        self.authenticator
+            .challenges(route.map_or(&[], |route| route.providers))
+    }
+
+    fn refuse(
+        &self,
+        context: &Context<'_>,
+        authentication: &Authentication<'_>,
+        authorization: &Authorization<'_>,
+        refusal: &Refusal,
+        challenges: &[Challenge],
+    ) -> Decision {
+        let reply = reply::render(context.request, refusal, &self.realm, challenges);
+        let decision = self.decision(
+            context,
+            Outcome::Reply(reply),
+            refusal.code(),
+            authentication,
+            authorization,
+        );
+        Decision {
+            layer: refusal.layer(),
+            ..decision
+        }
+    }
+
+    fn decision(
+        &self,
+        context: &Context<'_>,
+        outcome: Outcome,
+        code: &'static str,
+        authentication: &Authentication<'_>,
+        authorization: &Authorization<'_>,
+    ) -> Decision {
+        Decision {
+            code,
+            layer: Layer::Authorization,
+            route: context.route.map(|route| route.id.to_owned()),
+            audit: self.records(context, &outcome, authentication, authorization),
+            authentication: authentication.counted(),
+            authorization: authorization.counted(context.route.as_ref()),
+            outcome,
+        }
+    }
+
+    fn records(
+        &self,
+        context: &Context<'_>,
+        outcome: &Outcome,
+        authentication: &Authentication<'_>,
+        authorization: &Authorization<'_>,
+    ) -> Vec<Record> {
+        let thinned = matches!(outcome, Outcome::Forward(_)) && !self.is_sampled(context.request.id);
+        let mut records = Vec::new();
+        if authentication.is_recorded(&self.audit) && !thinned {
+            records.push(authentication.record(context));
+        }
+        if authorization.is_recorded(&self.audit) && !thinned {
+            records.push(authorization.record(context));
+        }
+        records
+    }
+
+    /// Whether an allowed request is recorded: the same id always gives the same answer.
+    fn is_sampled(&self, id: &str) -> bool {
+        self.audit.sample >= 1.0 || digest::fraction(id) < self.audit.sample
+    }
+}
+
+pub(crate) fn fields<'r>(request: &Request<'r>) -> Fields<'r> {
+    let query = request.path.iter().position(|byte| *byte == b'?');
+    let query = query.and_then(|at| request.path.get(at.saturating_add(1)..));
+    Fields {
+        headers: request.headers,
+        query,
+    }
+}
+
+const fn unproved(reason: Reject) -> Rejection {
+    Rejection {
+        reason,
+        provider: None,
+    }
+}
