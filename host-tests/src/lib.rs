@@ -1,1 +1,76 @@
-//! A faithful Proxy-Wasm host on `wasmtime`.
+//! A faithful Proxy-Wasm host on wasmtime: any Proxy-Wasm module can be loaded, driven and observed.
+//!
+//! A [`Module`] is compiled once. A [`Host`] is one virtual machine with one plugin in it: it starts the module
+//! as a proxy does, gives it a configuration, and takes requests through the whole life of a stream. Everything
+//! the module could depend on is a value of the test: the clock, the random numbers, the environment, the
+//! upstreams, the faults. Nothing is global, so tests run in parallel.
+//!
+//! ```no_run
+//! use scopegate_host_tests::{Clock, Host, Module, Outcome, Request};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let module = Module::from_file("filter.wasm")?;
+//! let mut host =
+//!     Host::builder(&module).configuration(r#"{"mode":"strict"}"#).clock(Clock::virtual_at(1_790_000_000)).build()?;
+//! let exchange = host.request(Request::get("api.example.com", "/orders").header("authorization", "Bearer x"));
+//! assert!(matches!(exchange.outcome, Outcome::LocalReply(_)));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is modelled
+//! Proxy-Wasm ABI 0.1.0, 0.2.0 and 0.2.1 (and 0.2.100, whose further functions answer `UNIMPLEMENTED`), with the
+//! behaviour of Envoy's proxy-wasm-cpp-host; [`Profile`] says what other hosts do differently. All of
+//! `wasi_snapshot_preview1` and `wasi_unstable` that Envoy offers is there, with Envoy's answers.
+//!
+//! Not modelled: TCP streams (their callbacks are never called), real gRPC callouts (`proxy_grpc_call` and
+//! `proxy_grpc_stream` know no cluster and answer `PARSE_FAILURE`, as Envoy does for an unknown one), metadata
+//! frames, watermarks, and the joining by comma of repeated headers which Envoy keeps in fixed slots. Where the
+//! profile is [`Profile::Nginx`], the path is not rewritten and `:authority` is not replaced.
+
+mod abi;
+mod builder;
+mod callout;
+mod clock;
+mod exchange;
+mod fault;
+mod foreign;
+mod headers;
+mod host;
+mod lifecycle;
+mod limits;
+mod local_reply;
+mod log;
+mod memory;
+mod metrics;
+mod module;
+mod pairs;
+mod profile;
+mod properties;
+mod queue;
+mod random;
+mod redact;
+mod shared_data;
+mod state;
+mod stream;
+mod trace;
+mod vm;
+mod wasi;
+
+pub use abi::{BufferType, MapType, Status, StreamType};
+pub use builder::{HostBuilder, StartError};
+pub use callout::{Answer, Callout, CalloutToken};
+pub use clock::Clock;
+pub use exchange::{Exchange, LocalReply, Message, Outcome, Request, Response};
+pub use fault::Faults;
+pub use headers::Headers;
+pub use host::Host;
+pub use limits::{FailurePolicy, Limits};
+pub use log::{LogLevel, LogLine};
+pub use metrics::Metric;
+pub use module::{AbiVersion, Export, Import, LoadError, Module};
+pub use profile::Profile;
+pub use shared_data::SharedData;
+pub use stream::{Step, StreamId};
+pub use trace::HostCall;
+pub use vm::Trap;

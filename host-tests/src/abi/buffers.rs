@@ -1,0 +1,97 @@
+//! Host functions on buffers: bodies, configurations, the bodies of callouts.
+
+use super::{BufferType, Function, Status};
+use crate::memory::{Answer, Args, Call};
+use crate::state::{Half, State};
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::new("proxy_get_buffer_bytes", 5, get),
+    Function::new("proxy_get_buffer_status", 3, status),
+    Function::new("proxy_set_buffer_bytes", 5, set),
+    Function::new("proxy_get_configuration", 2, get_configuration).only(super::Versions::First),
+];
+
+/// A buffer for reading. A body that is not there is an empty one, as in Envoy.
+fn readable(state: &mut State, buffer: BufferType) -> Option<&[u8]> {
+    match buffer {
+        BufferType::HttpRequestBody => Some(body(state.stream().map(|stream| &stream.request))),
+        BufferType::HttpResponseBody => Some(body(state.stream().map(|stream| &stream.response))),
+        BufferType::HttpCallResponseBody => state
+            .call_response
+            .as_ref()
+            .map(|response| response.body.as_slice()),
+        BufferType::VmConfiguration => Some(&state.world.vm_configuration),
+        BufferType::PluginConfiguration => state.configuring.then_some(&state.world.plugin_configuration),
+        BufferType::NetworkDownstreamData
+        | BufferType::NetworkUpstreamData
+        | BufferType::GrpcReceiveBuffer
+        | BufferType::CallData => Some(&[]),
+    }
+}
+
+fn body(half: Option<&Half>) -> &[u8] {
+    half.filter(|half| half.body_open)
+        .map_or(&[], |half| half.body.as_slice())
+}
+
+fn get(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
+    let buffer = BufferType::from_abi(args.at(0))?;
+    let (start, len) = (args.at(1) as usize, args.at(2) as usize);
+    let bytes = readable(call.state(), buffer).ok_or(Status::NotFound)?;
+    let end = start.saturating_add(len).min(bytes.len());
+    let part = bytes.get(start..end).unwrap_or_default().to_vec();
+    call.give(&part, args.at(3), args.at(4))
+}
+
+fn status(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
+    let buffer = BufferType::from_abi(args.at(0))?;
+    let len = readable(call.state(), buffer).ok_or(Status::NotFound)?.len();
+    call.write_len(args.at(1), len)?;
+    call.write_u32(args.at(2), 0)
+}
+
+/// Prepend (0, 0), replace all (0, the length or more), append (the length or more): nothing else.
+fn set(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
+    let buffer = BufferType::from_abi(args.at(0))?;
+    let (start, len) = (args.at(1) as usize, args.at(2) as usize);
+    if readable(call.state(), buffer).is_none() {
+        return Err(Status::NotFound.into());
+    }
+    let data = call.bytes(args.at(3), args.at(4))?;
+    let body = writable(call.state(), buffer).ok_or(Status::BadArgument)?;
+    match (start, len) {
+        (0, 0) => drop(body.splice(0..0, data)),
+        (0, len) if len >= body.len() => *body = data,
+        (start, _) if start > 0 && start >= body.len() => body.extend(data),
+        _ => return Err(Status::BadArgument.into()),
+    }
+    Ok(())
+}
+
+fn writable(state: &mut State, buffer: BufferType) -> Option<&mut Vec<u8>> {
+    let stream = state.stream()?;
+    let half = match buffer {
+        BufferType::HttpRequestBody => &mut stream.request,
+        BufferType::HttpResponseBody => &mut stream.response,
+        BufferType::NetworkDownstreamData
+        | BufferType::NetworkUpstreamData
+        | BufferType::HttpCallResponseBody
+        | BufferType::GrpcReceiveBuffer
+        | BufferType::VmConfiguration
+        | BufferType::PluginConfiguration
+        | BufferType::CallData => return None,
+    };
+    half.body_open.then_some(&mut half.body)
+}
+
+/// ABI 0.1.0: the plugin's configuration while it is being configured, else the machine's.
+fn get_configuration(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
+    let state = call.state();
+    let world = &state.world;
+    let found = if state.configuring {
+        world.plugin_configuration.clone()
+    } else {
+        world.vm_configuration.clone()
+    };
+    call.give(&found, args.at(0), args.at(1))
+}

@@ -1,0 +1,68 @@
+//! Host functions for callouts: HTTP for real, gRPC as a proxy that knows no such cluster.
+
+use super::{Function, Status};
+use crate::callout::Callout;
+use crate::memory::{Answer, Args, Call};
+use crate::pairs;
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::new("proxy_http_call", 10, http_call),
+    Function::new("proxy_grpc_call", 12, grpc_unknown),
+    Function::new("proxy_grpc_stream", 9, grpc_unknown),
+    Function::new("proxy_grpc_send", 4, grpc_send),
+    Function::new("proxy_grpc_cancel", 1, grpc_token),
+    Function::new("proxy_grpc_close", 1, grpc_token),
+];
+
+fn http_call(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
+    let upstream = call.bytes(args.at(0), args.at(1))?;
+    let headers = call.bytes(args.at(2), args.at(3))?;
+    let body = call.bytes(args.at(4), args.at(5))?;
+    let trailers = call.bytes(args.at(6), args.at(7))?;
+    let timeout_ms = args.at(8);
+    call.note(&upstream);
+    call.write_u32(args.at(9), 0)?;
+    if timeout_ms > i32::MAX.unsigned_abs() {
+        return Err(Status::BadArgument.into());
+    }
+    let callout = Callout {
+        token: 0,
+        upstream: String::from_utf8_lossy(&upstream).into_owned(),
+        headers: pairs::decode(&headers),
+        body,
+        trailers: pairs::decode(&trailers),
+        timeout_ms,
+    };
+    let root = call.state().root_id();
+    let token = call.state().world.callouts.send(root, callout)?;
+    call.write_u32(args.at(9), token)
+}
+
+fn grpc_unknown(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
+    let service = call.bytes(args.at(0), args.at(1))?;
+    call.note(&service);
+    Err(Status::ParseFailure.into())
+}
+
+/// The low two bits of a callout's number: 0 HTTP, 1 a gRPC call, 2 a gRPC stream.
+const KIND_MASK: u32 = 0b11;
+
+fn grpc_send(_: &mut Call<'_>, args: &Args<'_>) -> Answer {
+    let stream = args.at(0) & KIND_MASK == 2;
+    Err(if stream {
+        Status::NotFound
+    } else {
+        Status::BadArgument
+    }
+    .into())
+}
+
+fn grpc_token(_: &mut Call<'_>, args: &Args<'_>) -> Answer {
+    let grpc = matches!(args.at(0) & KIND_MASK, 1 | 2);
+    Err(if grpc {
+        Status::NotFound
+    } else {
+        Status::BadArgument
+    }
+    .into())
+}

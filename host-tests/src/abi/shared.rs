@@ -1,0 +1,71 @@
+//! Host functions on shared data and shared queues.
+
+use super::{Function, Status};
+use crate::memory::{Answer, Args, Call};
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::new("proxy_get_shared_data", 5, get_data),
+    Function::new("proxy_set_shared_data", 5, set_data),
+    Function::new("proxy_register_shared_queue", 3, register_queue),
+    Function::new("proxy_resolve_shared_queue", 5, resolve_queue),
+    Function::new("proxy_enqueue_shared_queue", 3, enqueue),
+    Function::new("proxy_dequeue_shared_queue", 3, dequeue),
+];
+
+fn get_data(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
+    let key = call.bytes(args.at(0), args.at(1))?;
+    call.note(&key);
+    let world = &call.state().world;
+    let (value, cas) = world.shared.get(&world.vm_id, &key).ok_or(Status::NotFound)?;
+    call.give(&value, args.at(2), args.at(3))?;
+    call.write_u32(args.at(4), cas)
+}
+
+fn set_data(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
+    let key = call.bytes(args.at(0), args.at(1))?;
+    call.note(&key);
+    let value = call.bytes(args.at(2), args.at(3))?;
+    let world = &call.state().world;
+    Ok(world
+        .shared
+        .write(&world.vm_id, &key, &value, args.at(4), world.profile)?)
+}
+
+fn register_queue(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
+    let name = call.bytes(args.at(0), args.at(1))?;
+    call.note(&name);
+    let state = call.state();
+    let root = state.root_id();
+    let token = state.world.queues.register(&state.world.vm_id, &name, root);
+    call.write_u32(args.at(2), token)
+}
+
+/// An empty machine id is the module's own.
+fn resolve_queue(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
+    let vm_id = call.bytes(args.at(0), args.at(1))?;
+    let name = call.bytes(args.at(2), args.at(3))?;
+    call.note(&name);
+    let world = &call.state().world;
+    let given = String::from_utf8_lossy(&vm_id);
+    let vm_id = if vm_id.is_empty() {
+        &world.vm_id
+    } else {
+        given.as_ref()
+    };
+    let token = world.queues.resolve(vm_id, &name).ok_or(Status::NotFound)?;
+    call.write_u32(args.at(4), token)
+}
+
+fn enqueue(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
+    let token = args.at(0);
+    let item = call.bytes(args.at(1), args.at(2))?;
+    let state = call.state();
+    let root = state.world.queues.enqueue(token, &item)?;
+    state.queue_news.push_back((root, token));
+    Ok(())
+}
+
+fn dequeue(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
+    let item = call.state().world.queues.dequeue(args.at(0))?;
+    call.give(&item, args.at(1), args.at(2))
+}

@@ -1,0 +1,167 @@
+//! How a host is set up, and why one could not be.
+
+use crate::abi::Status;
+use crate::callout::{Answer, Callout};
+use crate::clock::Clock;
+use crate::fault::Faults;
+use crate::host::Host;
+use crate::limits::{FailurePolicy, Limits};
+use crate::log::LogLevel;
+use crate::module::Module;
+use crate::profile::Profile;
+use crate::random::Random;
+use crate::shared_data::SharedData;
+use crate::state::World;
+use crate::vm::Trap;
+
+/// Why a module could not be started. A proxy refuses such a plugin before it takes any request.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The module imports what this host does not have under the module's version of the ABI.
+    #[error("cannot link the module: {0}")]
+    Link(String),
+    /// The module exports no memory or no allocator.
+    #[error("the module does not export `{0}`")]
+    Missing(&'static str),
+    /// The module failed while it initialized itself.
+    #[error("cannot start the module: {0}")]
+    Trap(Trap),
+}
+
+/// Sets up a [`Host`].
+#[must_use]
+pub struct HostBuilder {
+    module: Module,
+    world: World,
+    limits: Limits,
+    policy: FailurePolicy,
+}
+
+impl HostBuilder {
+    pub(crate) fn new(module: &Module) -> Self {
+        let (limits, policy) = (Limits::default(), FailurePolicy::default());
+        Self {
+            module: module.clone(),
+            world: World::default(),
+            limits,
+            policy,
+        }
+    }
+
+    /// The configuration of the plugin, read by the module in `proxy_on_configure`.
+    pub fn configuration(mut self, configuration: impl AsRef<[u8]>) -> Self {
+        self.world.plugin_configuration = configuration.as_ref().to_vec();
+        self
+    }
+
+    /// The configuration of the virtual machine, read by the module in `proxy_on_vm_start`.
+    pub fn vm_configuration(mut self, configuration: impl AsRef<[u8]>) -> Self {
+        self.world.vm_configuration = configuration.as_ref().to_vec();
+        self
+    }
+
+    /// The environment variables of the virtual machine. The host's own are never shown.
+    pub fn environment<K: Into<String>, V: Into<String>>(
+        mut self,
+        all: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        self.world.environment = all
+            .into_iter()
+            .map(|(key, value)| (key.into(), value.into()))
+            .collect();
+        self
+    }
+
+    /// The clock; the system's by default.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.world.clock = clock;
+        self
+    }
+
+    /// The proxy to behave like; Envoy by default.
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.world.profile = profile;
+        self
+    }
+
+    /// Faults that hold from the very start. `Host::inject` sets them later.
+    pub fn faults(mut self, faults: Faults) -> Self {
+        self.world.faults = faults;
+        self
+    }
+
+    /// Bounds on what the module uses.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// What becomes of requests when the module fails; closed by default.
+    pub fn failure_policy(mut self, policy: FailurePolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The seed of the random numbers; 0 by default. The same seed gives the same run.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.world.random = Random::seeded(seed);
+        self
+    }
+
+    /// The plugin's name, its root id and its machine's id, as a proxy is configured with them.
+    pub fn names(mut self, plugin: &str, root_id: &str, vm_id: &str) -> Self {
+        self.world.plugin_name = plugin.to_owned();
+        self.world.root_id = root_id.to_owned();
+        self.world.vm_id = vm_id.to_owned();
+        self
+    }
+
+    /// The log level that the module is told of. Lines below it are recorded all the same.
+    pub fn log_level(mut self, level: LogLevel) -> Self {
+        self.world.log_level = level;
+        self
+    }
+
+    /// A space of shared data that other hosts have too.
+    pub fn shared_data(mut self, shared: SharedData) -> Self {
+        self.world.shared = shared;
+        self
+    }
+
+    /// Keeps a record of every host call, read with `Host::trace`.
+    pub fn trace(mut self) -> Self {
+        self.world.trace.enabled = true;
+        self
+    }
+
+    /// An upstream that the module may call out to, and what it answers.
+    pub fn upstream(mut self, name: &str, script: impl FnMut(&Callout) -> Answer + Send + 'static) -> Self {
+        self.world
+            .callouts
+            .upstreams
+            .insert(name.to_owned(), Box::new(script));
+        self
+    }
+
+    /// A foreign function that the module may call, from its argument to its result.
+    pub fn foreign_function(
+        mut self,
+        name: &str,
+        function: impl Fn(&[u8]) -> Result<Vec<u8>, Status> + Send + Sync + 'static,
+    ) -> Self {
+        self.world
+            .foreign
+            .0
+            .insert(name.as_bytes().to_vec(), Box::new(function));
+        self
+    }
+
+    /// Starts the module and configures the plugin. A plugin that refuses its configuration makes a host that
+    /// refuses every request: see `Host::configured`.
+    ///
+    /// # Errors
+    /// The module cannot be linked, or fails while it initializes itself.
+    pub fn build(self) -> Result<Host, StartError> {
+        Host::start(self.module, self.world, self.limits, self.policy)
+    }
+}

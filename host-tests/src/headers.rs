@@ -1,0 +1,94 @@
+//! Header and trailer maps as a host keeps them: ordered, with repeated names, in bytes.
+
+use crate::profile::Profile;
+
+/// Headers or trailers, in order, in bytes. A name may be repeated; pseudo-headers are `:method` and so on.
+pub type Headers = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// A map that the module reads and changes.
+#[derive(Clone, Default)]
+pub(crate) struct HeaderMap {
+    pairs: Headers,
+    /// What the module removed and the host forwards none the less.
+    forwarded_anyway: Headers,
+    profile: Profile,
+}
+
+impl HeaderMap {
+    pub(crate) fn new(pairs: Headers, profile: Profile) -> Self {
+        let fold = |(name, value): (Vec<u8>, Vec<u8>)| (profile.header_name(&name), value);
+        Self {
+            pairs: pairs.into_iter().map(fold).collect(),
+            forwarded_anyway: Vec::new(),
+            profile,
+        }
+    }
+
+    /// The first value under a name: Envoy and its ABI show no further one.
+    pub(crate) fn get(&self, name: &[u8]) -> Option<&[u8]> {
+        self.pairs
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_slice())
+    }
+
+    pub(crate) fn add(&mut self, name: &[u8], value: &[u8]) {
+        self.pairs.push((self.profile.header_name(name), value.to_vec()));
+    }
+
+    pub(crate) fn remove(&mut self, name: &[u8]) {
+        let (gone, kept) = std::mem::take(&mut self.pairs)
+            .into_iter()
+            .partition(|(key, _)| key.eq_ignore_ascii_case(name));
+        self.pairs = kept;
+        if !self.profile.removal_reaches_upstream() {
+            self.forwarded_anyway.extend::<Headers>(gone);
+        }
+    }
+
+    /// Puts one value in place of all values of the name.
+    pub(crate) fn replace(&mut self, name: &[u8], value: &[u8]) {
+        let mut old: Headers = Vec::new();
+        self.pairs.retain(|pair| {
+            let same = pair.0.eq_ignore_ascii_case(name);
+            if same {
+                old.push(pair.clone());
+            }
+            !same
+        });
+        if !self.profile.removal_reaches_upstream() {
+            self.forwarded_anyway.extend(old.into_iter().skip(1));
+        }
+        self.add(name, value);
+    }
+
+    pub(crate) fn replace_all(&mut self, pairs: Headers) {
+        *self = Self::new(pairs, self.profile);
+    }
+
+    /// What the module sees.
+    pub(crate) fn visible(&self) -> impl Iterator<Item = &(Vec<u8>, Vec<u8>)> + Clone {
+        self.pairs.iter().take(self.profile.visible_headers())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.visible().count()
+    }
+
+    /// The bytes of all names and values.
+    pub(crate) fn byte_size(&self) -> usize {
+        self.pairs
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum()
+    }
+
+    /// What the next hop gets.
+    pub(crate) fn forwarded(&self) -> Headers {
+        self.pairs.iter().chain(&self.forwarded_anyway).cloned().collect()
+    }
+}

@@ -1,0 +1,166 @@
+//! A compiled module: loading, the ABI it speaks, what it imports and exports. Nothing here runs code.
+
+use std::path::{Path, PathBuf};
+
+use wasmtime::{Cache, CacheConfig, Config, Engine, ExternType};
+
+/// The version of the Proxy-Wasm ABI, announced by a module with an export named `proxy_abi_version_*`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AbiVersion {
+    /// `proxy_abi_version_0_1_0`
+    V0_1_0,
+    /// `proxy_abi_version_0_2_0`
+    V0_2_0,
+    /// `proxy_abi_version_0_2_1`
+    V0_2_1,
+    /// `proxy_abi_version_0_2_100`, a superset of 0.2.1 that Envoy itself does not load.
+    V0_2_100,
+}
+
+impl AbiVersion {
+    const ALL: [(&'static str, Self); 4] = [
+        ("proxy_abi_version_0_1_0", Self::V0_1_0),
+        ("proxy_abi_version_0_2_0", Self::V0_2_0),
+        ("proxy_abi_version_0_2_1", Self::V0_2_1),
+        ("proxy_abi_version_0_2_100", Self::V0_2_100),
+    ];
+}
+
+/// Why a module could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file could not be read.
+    #[error("cannot read the module `{}`: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The engine could not be set up on this machine.
+    #[error("cannot set up the wasm engine: {0}")]
+    Engine(String),
+    /// The bytes are no valid WebAssembly module.
+    #[error("not a valid wasm module: {0}")]
+    Invalid(String),
+    /// No export announces an ABI version, so no proxy would load this.
+    #[error("not a proxy-wasm module: no export `proxy_abi_version_0_1_0`, `_0_2_0`, `_0_2_1` or `_0_2_100`")]
+    NoAbiMarker,
+}
+
+/// An import of a module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// The module it is imported from: `env`, `wasi_snapshot_preview1`.
+    pub module: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// An export of a module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Export {
+    /// Its name.
+    pub name: String,
+    /// Whether it is a function.
+    pub function: bool,
+}
+
+/// A compiled Proxy-Wasm module. Cloning is cheap: clones share the code.
+#[derive(Clone)]
+pub struct Module {
+    engine: Engine,
+    code: wasmtime::Module,
+    abi: AbiVersion,
+}
+
+impl std::fmt::Debug for Module {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Module")
+            .field("abi", &self.abi)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Module {
+    /// Compiles the module in a file. The machine code is kept in the user's wasmtime cache folder, so that the
+    /// next process starts at once.
+    ///
+    /// # Errors
+    /// The file cannot be read, or what [`Module::from_bytes`] refuses.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, LoadError> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|source| LoadError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::from_bytes(&bytes)
+    }
+
+    /// Compiles a binary module.
+    ///
+    /// # Errors
+    /// The bytes are no valid module, or it announces no ABI version.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, LoadError> {
+        let engine =
+            Engine::new(&config(bytes.len())).map_err(|error| LoadError::Engine(error.to_string()))?;
+        let code = wasmtime::Module::new(&engine, bytes)
+            .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+        let abi = abi_of(&code).ok_or(LoadError::NoAbiMarker)?;
+        Ok(Self { engine, code, abi })
+    }
+
+    /// The ABI the module speaks.
+    #[must_use]
+    pub fn abi(&self) -> AbiVersion {
+        self.abi
+    }
+
+    /// What the module imports, in order. A name may appear twice.
+    #[must_use]
+    pub fn imports(&self) -> Vec<Import> {
+        let named = |import: wasmtime::ImportType<'_>| Import {
+            module: import.module().to_owned(),
+            name: import.name().to_owned(),
+        };
+        self.code.imports().map(named).collect()
+    }
+
+    /// What the module exports, in order.
+    #[must_use]
+    pub fn exports(&self) -> Vec<Export> {
+        let named = |export: wasmtime::ExportType<'_>| Export {
+            name: export.name().to_owned(),
+            function: matches!(export.ty(), ExternType::Func(_)),
+        };
+        self.code.exports().map(named).collect()
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) fn code(&self) -> &wasmtime::Module {
+        &self.code
+    }
+}
+
+/// Below this size compiling is faster than asking a cache.
+const CACHED_FROM_BYTES: usize = 32 * 1024;
+
+fn config(size: usize) -> Config {
+    let mut config = Config::new();
+    config.consume_fuel(true);
+    if size >= CACHED_FROM_BYTES {
+        // A machine with no writable cache folder compiles every time, and that is all.
+        config.cache(Cache::new(CacheConfig::new()).ok());
+    }
+    config
+}
+
+fn abi_of(code: &wasmtime::Module) -> Option<AbiVersion> {
+    let exported = |name| code.get_export(name).is_some();
+    AbiVersion::ALL
+        .into_iter()
+        .find_map(|(name, version)| exported(name).then_some(version))
+}

@@ -1,0 +1,334 @@
+//! What the virtual machine's host functions see and change: the contexts, and the world around them.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use wasmtime::StoreLimits;
+
+use crate::abi::{MapType, Status};
+use crate::callout::{CallResponse, Callouts};
+use crate::clock::Clock;
+use crate::exchange::Message;
+use crate::fault::Faults;
+use crate::foreign::ForeignFunctions;
+use crate::headers::{HeaderMap, Headers};
+use crate::local_reply::{ReplyRequest, Shape};
+use crate::log::{LogLevel, LogLine};
+use crate::memory::Guest;
+use crate::metrics::Metrics;
+use crate::module::AbiVersion;
+use crate::profile::Profile;
+use crate::queue::Queues;
+use crate::random::Random;
+use crate::shared_data::SharedData;
+use crate::trace::Trace;
+
+/// Everything that outlives one virtual machine.
+pub(crate) struct World {
+    pub(crate) profile: Profile,
+    pub(crate) clock: Clock,
+    pub(crate) random: Random,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) vm_id: String,
+    pub(crate) root_id: String,
+    pub(crate) plugin_name: String,
+    pub(crate) vm_configuration: Vec<u8>,
+    pub(crate) plugin_configuration: Vec<u8>,
+    pub(crate) log_level: LogLevel,
+    pub(crate) logs: Vec<LogLine>,
+    pub(crate) metrics: Metrics,
+    pub(crate) shared: SharedData,
+    pub(crate) queues: Queues,
+    pub(crate) foreign: ForeignFunctions,
+    pub(crate) callouts: Callouts,
+    pub(crate) trace: Trace,
+    pub(crate) faults: Faults,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            profile: Profile::default(),
+            clock: Clock::system(),
+            random: Random::seeded(0),
+            environment: Vec::new(),
+            vm_id: String::new(),
+            root_id: String::new(),
+            plugin_name: String::new(),
+            vm_configuration: Vec::new(),
+            plugin_configuration: Vec::new(),
+            log_level: LogLevel::Info,
+            logs: Vec::new(),
+            metrics: Metrics::default(),
+            shared: SharedData::default(),
+            queues: Queues::default(),
+            foreign: ForeignFunctions::default(),
+            callouts: Callouts::default(),
+            trace: Trace::default(),
+            faults: Faults::default(),
+        }
+    }
+}
+
+/// What the virtual machine is doing, which bounds the host functions it may call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// `_initialize`, `main` or `_start`.
+    Starting,
+    /// The module's allocator, called by the host.
+    Allocating,
+    /// A callback.
+    Running,
+}
+
+/// The state of one virtual machine.
+pub(crate) struct State {
+    pub(crate) world: World,
+    pub(crate) abi: AbiVersion,
+    pub(crate) limits: StoreLimits,
+    pub(crate) guest: Option<Guest>,
+    pub(crate) phase: Phase,
+    /// Whether the plugin's configuration may be read now.
+    pub(crate) configuring: bool,
+    pub(crate) current: u32,
+    pub(crate) effective: Option<u32>,
+    pub(crate) stop_iteration: bool,
+    pub(crate) roots: BTreeMap<u32, Root>,
+    pub(crate) streams: BTreeMap<u32, Stream>,
+    pub(crate) call_response: Option<CallResponse>,
+    /// Queues with news: the root context to tell, and the queue.
+    pub(crate) queue_news: VecDeque<(u32, u32)>,
+    last_context: u32,
+}
+
+/// A root context: one plugin in the machine.
+#[derive(Debug, Default)]
+pub(crate) struct Root {
+    pub(crate) status: (u32, Vec<u8>),
+    pub(crate) tick_ms: u32,
+    pub(crate) pending_done: bool,
+}
+
+/// A stream context.
+#[derive(Default)]
+pub(crate) struct Stream {
+    pub(crate) root: u32,
+    pub(crate) request: Half,
+    pub(crate) response: Half,
+    pub(crate) log_phase: bool,
+    pub(crate) continue_request: bool,
+    pub(crate) continue_response: bool,
+    pub(crate) reset: bool,
+    pub(crate) reply: Option<ReplyRequest>,
+    pub(crate) shape: Shape,
+    pub(crate) given: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub(crate) set: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub(crate) started_nanos: Option<u64>,
+    pub(crate) details: Option<String>,
+    /// The part that the module holds back.
+    pub(crate) waiting: Option<Part>,
+    /// Whether the module has heard of this stream.
+    pub(crate) created: bool,
+}
+
+/// A part of a stream, in the order in which the module sees them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    RequestHeaders,
+    RequestBody,
+    RequestTrailers,
+    ResponseHeaders,
+    ResponseBody,
+    ResponseTrailers,
+}
+
+/// One direction of a stream, and how much of it the module may see now.
+#[derive(Default)]
+pub(crate) struct Half {
+    pub(crate) headers: HeaderMap,
+    pub(crate) headers_open: bool,
+    pub(crate) body: Vec<u8>,
+    pub(crate) body_open: bool,
+    pub(crate) buffering: bool,
+    /// Held back by the host, and no longer shown to the module.
+    pub(crate) held: Vec<u8>,
+    /// Let go by the module.
+    pub(crate) passed: Vec<u8>,
+    pub(crate) trailers: HeaderMap,
+    pub(crate) trailers_open: bool,
+    pub(crate) end_of_stream: bool,
+}
+
+impl Half {
+    fn trailers_mut(&mut self) -> Option<&mut HeaderMap> {
+        // The last part of a body may be given trailers that the peer did not send.
+        if self.body_open && self.end_of_stream {
+            self.trailers_open = true;
+        }
+        self.trailers_open.then_some(&mut self.trailers)
+    }
+
+    /// Lets everything go that was held back.
+    pub(crate) fn release(&mut self) {
+        self.passed.append(&mut self.held);
+        self.passed.append(&mut self.body);
+        self.buffering = false;
+        self.close();
+    }
+
+    /// What the next hop gets.
+    pub(crate) fn message(&self) -> Message {
+        Message {
+            headers: self.headers.forwarded(),
+            body: self.passed.clone(),
+            trailers: self.trailers.forwarded(),
+        }
+    }
+
+    /// Hides everything from the module: what it let go is out of its hands.
+    pub(crate) fn close(&mut self) {
+        (self.headers_open, self.body_open, self.trailers_open) = (false, false, false);
+    }
+}
+
+impl State {
+    pub(crate) fn new(world: World, abi: AbiVersion, limits: StoreLimits) -> Self {
+        Self {
+            world,
+            abi,
+            limits,
+            guest: None,
+            phase: Phase::Starting,
+            configuring: false,
+            current: 0,
+            effective: None,
+            stop_iteration: false,
+            roots: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            call_response: None,
+            queue_news: VecDeque::new(),
+            last_context: 0,
+        }
+    }
+
+    pub(crate) fn allocate_context(&mut self) -> u32 {
+        self.last_context += 1;
+        self.last_context
+    }
+
+    /// The context that host calls are made for.
+    pub(crate) fn context(&self) -> u32 {
+        self.effective
+            .filter(|id| self.has_context(*id))
+            .unwrap_or(self.current)
+    }
+
+    pub(crate) fn has_context(&self, id: u32) -> bool {
+        self.roots.contains_key(&id) || self.streams.contains_key(&id)
+    }
+
+    pub(crate) fn stream(&mut self) -> Option<&mut Stream> {
+        let id = self.context();
+        self.streams.get_mut(&id)
+    }
+
+    pub(crate) fn root_id(&self) -> u32 {
+        let id = self.context();
+        self.streams.get(&id).map_or(id, |stream| stream.root)
+    }
+
+    pub(crate) fn root(&mut self) -> Option<&mut Root> {
+        let id = self.root_id();
+        self.roots.get_mut(&id)
+    }
+
+    pub(crate) fn log(&mut self, level: LogLevel, message: &[u8]) {
+        let message = String::from_utf8_lossy(message).into_owned();
+        let context = self.context();
+        self.world.logs.push(LogLine {
+            level,
+            message,
+            context,
+        });
+    }
+
+    /// A map for reading. The error is what a question for one value is answered.
+    pub(crate) fn map(&mut self, map: MapType) -> Result<&HeaderMap, Status> {
+        if self.world.faults.hides(map) {
+            return Err(Status::BadArgument);
+        }
+        if let MapType::HttpCallResponseHeaders = map {
+            return self
+                .call_response
+                .as_ref()
+                .map(|response| &response.headers)
+                .ok_or(Status::BadArgument);
+        }
+        if let MapType::HttpCallResponseTrailers = map {
+            return self
+                .call_response
+                .as_ref()
+                .map(|response| &response.trailers)
+                .ok_or(Status::BadArgument);
+        }
+        let stream = self.stream().ok_or(Status::BadArgument)?;
+        let absent = if stream.log_phase {
+            Status::NotFound
+        } else {
+            Status::BadArgument
+        };
+        stream.readable(map).ok_or(absent)
+    }
+
+    /// A map for changing.
+    pub(crate) fn map_mut(&mut self, map: MapType) -> Result<&mut HeaderMap, Status> {
+        if self.world.faults.hides(map) {
+            return Err(Status::BadArgument);
+        }
+        self.stream()
+            .and_then(|stream| stream.writable(map))
+            .ok_or(Status::BadArgument)
+    }
+}
+
+impl Stream {
+    pub(crate) fn readable(&self, map: MapType) -> Option<&HeaderMap> {
+        let (request, response, log) = (&self.request, &self.response, self.log_phase);
+        match map {
+            MapType::HttpRequestHeaders => (log || request.headers_open).then_some(&request.headers),
+            MapType::HttpRequestTrailers => (!log && request.trailers_open).then_some(&request.trailers),
+            MapType::HttpResponseHeaders if log => Some(&response.headers).filter(|map| !map.is_empty()),
+            MapType::HttpResponseHeaders => response.headers_open.then_some(&response.headers),
+            MapType::HttpResponseTrailers if log => Some(&response.trailers).filter(|map| !map.is_empty()),
+            MapType::HttpResponseTrailers => response.trailers_open.then_some(&response.trailers),
+            MapType::GrpcReceiveInitialMetadata
+            | MapType::GrpcReceiveTrailingMetadata
+            | MapType::HttpCallResponseHeaders
+            | MapType::HttpCallResponseTrailers => None,
+        }
+    }
+
+    fn writable(&mut self, map: MapType) -> Option<&mut HeaderMap> {
+        match map {
+            MapType::HttpRequestHeaders => self.request.headers_open.then_some(&mut self.request.headers),
+            MapType::HttpRequestTrailers => self.request.trailers_mut(),
+            MapType::HttpResponseHeaders => self.response.headers_open.then_some(&mut self.response.headers),
+            MapType::HttpResponseTrailers => self.response.trailers_mut(),
+            MapType::GrpcReceiveInitialMetadata
+            | MapType::GrpcReceiveTrailingMetadata
+            | MapType::HttpCallResponseHeaders
+            | MapType::HttpCallResponseTrailers => None,
+        }
+    }
+
+    /// The headers of a request not yet let go, for the host's own use.
+    pub(crate) fn begin(&mut self, headers: Headers, profile: Profile, now: Option<u64>) {
+        self.request.headers = HeaderMap::new(headers, profile);
+        self.request.headers_open = true;
+        self.started_nanos = now;
+        let grpc = crate::local_reply::is_grpc(self.request.headers.get(b"content-type"));
+        self.shape = Shape {
+            grpc,
+            head: self.request.headers.get(b":method") == Some(b"HEAD"),
+        };
+    }
+}

@@ -1,0 +1,364 @@
+//! The single steps of a stream: what the module is shown, and what follows from its answer. A gateway that
+//! forwards for real drives these; `Host::request` does it for tests.
+
+use std::collections::BTreeMap;
+
+use crate::exchange::{LocalReply, Message};
+use crate::headers::{HeaderMap, Headers};
+use crate::host::{Host, length};
+use crate::local_reply::{ReplyRequest, shape};
+use crate::module::AbiVersion;
+use crate::state::{Half, Part, Stream};
+
+/// The number of a stream in its host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(pub(crate) u32);
+
+/// What follows from a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// What was shown goes on to the next hop.
+    Continue,
+    /// The module holds the stream.
+    Paused,
+    /// The module answered in place of the upstream: this goes to the client, and the stream is to be finished.
+    LocalReply(LocalReply),
+    /// The module failed or was never configured: 503 to the client.
+    Failed {
+        /// Why, for people.
+        reason: String,
+    },
+    /// The module closed the stream with no answer.
+    Reset,
+}
+
+/// What a data callback may return (proxy-wasm-cpp-host's `FilterDataStatus`).
+const CONTINUE: u32 = 0;
+const BUFFER: u32 = 1;
+const WATERMARK: u32 = 2;
+
+impl Host {
+    /// Opens a stream. The properties come before the host's own; parts of a path are separated by a NUL.
+    pub fn open_stream(&mut self, properties: BTreeMap<Vec<u8>, Vec<u8>>) -> StreamId {
+        self.reload();
+        let root = self.root;
+        let usable = self.refusal().is_none();
+        let state = self.vm.state_mut();
+        let id = state.allocate_context();
+        state.streams.insert(
+            id,
+            Stream {
+                root,
+                given: properties,
+                created: usable,
+                ..Stream::default()
+            },
+        );
+        if usable {
+            self.vm.call(id, "proxy_on_context_create", &[id, root]);
+        }
+        StreamId(id)
+    }
+
+    /// Shows the request's headers.
+    pub fn request_headers(&mut self, id: StreamId, headers: Headers, end_of_stream: bool) -> Step {
+        let profile = self.world_mut().profile;
+        let now = self.world_mut().clock.now_nanos();
+        let Some(stream) = self.stream_mut(id) else {
+            return Step::Reset;
+        };
+        stream.begin(headers, profile, now);
+        let args = self.header_args(id, Part::RequestHeaders, end_of_stream);
+        self.step(id, Part::RequestHeaders, "proxy_on_request_headers", &args)
+    }
+
+    /// Shows a piece of the request's body.
+    pub fn request_body(&mut self, id: StreamId, data: &[u8], end_of_stream: bool) -> Step {
+        self.body(id, Part::RequestBody, data, end_of_stream)
+    }
+
+    /// Shows the request's trailers.
+    pub fn request_trailers(&mut self, id: StreamId, trailers: Headers) -> Step {
+        self.trailers(id, Part::RequestTrailers, trailers)
+    }
+
+    /// Shows the response's headers.
+    pub fn response_headers(&mut self, id: StreamId, headers: Headers, end_of_stream: bool) -> Step {
+        let profile = self.world_mut().profile;
+        let Some(stream) = self.stream_mut(id) else {
+            return Step::Reset;
+        };
+        stream.response = Half {
+            headers: HeaderMap::new(headers, profile),
+            headers_open: true,
+            ..Half::default()
+        };
+        let args = self.header_args(id, Part::ResponseHeaders, end_of_stream);
+        self.step(id, Part::ResponseHeaders, "proxy_on_response_headers", &args)
+    }
+
+    /// Shows a piece of the response's body.
+    pub fn response_body(&mut self, id: StreamId, data: &[u8], end_of_stream: bool) -> Step {
+        self.body(id, Part::ResponseBody, data, end_of_stream)
+    }
+
+    /// Shows the response's trailers.
+    pub fn response_trailers(&mut self, id: StreamId, trailers: Headers) -> Step {
+        self.trailers(id, Part::ResponseTrailers, trailers)
+    }
+
+    /// What has become of a stream that the module held, after callouts were answered or ticks run.
+    pub fn poll(&mut self, id: StreamId) -> Step {
+        match self.stream_mut(id).and_then(|stream| stream.waiting) {
+            Some(part) => self.settle(id, part, true),
+            None => Step::Continue,
+        }
+    }
+
+    /// The request as the module has let it go so far.
+    #[must_use]
+    pub fn forwarded_request(&self, id: StreamId) -> Message {
+        self.vm
+            .state()
+            .streams
+            .get(&id.0)
+            .map(|stream| stream.request.message())
+            .unwrap_or_default()
+    }
+
+    /// The response as the module has let it go so far.
+    #[must_use]
+    pub fn forwarded_response(&self, id: StreamId) -> Message {
+        self.vm
+            .state()
+            .streams
+            .get(&id.0)
+            .map(|stream| stream.response.message())
+            .unwrap_or_default()
+    }
+
+    /// The properties that the module set on a stream, by raw path.
+    #[must_use]
+    pub fn stream_properties(&self, id: StreamId) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        self.vm
+            .state()
+            .streams
+            .get(&id.0)
+            .map(|stream| stream.set.clone())
+            .unwrap_or_default()
+    }
+
+    /// Ends a stream: `proxy_on_log`, `proxy_on_done`, `proxy_on_delete`.
+    pub fn finish(&mut self, id: StreamId) {
+        let Some(stream) = self.stream_mut(id) else { return };
+        stream.log_phase = true;
+        stream.request.close();
+        stream.response.close();
+        let created = stream.created;
+        if created {
+            self.vm.call(id.0, "proxy_on_log", &[id.0]);
+        }
+        if let Some(stream) = self.stream_mut(id) {
+            stream.log_phase = false;
+        }
+        if created {
+            self.vm.call(id.0, "proxy_on_done", &[id.0]);
+            self.vm.call(id.0, "proxy_on_delete", &[id.0]);
+        }
+        self.vm.state_mut().streams.remove(&id.0);
+    }
+
+    fn stream_mut(&mut self, id: StreamId) -> Option<&mut Stream> {
+        self.vm.state_mut().streams.get_mut(&id.0)
+    }
+
+    /// ABI 0.1.0 is not told of the end of the stream.
+    fn header_args(&mut self, id: StreamId, part: Part, end_of_stream: bool) -> Vec<u32> {
+        let state = self.vm.state_mut();
+        let shown = end_of_stream && state.world.profile.end_of_stream_in_headers();
+        let half = state.streams.get_mut(&id.0).map(|stream| stream.half(part));
+        let count = half.map_or(0, |half| {
+            half.end_of_stream = end_of_stream;
+            half.headers.len()
+        });
+        let mut args = vec![id.0, length(count)];
+        if state.abi != AbiVersion::V0_1_0 {
+            args.push(shown.into());
+        }
+        args
+    }
+
+    fn body(&mut self, id: StreamId, part: Part, data: &[u8], end_of_stream: bool) -> Step {
+        let Some(stream) = self.stream_mut(id) else {
+            return Step::Reset;
+        };
+        let half = stream.half(part);
+        if !half.buffering {
+            half.held.append(&mut half.body);
+        }
+        half.body.extend_from_slice(data);
+        (half.body_open, half.end_of_stream) = (true, end_of_stream);
+        let args = [id.0, length(half.body.len()), end_of_stream.into()];
+        let name = if part == Part::RequestBody {
+            "proxy_on_request_body"
+        } else {
+            "proxy_on_response_body"
+        };
+        self.step(id, part, name, &args)
+    }
+
+    fn trailers(&mut self, id: StreamId, part: Part, trailers: Headers) -> Step {
+        let profile = self.world_mut().profile;
+        let Some(stream) = self.stream_mut(id) else {
+            return Step::Reset;
+        };
+        let half = stream.half(part);
+        half.trailers = HeaderMap::new(trailers, profile);
+        if !profile.has_trailers() {
+            return Step::Continue;
+        }
+        half.trailers_open = true;
+        let args = [id.0, length(half.trailers.len())];
+        let name = if part == Part::RequestTrailers {
+            "proxy_on_request_trailers"
+        } else {
+            "proxy_on_response_trailers"
+        };
+        self.step(id, part, name, &args)
+    }
+
+    fn step(&mut self, id: StreamId, part: Part, callback: &str, args: &[u32]) -> Step {
+        let Some(stream) = self.stream_mut(id) else {
+            return Step::Reset;
+        };
+        if !stream.created || self.refusal().is_some() {
+            return self.settle(id, part, false);
+        }
+        let returned = self.vm.call(id.0, callback, args);
+        let action = returned.value.unwrap_or(CONTINUE);
+        let stopped = returned.stopped || stops(part, action);
+        if let Some(stream) = self.stream_mut(id).filter(|_| stopped) {
+            stream
+                .half(part)
+                .keep(part, if returned.stopped { WATERMARK } else { action });
+        }
+        self.settle(id, part, stopped)
+    }
+
+    /// What follows once the module has returned: its failure comes first, then what it asked for.
+    fn settle(&mut self, id: StreamId, part: Part, stopped: bool) -> Step {
+        let refusal = self.refusal();
+        let open = self.fails_open();
+        let Some(stream) = self.stream_mut(id) else {
+            return Step::Reset;
+        };
+        stream.waiting = None;
+        match refusal {
+            Some(_) if open => return stream.go_on(part),
+            Some(reason) => return Step::Failed { reason },
+            None if !stream.created => {
+                return Step::Failed {
+                    reason: "the module failed before this stream".to_owned(),
+                };
+            }
+            None => {}
+        }
+        if stream.reset {
+            return Step::Reset;
+        }
+        if let Some(asked) = stream.reply.take() {
+            return self.reply(id, part, asked);
+        }
+        let resumed = std::mem::take(if part.is_request() {
+            &mut stream.continue_request
+        } else {
+            &mut stream.continue_response
+        });
+        if stopped && !resumed {
+            stream.waiting = Some(part);
+            return Step::Paused;
+        }
+        stream.go_on(part)
+    }
+
+    /// A local reply runs through the module's own response callbacks, unless they have begun: then it takes
+    /// the place of response headers that are still held, and ends a stream whose headers are gone.
+    fn reply(&mut self, id: StreamId, part: Part, asked: ReplyRequest) -> Step {
+        let profile = self.world_mut().profile;
+        let Some(stream) = self.stream_mut(id) else {
+            return Step::Reset;
+        };
+        let reply = shape(asked, stream.shape, profile);
+        stream.details = Some(reply.details.clone());
+        stream.request.close();
+        match part {
+            Part::RequestHeaders | Part::RequestBody | Part::RequestTrailers => self.show_reply(id, reply),
+            Part::ResponseHeaders => Step::LocalReply(reply),
+            Part::ResponseBody | Part::ResponseTrailers => Step::Reset,
+        }
+    }
+
+    fn show_reply(&mut self, id: StreamId, mut reply: LocalReply) -> Step {
+        let bodyless = reply.body.is_empty();
+        let mut step = self.response_headers(id, reply.headers.clone(), bodyless);
+        if step == Step::Continue && !bodyless {
+            step = self.response_body(id, &reply.body, true);
+        }
+        if step != Step::Continue {
+            return step;
+        }
+        let shown = self.forwarded_response(id);
+        (reply.headers, reply.body) = (shown.headers, shown.body);
+        Step::LocalReply(reply.read_back())
+    }
+}
+
+/// Whether what a callback returned stops the stream. For headers 0 and 2 go on, and every other number stops
+/// everything; for the rest only 0 goes on.
+fn stops(part: Part, action: u32) -> bool {
+    match part {
+        Part::RequestHeaders | Part::ResponseHeaders => !matches!(action, 0 | 2),
+        Part::RequestBody | Part::ResponseBody | Part::RequestTrailers | Part::ResponseTrailers => {
+            action != CONTINUE
+        }
+    }
+}
+
+impl Part {
+    fn is_request(self) -> bool {
+        matches!(
+            self,
+            Self::RequestHeaders | Self::RequestBody | Self::RequestTrailers
+        )
+    }
+}
+
+impl Stream {
+    fn half(&mut self, part: Part) -> &mut Half {
+        if part.is_request() {
+            &mut self.request
+        } else {
+            &mut self.response
+        }
+    }
+
+    fn go_on(&mut self, part: Part) -> Step {
+        self.half(part).release();
+        Step::Continue
+    }
+}
+
+impl Half {
+    /// What becomes of a piece of a body that the module stopped on: kept for the module, kept by the host, or
+    /// dropped.
+    fn keep(&mut self, part: Part, action: u32) {
+        if !matches!(part, Part::RequestBody | Part::ResponseBody) {
+            return;
+        }
+        self.buffering = action == BUFFER;
+        match action {
+            BUFFER | WATERMARK => {}
+            _ => self.body.clear(),
+        }
+    }
+}

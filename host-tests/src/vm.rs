@@ -1,0 +1,230 @@
+//! One virtual machine: the instance, calls into it, and its failure. A machine that trapped is never entered
+//! again.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use wasmtime::{Func, Instance, Store, StoreLimitsBuilder, Val, WasmBacktrace};
+
+use crate::limits::Limits;
+use crate::memory::{Args, Guest};
+use crate::module::Module;
+use crate::state::{Phase, State, World};
+use crate::{StartError, abi};
+
+/// The end of a virtual machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trap {
+    /// The callback in which it happened.
+    pub function: String,
+    /// Why: the trap, or the host's reason to end the module.
+    pub reason: String,
+    /// The functions on the stack, the innermost first, where the module has names for them.
+    pub backtrace: Vec<String>,
+}
+
+impl fmt::Display for Trap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the module failed in `{}`: {}", self.function, self.reason)
+    }
+}
+
+impl std::error::Error for Trap {}
+
+/// What a callback returned, and whether the module stopped the stream whatever it returned.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Returned {
+    pub(crate) value: Option<u32>,
+    pub(crate) stopped: bool,
+}
+
+pub(crate) struct Vm {
+    store: Store<State>,
+    functions: BTreeMap<String, Func>,
+    fuel: u64,
+    fuel_used: u64,
+    failed: Option<Trap>,
+}
+
+impl Vm {
+    /// Makes a machine and runs the module's own initialization. The world comes back where that fails.
+    pub(crate) fn start(
+        module: &Module,
+        world: World,
+        limits: Limits,
+    ) -> Result<Self, Box<(World, StartError)>> {
+        let linker = match abi::link(module) {
+            Ok(linker) => linker,
+            Err(error) => return Err(Box::new((world, StartError::Link(format!("{error:#}"))))),
+        };
+        let bounds = StoreLimitsBuilder::new().memory_size(limits.memory).build();
+        let mut store = Store::new(module.engine(), State::new(world, module.abi(), bounds));
+        store.limiter(|state| &mut state.limits);
+        let fuel = limits.fuel.unwrap_or(u64::MAX);
+        let instance = store
+            .set_fuel(fuel)
+            .and_then(|()| linker.instantiate(&mut store, module.code()));
+        let instance = match instance {
+            Ok(instance) => instance,
+            Err(error) => {
+                return Err(Box::new((
+                    store.into_data().world,
+                    StartError::Link(format!("{error:#}")),
+                )));
+            }
+        };
+        let functions = functions(&instance, &mut store, module);
+        let mut vm = Self {
+            store,
+            functions,
+            fuel,
+            fuel_used: 0,
+            failed: None,
+        };
+        match vm.connect(&instance).and_then(|()| vm.initialize()) {
+            Ok(()) => Ok(vm),
+            Err(error) => Err(Box::new((vm.store.into_data().world, error))),
+        }
+    }
+
+    /// Finds the module's memory and allocator.
+    fn connect(&mut self, instance: &Instance) -> Result<(), StartError> {
+        let memory = instance
+            .get_memory(&mut self.store, "memory")
+            .ok_or(StartError::Missing("memory"))?;
+        let malloc = ["malloc", "proxy_on_memory_allocate"]
+            .into_iter()
+            .find_map(|name| self.functions.get(name));
+        let malloc = Some(*malloc.ok_or(StartError::Missing("proxy_on_memory_allocate"))?);
+        self.state_mut().guest = Some(Guest { memory, malloc });
+        Ok(())
+    }
+
+    fn initialize(&mut self) -> Result<(), StartError> {
+        if self.has("_initialize") {
+            self.call(0, "_initialize", &[]);
+            match (self.has("main"), self.has("__main_void")) {
+                (true, _) => drop(self.call(0, "main", &[0, 0])),
+                (false, true) => drop(self.call(0, "__main_void", &[])),
+                (false, false) => {}
+            }
+        } else {
+            self.call(0, "_start", &[]);
+        }
+        self.state_mut().phase = Phase::Running;
+        self.failed
+            .take()
+            .map_or(Ok(()), |trap| Err(StartError::Trap(trap)))
+    }
+
+    pub(crate) fn state(&self) -> &State {
+        self.store.data()
+    }
+
+    pub(crate) fn state_mut(&mut self) -> &mut State {
+        self.store.data_mut()
+    }
+
+    pub(crate) fn has(&self, function: &str) -> bool {
+        self.functions.contains_key(function)
+    }
+
+    pub(crate) fn failure(&self) -> Option<&Trap> {
+        self.failed.as_ref()
+    }
+
+    pub(crate) fn fuel_used(&self) -> u64 {
+        self.fuel_used
+    }
+
+    /// Bytes of the module's memory.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.state()
+            .guest
+            .map_or(0, |guest| guest.memory.data_size(&self.store))
+    }
+
+    /// Calls a callback, and then tells the module of the queues that it filled. What the module does not
+    /// export, and whatever it exports once it has failed, is not called and returns nothing.
+    pub(crate) fn call(&mut self, context: u32, function: &str, args: &[u32]) -> Returned {
+        let returned = self.enter(context, function, args);
+        while let Some((root, queue)) = self.state_mut().queue_news.pop_front() {
+            self.enter(root, "proxy_on_queue_ready", &[root, queue]);
+        }
+        returned
+    }
+
+    fn enter(&mut self, context: u32, name: &str, args: &[u32]) -> Returned {
+        let Some(function) = self
+            .functions
+            .get(name)
+            .copied()
+            .filter(|_| self.failed.is_none())
+        else {
+            return Returned::default();
+        };
+        let state = self.state_mut();
+        (state.current, state.effective, state.stop_iteration) = (context, None, false);
+        let args: Vec<Val> = args.iter().map(|arg| Val::I32(arg.cast_signed())).collect();
+        let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
+        let done = self
+            .store
+            .set_fuel(self.fuel)
+            .and_then(|()| function.call(&mut self.store, &args, &mut results));
+        let left = self.store.get_fuel().unwrap_or(self.fuel);
+        self.fuel_used = self.fuel_used.saturating_add(self.fuel.saturating_sub(left));
+        let stopped = std::mem::take(&mut self.state_mut().stop_iteration);
+        if let Err(error) = done {
+            self.failed = Some(trap(name, &error));
+            return Returned::default();
+        }
+        Returned {
+            value: (!results.is_empty()).then(|| Args(&results).at(0)),
+            stopped,
+        }
+    }
+
+    /// Puts a new machine in the place of this one. What outlives a machine is handed on.
+    pub(crate) fn restart(&mut self, module: &Module, limits: Limits) -> Result<(), StartError> {
+        let world = std::mem::take(&mut self.state_mut().world);
+        match Self::start(module, world, limits) {
+            Ok(vm) => {
+                let fuel_used = self.fuel_used;
+                *self = vm;
+                self.fuel_used = self.fuel_used.saturating_add(fuel_used);
+                Ok(())
+            }
+            Err(failed) => {
+                let (world, error) = *failed;
+                self.state_mut().world = world;
+                Err(error)
+            }
+        }
+    }
+}
+
+fn functions(instance: &Instance, store: &mut Store<State>, module: &Module) -> BTreeMap<String, Func> {
+    let found = |name: String| {
+        instance
+            .get_func(&mut *store, &name)
+            .map(|function| (name, function))
+    };
+    let exported = module
+        .exports()
+        .into_iter()
+        .filter(|export| export.function)
+        .map(|export| export.name);
+    exported.filter_map(found).collect()
+}
+
+fn trap(function: &str, error: &wasmtime::Error) -> Trap {
+    let names = error.downcast_ref::<WasmBacktrace>().map(|backtrace| {
+        let name = |frame: &wasmtime::FrameInfo| frame.func_name().unwrap_or("unnamed").to_owned();
+        backtrace.frames().iter().map(name).collect()
+    });
+    Trap {
+        function: function.to_owned(),
+        reason: error.root_cause().to_string(),
+        backtrace: names.unwrap_or_default(),
+    }
+}
