@@ -146,16 +146,20 @@ fn head(event: &'static str, context: &Context<'_>) -> Record {
 
 fn identity(record: &mut Record, caller: &Verified) {
     let evidence = caller.evidence();
-    let credential = json!({
-        "kind": evidence.kind,
-        "fingerprint": evidence.fingerprint,
-        "alg": evidence.algorithm,
-        "kid": evidence.key_id.as_deref().map(shown),
-        "issued_at": evidence.issued_at,
-        "expires_at": evidence.expires_at,
-    });
+    let mut credential = Record::default();
+    credential.push("kind", evidence.kind.into());
+    credential.push("fingerprint", evidence.fingerprint.as_str().into());
+    let known = [
+        ("alg", evidence.algorithm.map(Value::from)),
+        ("kid", evidence.key_id.as_deref().map(shown)),
+        ("issued_at", evidence.issued_at.map(|time| time.0.into())),
+        ("expires_at", evidence.expires_at.map(|time| time.0.into())),
+    ];
+    for (name, value) in known.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+        credential.push(name, value);
+    }
     record.push("provider", shown(caller.provider()));
-    record.push("credential", without_nulls(credential));
+    record.push("credential", json!(credential));
     let fields = [
         ("subject", caller.subject()),
         ("client", caller.client()),
@@ -165,13 +169,6 @@ fn identity(record: &mut Record, caller: &Verified) {
         if let Some(value) = value {
             record.push(name, shown(value));
         }
-    }
-}
-
-fn without_nulls(value: Value) -> Value {
-    match value {
-        Value::Object(map) => Value::Object(map.into_iter().filter(|(_, value)| !value.is_null()).collect()),
-        value => value,
     }
 }
 

@@ -1,5 +1,12 @@
 //! What a user notices of a decision: the reply, what the upstream sees, and both audit records.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use scopegate_engine::Engine;

@@ -1,6 +1,11 @@
 //! The engine in WebAssembly: the same answers as anywhere else.
 
 #![cfg(target_arch = "wasm32")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 

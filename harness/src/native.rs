@@ -145,7 +145,11 @@ fn answer(request: &Request, decision: Decision, elapsed_us: u64) -> Answer {
         reply_headers: Vec::new(),
         reply_body: Vec::new(),
         upstream: None,
-        audit: decision.audit,
+        audit: decision
+            .audit
+            .iter()
+            .map(|record| serde_json::json!(record))
+            .collect(),
         elapsed_us,
     };
     match decision.outcome {

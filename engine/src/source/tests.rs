@@ -16,7 +16,10 @@ fn source(text: &str) -> Source {
     sources(&[text]).expect("a readable policy")
 }
 
-fn faults(texts: &[&str]) -> Vec<(String, String, Option<(usize, usize, usize)>)> {
+/// The code, the path, and the file, line and column of a fault.
+type Fault = (String, String, Option<(usize, usize, usize)>);
+
+fn faults(texts: &[&str]) -> Vec<Fault> {
     let unreadable = sources(texts).expect_err("a fault");
     let place = |it: &super::Location| (it.file, it.line, it.column);
     let fault = |it: super::Diagnostic| (it.code, it.path, it.location.as_ref().map(place));
