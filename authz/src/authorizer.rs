@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use scopegate_authn::Verified;
 use scopegate_document::{PolicyError, UnixTime};
 
-use crate::compile::routes::{CompiledRoute, Guard, Routes};
+use crate::compile::access::Guard;
+use crate::compile::routes::{CompiledRoute, Routes};
 use crate::request::Understood;
 use crate::scopes::effective::{Effective, ScopeRules};
 use crate::scopes::requirement::Verdict;

@@ -6,6 +6,8 @@ use scopegate_document::PolicyError;
 
 use crate::authorizer::ProviderFacts;
 
+pub(crate) mod access;
+mod matching;
 pub(crate) mod routes;
 
 /// The least likeness of a name that is suggested in place of another (Jaro-Winkler, 0 to 1).

@@ -1,0 +1,178 @@
+//! The `access` of a route, compiled: providers, tenant, scopes.
+
+use scopegate_document::PolicyError;
+
+use super::{check_provider, empty_list};
+use crate::authorizer::ProviderFacts;
+use crate::decision;
+use crate::pattern::Pattern;
+use crate::scopes::catalogue::Catalogue;
+use crate::scopes::requirement::Requirement;
+use crate::section::{Access, AccessName, AccessRules};
+
+/// What a guarded route asks for.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    pub(crate) providers: Vec<String>,
+    /// The index of the segment that must equal the caller's tenant.
+    pub(crate) tenant: Option<usize>,
+    pub(crate) scopes: Option<Requirement>,
+    /// The requirement as written.
+    pub(crate) shown: Option<decision::Requirement>,
+}
+
+/// What the `access` of a route may refer to.
+pub(crate) struct AccessScope<'a> {
+    pub(crate) providers: &'a [ProviderFacts],
+    pub(crate) catalogue: &'a Catalogue,
+    /// `None` where the match has faults of its own.
+    pub(crate) pattern: Option<&'a Pattern>,
+}
+
+impl AccessScope<'_> {
+    /// Compiles the access at `path`; `None`: public.
+    pub(crate) fn compile(
+        &self,
+        access: &Access,
+        path: &str,
+        faults: &mut Vec<PolicyError>,
+    ) -> Option<Guard> {
+        match access {
+            Access::Named(AccessName::Public) => None,
+            Access::Named(AccessName::Authenticated) => {
+                let providers = self.only_provider(path, faults);
+                Some(Guard {
+                    providers,
+                    tenant: None,
+                    scopes: None,
+                    shown: None,
+                })
+            }
+            Access::Rules(rules) => Some(self.compile_rules(rules, path, faults)),
+        }
+    }
+
+    fn compile_rules(&self, rules: &AccessRules, path: &str, faults: &mut Vec<PolicyError>) -> Guard {
+        let AccessRules {
+            providers,
+            scopes,
+            authenticated,
+            tenant,
+            acr,
+            max_auth_age,
+            actors,
+            when,
+        } = rules;
+        let later = [
+            ("acr", acr.is_some()),
+            ("max_auth_age", max_auth_age.is_some()),
+            ("actors", actors.is_some()),
+            ("when", when.is_some()),
+        ];
+        let written = later.into_iter().filter(|(_, written)| *written);
+        faults.extend(written.map(|(name, _)| PolicyError::not_enforced(format!("{path}.{name}"))));
+        if scopes.is_none() && *authenticated != Some(true) {
+            faults.push(access_empty(path));
+        }
+        let compiled = scopes
+            .as_ref()
+            .map(|scopes| Requirement::compile(scopes, self.catalogue, &format!("{path}.scopes")));
+        let compiled = compiled
+            .transpose()
+            .map_err(|found| faults.extend(found))
+            .ok()
+            .flatten();
+        Guard {
+            providers: self.compile_providers(providers.as_deref(), path, faults),
+            tenant: tenant
+                .as_deref()
+                .and_then(|tenant| self.compile_tenant(tenant, path, faults)),
+            scopes: compiled,
+            shown: scopes
+                .as_ref()
+                .and_then(|scopes| serde_json::to_value(scopes).ok()),
+        }
+    }
+
+    fn compile_providers(
+        &self,
+        providers: Option<&[String]>,
+        path: &str,
+        faults: &mut Vec<PolicyError>,
+    ) -> Vec<String> {
+        let Some(providers) = providers else {
+            return self.only_provider(path, faults);
+        };
+        let path = format!("{path}.providers");
+        if providers.is_empty() {
+            faults.push(empty_list(&path));
+        }
+        let unknown = providers.iter().enumerate();
+        faults.extend(
+            unknown.filter_map(|(index, name)| {
+                check_provider(name, self.providers, &format!("{path}[{index}]"))
+            }),
+        );
+        providers.to_vec()
+    }
+
+    fn only_provider(&self, path: &str, faults: &mut Vec<PolicyError>) -> Vec<String> {
+        if let [provider] = self.providers {
+            return vec![provider.name.clone()];
+        }
+        let names: Vec<&str> = self
+            .providers
+            .iter()
+            .map(|provider| provider.name.as_str())
+            .collect();
+        let help = match names.is_empty() {
+            true => "add a provider to `authentication.providers`".to_owned(),
+            false => format!(
+                "name those meant, of [{}], beside `authenticated: true` or `scopes`",
+                names.join(", ")
+            ),
+        };
+        let count = names.len();
+        faults.push(PolicyError::new(
+            "providers_required",
+            path,
+            format!("the access names no providers, and the policy has {count}"),
+            help,
+        ));
+        Vec::new()
+    }
+
+    fn compile_tenant(&self, tenant: &str, path: &str, faults: &mut Vec<PolicyError>) -> Option<usize> {
+        let pattern = self.pattern?;
+        let name = tenant.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        let position = name.and_then(|name| pattern.position(name));
+        if position.is_none() {
+            let names: Vec<String> = pattern
+                .parameters()
+                .map(|name| format!("`\"{{{name}}}\"`"))
+                .collect();
+            faults.push(PolicyError::new(
+                "unknown_parameter",
+                format!("{path}.tenant"),
+                format!(
+                    "`{}` names no parameter of the route's path",
+                    tenant.escape_debug()
+                ),
+                match names.is_empty() {
+                    true => "give the path a parameter, as in `/tenants/{tenant}/orders`".to_owned(),
+                    false => format!("write one of {}", names.join(", ")),
+                },
+            ));
+        }
+        position
+    }
+}
+
+fn access_empty(path: &str) -> PolicyError {
+    PolicyError::new(
+        "access_empty",
+        path,
+        "the access asks for nothing",
+        "write `scopes` with at least one list that is not empty, or say `authenticated: true`",
+    )
+}
