@@ -128,7 +128,7 @@ pub struct CallerSelector {
 }
 
 /// What happens to a CORS preflight that no route lists.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CorsPreflight {
     /// It passes without credentials, where a route exists for the method it asks about.
@@ -139,7 +139,7 @@ pub enum CorsPreflight {
 }
 
 /// What happens to a request with a method-override header, as in `X-HTTP-Method-Override`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MethodOverride {
     /// It is refused: the upstream could act on another method than the one authorized here.
@@ -150,7 +150,7 @@ pub enum MethodOverride {
 }
 
 /// The readings of a path that the upstream could make.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PathReadings {
     /// The usual ones; letters are compared with their case.

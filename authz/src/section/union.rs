@@ -1,8 +1,9 @@
-//! Fields that are written as a word or as a mapping.
+//! Fields that are written as a word, or as a word or a mapping.
 //!
 //! They are read by hand-written visitors: serde's untagged enums read through a buffer and lose the path
 //! of the field that is wrong.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -10,8 +11,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::ScopeEntry;
 use super::route::{Access, AccessName, ScopeItem};
+use super::{CorsPreflight, MethodOverride, PathReadings, ScopeEntry};
 
 /// A type that is written as a word or as a mapping.
 trait WordOrMapping: Sized {
@@ -106,3 +107,28 @@ macro_rules! deserialize_union {
 }
 
 deserialize_union!(ScopeEntry, Access, ScopeItem);
+
+/// Reads one of a few words, and says which where it is none of them.
+macro_rules! deserialize_word {
+    ($type:ident { $($word:literal => $variant:ident),+ }, $expecting:literal) => {
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word = Cow::<'de, str>::deserialize(deserializer)?;
+                match word.as_ref() {
+                    $($word => Ok(Self::$variant),)+
+                    other => Err(D::Error::custom(format_args!(
+                        concat!("`{}` is none of the words here; write ", $expecting),
+                        other.escape_debug()
+                    ))),
+                }
+            }
+        }
+    };
+}
+
+deserialize_word!(CorsPreflight { "pass" => Pass, "deny" => Deny }, "`pass` or `deny`");
+deserialize_word!(MethodOverride { "refuse" => Refuse, "ignore" => Ignore }, "`refuse` or `ignore`");
+deserialize_word!(
+    PathReadings { "strict" => Strict, "case_insensitive" => CaseInsensitive },
+    "`strict` or `case_insensitive`"
+);

@@ -1,0 +1,478 @@
+//! Faults of a policy: all of them, each at its field, with what would be right.
+
+mod common;
+
+use common::{corp, section};
+use scopegate_authz::section::AuthorizationSection;
+use scopegate_authz::{Authorizer, ProviderFacts};
+use serde_json::{Value, json};
+
+fn faults_with(value: &Value, providers: &[ProviderFacts]) -> Vec<(&'static str, String)> {
+    match Authorizer::compile(&section(value), providers) {
+        Ok(_) => Vec::new(),
+        Err(faults) => faults.into_iter().map(|fault| (fault.code, fault.path)).collect(),
+    }
+}
+
+fn faults(value: &Value) -> Vec<(&'static str, String)> {
+    faults_with(value, &corp())
+}
+
+fn providers(names: &[(&str, bool)]) -> Vec<ProviderFacts> {
+    let facts = |(name, carries_scopes): &(&str, bool)| ProviderFacts {
+        name: (*name).to_owned(),
+        carries_scopes: *carries_scopes,
+    };
+    names.iter().map(facts).collect()
+}
+
+/// A policy with one route, of which one part is replaced.
+fn with_access(access: &Value) -> Value {
+    json!({"scopes": {"orders:read": "r", "orders:write": "w"}, "routes": [{"id": "r", "match": {"path": "/t/{tenant}"}, "access": access}]})
+}
+
+fn with_match(matches: &Value) -> Value {
+    json!({"routes": [{"id": "r", "match": matches, "access": "public"}]})
+}
+
+#[test]
+fn every_fault_of_access_is_found_at_its_field() {
+    let rows: Vec<(Value, Vec<(&str, &str)>)> = vec![
+        (json!("public"), vec![]),
+        (json!("authenticated"), vec![]),
+        (json!({"authenticated": true}), vec![]),
+        (json!({"scopes": {"all": ["orders:read"]}}), vec![]),
+        (json!({"scopes": {"none": ["orders:read"]}}), vec![]),
+        (
+            json!({"scopes": {"any": ["orders:*"]}, "tenant": "{tenant}", "providers": ["corp"]}),
+            vec![],
+        ),
+        (json!({}), vec![("access_empty", "access")]),
+        (json!({"providers": ["corp"]}), vec![("access_empty", "access")]),
+        (json!({"authenticated": false}), vec![("access_empty", "access")]),
+        (json!({"scopes": {}}), vec![("empty_list", "access.scopes")]),
+        (
+            json!({"scopes": {"all": []}}),
+            vec![("empty_list", "access.scopes.all")],
+        ),
+        (
+            json!({"scopes": {"any": ["orders:reed"]}}),
+            vec![("unknown_scope", "access.scopes.any[0]")],
+        ),
+        (
+            json!({"scopes": {"all": ["orders:read", {"any": ["x", {"none": []}]}]}}),
+            vec![
+                ("unknown_scope", "access.scopes.all[1].any[0]"),
+                ("empty_list", "access.scopes.all[1].any[1].none"),
+            ],
+        ),
+        (
+            json!({"scopes": {"all": ["orders*"]}}),
+            vec![("invalid_scope", "access.scopes.all[0]")],
+        ),
+        (
+            json!({"scopes": {"all": ["ledger:*"]}}),
+            vec![("unknown_scope", "access.scopes.all[0]")],
+        ),
+        (
+            json!({"providers": [], "authenticated": true}),
+            vec![("empty_list", "access.providers")],
+        ),
+        (
+            json!({"providers": ["crop"], "authenticated": true}),
+            vec![("unknown_provider", "access.providers[0]")],
+        ),
+        (
+            json!({"authenticated": true, "tenant": "{id}"}),
+            vec![("unknown_parameter", "access.tenant")],
+        ),
+        (
+            json!({"authenticated": true, "tenant": "tenant"}),
+            vec![("unknown_parameter", "access.tenant")],
+        ),
+        (
+            json!({"authenticated": true, "tenant": "acme"}),
+            vec![("unknown_parameter", "access.tenant")],
+        ),
+        (
+            json!({"authenticated": true, "acr": ["mfa"], "max_auth_age": "10m", "actors": {"max_depth": 1}, "when": "true"}),
+            vec![
+                ("not_enforced", "access.acr"),
+                ("not_enforced", "access.max_auth_age"),
+                ("not_enforced", "access.actors"),
+                ("not_enforced", "access.when"),
+            ],
+        ),
+    ];
+    for (access, expected) in rows {
+        let expected: Vec<_> = expected
+            .into_iter()
+            .map(|(code, path)| (code, format!("routes[0].{path}")))
+            .collect();
+        assert_eq!(faults(&with_access(&access)), expected, "{access}");
+    }
+}
+
+#[test]
+fn every_fault_of_a_match_is_found_at_its_field() {
+    let rows: Vec<(Value, Vec<(&str, &str)>)> = vec![
+        (
+            json!({"path": "/a", "methods": ["GET", "PROPFIND"], "hosts": ["a.example", "*.b.example:8443"]}),
+            vec![],
+        ),
+        (json!({"grpc": "a.B/C"}), vec![]),
+        (json!({}), vec![("missing_path", "match")]),
+        (json!({"path": "a"}), vec![("invalid_pattern", "match.path")]),
+        (json!({"path": "/a/*"}), vec![("invalid_pattern", "match.path")]),
+        (json!({"path": "/a%2Fb"}), vec![("invalid_pattern", "match.path")]),
+        (
+            json!({"grpc": "a.B/{c}"}),
+            vec![("invalid_pattern", "match.grpc")],
+        ),
+        (json!({"grpc": "/a.B/C"}), vec![("invalid_pattern", "match.grpc")]),
+        (json!({"grpc": "C"}), vec![("invalid_pattern", "match.grpc")]),
+        (
+            json!({"grpc": "a.B/C", "methods": ["POST"]}),
+            vec![("invalid_match", "match.methods")],
+        ),
+        (
+            json!({"grpc": "a.B/C", "path": "/a.B/C"}),
+            vec![("invalid_match", "match.grpc")],
+        ),
+        (
+            json!({"path": "/a", "methods": []}),
+            vec![("empty_list", "match.methods")],
+        ),
+        (
+            json!({"path": "/a", "methods": ["GET", "get"]}),
+            vec![("invalid_method", "match.methods[1]")],
+        ),
+        (
+            json!({"path": "/a", "methods": ["CONNECT"]}),
+            vec![("invalid_method", "match.methods[0]")],
+        ),
+        (
+            json!({"path": "/a", "methods": ["G T"]}),
+            vec![("invalid_method", "match.methods[0]")],
+        ),
+        (
+            json!({"path": "/a", "hosts": []}),
+            vec![("empty_list", "match.hosts")],
+        ),
+        (
+            json!({"path": "/a", "hosts": ["A.example"]}),
+            vec![("invalid_host", "match.hosts[0]")],
+        ),
+        (
+            json!({"path": "/a", "hosts": ["a.example", "*"]}),
+            vec![("invalid_host", "match.hosts[1]")],
+        ),
+        (
+            json!({"path": "/a", "hosts": ["a.example:80", "a.example:443"]}),
+            vec![("invalid_host", "match.hosts")],
+        ),
+        (
+            json!({"path": "/a", "headers": {"x": "y"}, "query": {"a": "b"}, "content_type": ["application/json"]}),
+            vec![
+                ("not_enforced", "match.headers"),
+                ("not_enforced", "match.query"),
+                ("not_enforced", "match.content_type"),
+            ],
+        ),
+    ];
+    for (matches, expected) in rows {
+        let expected: Vec<_> = expected
+            .into_iter()
+            .map(|(code, path)| (code, format!("routes[0].{path}")))
+            .collect();
+        assert_eq!(faults(&with_match(&matches)), expected, "{matches}");
+    }
+}
+
+#[test]
+fn faults_of_scopes_roles_ceilings_and_grants_are_found_together() {
+    let policy = json!({
+        "scopes": {
+            "a": {"implies": ["b"]}, "b": {"implies": ["a"]}, "self": {"implies": ["self"]},
+            "bad scope": "x", "all:*": "x", "none": {"implies": []}, "lost": {"implies": ["gone"]},
+        },
+        "roles": {"viewer": [], "clerk": ["gone"]},
+        "ceilings": [{"provider": "crop", "scopes": ["a"]}, {"provider": "corp", "client": "", "scopes": []}],
+        "grants": [
+            {"caller": {"provider": "nobody", "subject": ""}, "scopes": ["gone"], "reason": " "},
+            {"caller": {"provider": "corp", "subject": "x"}, "scopes": ["a"], "reason": "line\nbreak"},
+        ],
+        "routes": [
+            {"id": "x y", "match": {"path": "/a"}, "access": "public", "mode": {"shadow": {"until": "2027-01-31T00:00:00Z"}}},
+            {"id": "same", "match": {"path": "/b"}, "access": "public"},
+            {"id": "same", "match": {"path": "/c"}, "access": "public"},
+        ],
+    });
+    let found = faults(&policy);
+    let expected = [
+        ("invalid_scope", "scopes.bad scope"),
+        ("invalid_scope", "scopes.all:*"),
+        ("empty_list", "scopes.none.implies"),
+        ("unknown_scope", "scopes.lost.implies[0]"),
+        ("implies_cycle", "scopes.a.implies"),
+        ("implies_cycle", "scopes.b.implies"),
+        ("implies_cycle", "scopes.self.implies"),
+        ("empty_list", "roles.viewer"),
+        ("unknown_scope", "roles.clerk[0]"),
+        ("unknown_provider", "ceilings[0].provider"),
+        ("empty_value", "ceilings[1].client"),
+        ("empty_list", "ceilings[1].scopes"),
+        ("unknown_provider", "grants[0].caller.provider"),
+        ("empty_value", "grants[0].caller.subject"),
+        ("unknown_scope", "grants[0].scopes[0]"),
+        ("invalid_reason", "grants[0].reason"),
+        ("invalid_reason", "grants[1].reason"),
+        ("invalid_id", "routes[0].id"),
+        ("not_enforced", "routes[0].mode"),
+        ("duplicate_id", "routes[2].id"),
+    ];
+    for (code, path) in expected {
+        assert!(
+            found.contains(&(code, path.to_owned())),
+            "{code} at {path} in {found:#?}"
+        );
+    }
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+}
+
+#[test]
+fn routes_that_match_one_request_with_equal_rank_name_each_other() {
+    let route = |id: &str, matches: Value| json!({"id": id, "match": matches, "access": "public"});
+    let conflicts = |one: Value, other: Value, readings: &str| {
+        let policy = json!({"path_readings": readings, "routes": [route("one", one), route("other", other)]});
+        match Authorizer::compile(&section(&policy), &corp()) {
+            Ok(_) => false,
+            Err(faults) => {
+                let [fault] = faults.as_slice() else {
+                    panic!("{faults:#?}")
+                };
+                assert_eq!(
+                    (fault.code, fault.path.as_str()),
+                    ("route_conflict", "routes[1].match")
+                );
+                assert!(
+                    fault.message.contains("`one`") && fault.message.contains("`other`"),
+                    "{fault}"
+                );
+                true
+            }
+        }
+    };
+    assert!(conflicts(
+        json!({"path": "/a/{x}"}),
+        json!({"path": "/a/{y}"}),
+        "strict"
+    ));
+    assert!(conflicts(
+        json!({"path": "/**", "methods": ["GET", "PUT"]}),
+        json!({"path": "/**", "methods": ["PUT"]}),
+        "strict"
+    ));
+    assert!(conflicts(
+        json!({"grpc": "a.B/C"}),
+        json!({"path": "/a.B/C", "methods": ["POST"]}),
+        "strict"
+    ));
+    assert!(conflicts(
+        json!({"path": "/a", "hosts": ["a.example", "b.example"]}),
+        json!({"path": "/a", "hosts": ["c.example", "b.example."]}),
+        "strict"
+    ));
+    assert!(conflicts(
+        json!({"path": "/Orders"}),
+        json!({"path": "/orders"}),
+        "case_insensitive"
+    ));
+    assert!(!conflicts(
+        json!({"path": "/Orders"}),
+        json!({"path": "/orders"}),
+        "strict"
+    ));
+    assert!(!conflicts(
+        json!({"path": "/a"}),
+        json!({"path": "/a/**"}),
+        "strict"
+    ));
+    assert!(!conflicts(
+        json!({"path": "/a", "methods": ["GET"]}),
+        json!({"path": "/a"}),
+        "strict"
+    ));
+    assert!(!conflicts(
+        json!({"path": "/a", "methods": ["GET"]}),
+        json!({"path": "/a", "methods": ["HEAD"]}),
+        "strict"
+    ));
+    assert!(!conflicts(
+        json!({"path": "/a", "hosts": ["a.example"]}),
+        json!({"path": "/a", "hosts": ["a.example:8443"]}),
+        "strict"
+    ));
+}
+
+#[test]
+fn providers_are_named_unless_there_is_one_and_each_has_a_ceiling_where_there_are_several() {
+    let one = providers(&[("corp", true)]);
+    let with_keys = providers(&[("corp", true), ("partners", false)]);
+    let two = providers(&[("corp", true), ("other", true)]);
+    let open = with_access(&json!("authenticated"));
+    assert_eq!(faults_with(&open, &one), vec![]);
+    assert_eq!(
+        faults_with(&open, &with_keys),
+        vec![("providers_required", "routes[0].access".to_owned())]
+    );
+    assert_eq!(
+        faults_with(&open, &[]),
+        vec![("providers_required", "routes[0].access".to_owned())]
+    );
+    assert_eq!(faults_with(&with_match(&json!({"path": "/"})), &[]), vec![]);
+
+    let bounded = |ceilings: Value| json!({"scopes": {"a": "x"}, "ceilings": ceilings});
+    let missing = |count: usize| vec![("ceiling_missing", "ceilings".to_owned()); count];
+    let of = |provider: &str| json!({"provider": provider, "scopes": ["*"]});
+    assert_eq!(faults_with(&bounded(json!([])), &with_keys), missing(0));
+    assert_eq!(faults_with(&bounded(json!([])), &two), missing(2));
+    assert_eq!(faults_with(&bounded(json!([of("corp")])), &two), missing(1));
+    assert_eq!(
+        faults_with(&bounded(json!([of("corp"), of("other")])), &two),
+        missing(0)
+    );
+    let of_client = json!({"provider": "other", "client": "kiosk", "scopes": ["a"]});
+    assert_eq!(
+        faults_with(&bounded(json!([of("corp"), of_client])), &two),
+        missing(1)
+    );
+}
+
+#[test]
+fn a_name_that_is_nearly_right_is_recognised() {
+    let faults = Authorizer::compile(
+        &section(&with_access(&json!({"scopes": {"all": ["order:read"]}}))),
+        &corp(),
+    );
+    let faults = faults.map(|_| ()).expect_err("an unknown scope");
+    assert!(
+        faults[0].help.contains("did you mean `orders:read`?"),
+        "{}",
+        faults[0]
+    );
+}
+
+#[test]
+fn sizes_are_bounded() {
+    let route = |index: usize| json!({"id": format!("r{index}"), "match": {"path": format!("/r/{index}")}, "access": "public"});
+    let routes = |count: usize| json!({"routes": (0..count).map(route).collect::<Vec<_>>()});
+    assert_eq!(faults(&routes(10_000)), vec![]);
+    assert_eq!(
+        faults(&routes(10_001)),
+        vec![("too_many_routes", "routes".to_owned())]
+    );
+
+    let scopes: serde_json::Map<String, Value> =
+        (0..32).map(|index| (format!("s{index}"), json!("x"))).collect();
+    let any = |index: usize| json!({"any": [format!("s{}", 2 * index), format!("s{}", 2 * index + 1)]});
+    let product = |count: usize| {
+        json!({"scopes": scopes, "routes": [
+            {"id": "r", "match": {"path": "/"}, "access": {"scopes": {"all": (0..count).map(any).collect::<Vec<_>>()}}},
+        ]})
+    };
+    assert_eq!(faults(&product(8)), vec![]);
+    assert_eq!(
+        faults(&product(9)),
+        vec![(
+            "requirement_too_complex",
+            "routes[0].access.scopes.all".to_owned()
+        )]
+    );
+}
+
+#[test]
+fn a_document_of_the_wrong_form_is_refused_in_words_for_people() {
+    let rows = [
+        (
+            json!({"routes": [{"id": "r", "match": {"path": "/"}, "access": "pubic"}]}),
+            "`pubic` is none of the words here",
+        ),
+        (
+            json!({"routes": [{"id": "r", "match": {"path": "/"}, "access": true}]}),
+            "expected `public`, `authenticated`, or a mapping",
+        ),
+        (
+            json!({"routes": [{"id": "r", "match": {"path": "/"}, "access": {"scope": {}}}]}),
+            "unknown field `scope`",
+        ),
+        (
+            json!({"routes": [{"id": "r", "match": {"paths": "/"}, "access": "public"}]}),
+            "unknown field `paths`",
+        ),
+        (
+            json!({"routes": [{"id": "r", "access": "public"}]}),
+            "missing field `match`",
+        ),
+        (json!({"routes": {"r": 1}}), "expected a sequence"),
+        (
+            json!({"scopes": {"a": 1}}),
+            "expected a description, or a mapping",
+        ),
+        (
+            json!({"scopes": {"a": {"implied": []}}}),
+            "unknown field `implied`",
+        ),
+        (
+            json!({"grants": [{"caller": {"subject": "x"}, "scopes": []}]}),
+            "missing field `provider`",
+        ),
+        (
+            json!({"grants": [{"caller": {"provider": "corp"}, "scopes": [], "until": "2026"}]}),
+            "RFC 3339",
+        ),
+        (
+            json!({"ceilings": ["corp"]}),
+            "expected a mapping with `provider` and `scopes`",
+        ),
+        (json!({"cors_preflight": "allow"}), "`pass` or `deny`"),
+        (json!({"routing": []}), "unknown field `routing`"),
+    ];
+    for (value, expected) in rows {
+        let error = serde_json::from_value::<AuthorizationSection>(value.clone())
+            .map(|_| ())
+            .expect_err("a wrong form");
+        assert!(error.to_string().contains(expected), "{value}: {error}");
+        for name in ["struct", "Access", "Rules", "variant", "enum"] {
+            assert!(!error.to_string().contains(name), "{value}: {error}");
+        }
+    }
+}
+
+#[test]
+fn the_section_is_written_as_it_was_read() {
+    let value = json!({
+        "scopes": {"a": "x", "b": {"description": "y", "implies": ["a"]}},
+        "routes": [
+            {"id": "p", "match": {"path": "/p"}, "access": "public"},
+            {"id": "r", "match": {"path": "/r"}, "access": {"scopes": {"all": ["a", {"any": ["b"]}]}}},
+        ],
+        "path_readings": "case_insensitive",
+    });
+    assert_eq!(serde_json::to_value(section(&value)).ok(), Some(value));
+}
+
+#[test]
+fn the_schema_knows_the_words_and_the_fields() {
+    let schema = serde_json::to_string(&schemars::schema_for!(AuthorizationSection)).expect("a schema");
+    for part in [
+        "\"public\"",
+        "\"authenticated\"",
+        "max_auth_age",
+        "case_insensitive",
+        "additionalProperties\":false",
+        "\"match\"",
+    ] {
+        assert!(schema.contains(part), "{part} in {schema}");
+    }
+}
