@@ -238,3 +238,74 @@ impl Permit {
         &self.granted_by
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Deny, GrantedBy, RequestError, Unrouted};
+
+    #[test]
+    fn codes_and_statuses_never_change() {
+        let missing = Deny::ScopeMissing {
+            required: vec!["a".to_owned()],
+            missing: vec!["a".to_owned()],
+        };
+        let step_up = Deny::StepUpRequired {
+            acr_values: vec!["mfa".to_owned()],
+            max_age: Some(600),
+        };
+        let denials = [
+            (Deny::NoRoute, "no_route", 403),
+            (Deny::ProviderNotAllowed, "provider_not_allowed", 403),
+            (Deny::ActorNotAllowed, "actor_not_allowed", 403),
+            (Deny::TenantMismatch, "tenant_mismatch", 403),
+            (missing, "scope_missing", 403),
+            (Deny::ScopeForbidden, "scope_forbidden", 403),
+            (Deny::OutsideWindow, "outside_window", 403),
+            (Deny::ConditionFalse, "condition_false", 403),
+            (Deny::ConditionError, "condition_error", 403),
+            (step_up, "step_up_required", 401),
+        ];
+        for (deny, code, status) in denials {
+            assert_eq!((deny.code(), deny.status()), (code, status));
+        }
+        let refusals = [
+            (
+                Unrouted::Request(RequestError::AmbiguousPath),
+                "ambiguous_path",
+                400,
+            ),
+            (
+                Unrouted::Request(RequestError::MalformedRequest),
+                "malformed_request",
+                400,
+            ),
+            (
+                Unrouted::Request(RequestError::IdentityHeaderRefused),
+                "identity_header_refused",
+                400,
+            ),
+            (
+                Unrouted::Request(RequestError::HeadersTruncated),
+                "headers_truncated",
+                431,
+            ),
+            (Unrouted::NoRoute, "no_route", 403),
+        ];
+        for (unrouted, code, status) in refusals {
+            assert_eq!((unrouted.code(), unrouted.status()), (code, status));
+        }
+    }
+
+    #[test]
+    fn sources_are_written_as_in_records() {
+        let rows = [
+            (GrantedBy::Token, "token"),
+            (GrantedBy::Role("viewer".to_owned()), "role:viewer"),
+            (GrantedBy::Grant(Some("INC-4711".to_owned())), "grant:INC-4711"),
+            (GrantedBy::Grant(None), "grant"),
+        ];
+        for (source, text) in rows {
+            assert_eq!(source.to_string(), text);
+        }
+    }
+}

@@ -7,6 +7,3 @@ pub(crate) mod effective;
 pub(crate) mod requirement;
 pub(crate) mod selector;
 pub(crate) mod set;
-
-#[cfg(test)]
-mod tests;

@@ -1,11 +1,9 @@
 //! The tables by which Envoy and Istio test their normalisation of paths: a path that is let through selects
 //! the route of what they make of it.
 
-mod common;
-
 use std::path::PathBuf;
 
-use common::{get, public};
+use crate::common::{get, public};
 use serde_json::Value;
 
 /// The folder of foreign vectors, where there is one.

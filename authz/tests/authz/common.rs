@@ -1,5 +1,4 @@
 //! What the tests of this folder share: sections from JSON, requests from text, answers as text.
-#![allow(dead_code, reason = "each test file uses a part")]
 
 use scopegate_authz::section::AuthorizationSection;
 use scopegate_authz::{Action, Authorizer, ProviderFacts, Target};

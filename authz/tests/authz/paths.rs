@@ -1,9 +1,6 @@
 //! Paths: whatever an upstream makes of a path that was let through, it is the route that was selected.
 
-mod common;
-mod upstream;
-
-use common::{answer, authorizer, get, public, select};
+use crate::common::{answer, authorizer, get, public, select};
 use proptest::prelude::*;
 use scopegate_authz::{Authorizer, Target};
 use serde_json::json;
@@ -350,7 +347,7 @@ proptest! {
         if selected == "malformed_request" || selected == "ambiguous_path" {
             return Ok(());
         }
-        let readings = upstream::all(&path);
+        let readings = crate::upstream::all(&path);
         let routes: Vec<_> =
             readings.iter().filter_map(|(name, read)| read.as_ref().map(|read| (*name, read, reference_route(read)))).collect();
         for (name, read, route) in &routes {

@@ -1,8 +1,6 @@
 //! Requests that no route can be about, whatever the policy says; preflights; methods; hosts.
 
-mod common;
-
-use common::{answer, authorizer, get, select};
+use crate::common::{answer, authorizer, get, select};
 use scopegate_authz::{Action, Target};
 use serde_json::json;
 
@@ -10,7 +8,7 @@ const HOST: &str = "api.example.com";
 
 #[test]
 fn a_request_that_could_be_another_request_is_malformed() {
-    let all = common::public(&["/**"]);
+    let all = crate::common::public(&["/**"]);
     let rows: &[(&str, &str, &[(&str, &str)])] = &[
         ("", HOST, &[]),
         ("G ET", HOST, &[]),
@@ -44,7 +42,7 @@ fn a_request_that_could_be_another_request_is_malformed() {
 
 #[test]
 fn an_ordinary_request_is_not() {
-    let all = common::public(&["/**"]);
+    let all = crate::common::public(&["/**"]);
     let rows: &[(&str, &str, &[(&str, &str)])] = &[
         ("GET", HOST, &[("host", "API.example.com.")]),
         ("GET", "api.example.com", &[("host", "api.example.com:8080")]),
@@ -86,7 +84,7 @@ fn an_ordinary_request_is_not() {
 
 #[test]
 fn more_headers_than_are_looked_at_are_refused() {
-    let all = common::public(&["/**"]);
+    let all = crate::common::public(&["/**"]);
     let long = "x".repeat(64 * 1024);
     assert_eq!(
         select(&all, "GET", "/", HOST, &[("x-padding", &long)]),

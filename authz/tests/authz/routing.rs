@@ -1,8 +1,6 @@
 //! Routing against a matcher that looks at every route: slow, and plainly the language.
 
-mod common;
-
-use common::{authorizer, select};
+use crate::common::{authorizer, select};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -167,9 +165,9 @@ fn each_of_ten_thousand_routes_is_found() {
     let many = routes(10_000);
     for index in [0, 1, 4_999, 9_999] {
         assert_eq!(
-            common::get(&many, format!("/v1/r{index}/7/x")),
+            crate::common::get(&many, format!("/v1/r{index}/7/x")),
             format!("r{index}")
         );
     }
-    assert_eq!(common::get(&many, "/v1/r10000/7/x"), "no_route");
+    assert_eq!(crate::common::get(&many, "/v1/r10000/7/x"), "no_route");
 }

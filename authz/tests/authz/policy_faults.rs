@@ -1,8 +1,6 @@
 //! Faults of a policy: all of them, each at its field, with what would be right.
 
-mod common;
-
-use common::{corp, section};
+use crate::common::{corp, section};
 use scopegate_authz::section::AuthorizationSection;
 use scopegate_authz::{Authorizer, ProviderFacts};
 use serde_json::{Value, json};

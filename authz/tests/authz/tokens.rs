@@ -1,0 +1,57 @@
+//! Callers from real tokens: signed here, verified by the layer below. There is no other way to make one.
+
+use base64_simd::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use scopegate_authn::section::AuthenticationSection;
+use scopegate_authn::{Authenticator, Fields, Secrets, Verified};
+use scopegate_document::UnixTime;
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+/// The time of all tests: 2026-11-22T09:00:00Z.
+pub(crate) const NOW: UnixTime = UnixTime(1_795_338_000);
+
+const SECRET: &[u8; 32] = b"a secret of thirty-two bytes, ok";
+
+struct Environment;
+
+impl Secrets for Environment {
+    fn get(&self, _: &str) -> Option<String> {
+        Some(URL_SAFE_NO_PAD.encode_to_string(SECRET))
+    }
+}
+
+/// A caller of `provider`, whose token has `claims`: `sub`, `client_id`, `tid`, `scope`, `roles`, `act`.
+pub(crate) fn caller(provider: &str, claims: &Value) -> Verified {
+    let issuer = format!("https://{provider}.example");
+    let section = json!({"realm": "test", "providers": [{
+        "name": provider, "type": "jwt", "issuer": issuer, "audiences": ["api"], "algorithms": ["HS256"],
+        "keys": [{"kid": "k", "alg": "HS256", "secret": {"env": "SECRET"}}],
+        "claims": {"tenant": "tid", "roles": ["roles"]},
+    }]});
+    let section: AuthenticationSection = serde_json::from_value(section).expect("a section");
+    let (authenticator, _) = Authenticator::compile(&section, &Environment).expect("providers");
+    let bearer = format!("Bearer {}", token(&issuer, claims));
+    let fields = Fields {
+        headers: &[(b"authorization", bearer.as_bytes())],
+        query: None,
+    };
+    authenticator
+        .authenticate(fields, NOW)
+        .expect("a verified caller")
+}
+
+fn token(issuer: &str, claims: &Value) -> String {
+    let mut all = json!({"iss": issuer, "aud": "api", "sub": "anna", "exp": NOW.0 + 600});
+    for (name, value) in claims.as_object().into_iter().flatten() {
+        all[name] = value.clone();
+    }
+    let encode = |value: Value| URL_SAFE_NO_PAD.encode_to_string(value.to_string());
+    let signed = format!("{}.{}", encode(json!({"alg": "HS256", "kid": "k"})), encode(all));
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET).expect("a key");
+    mac.update(signed.as_bytes());
+    format!(
+        "{signed}.{}",
+        URL_SAFE_NO_PAD.encode_to_string(mac.finalize().into_bytes())
+    )
+}
