@@ -199,3 +199,78 @@ fn remove_dot_segments(path: &[u8]) -> Vec<u8> {
     }
     removed
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::agree;
+    use crate::RequestError;
+    use crate::path::Path;
+
+    /// All readings of a path that is not plain.
+    fn readings(path: &str) -> BTreeSet<String> {
+        let Ok(Path::Decoded(decoded)) = Path::read(path.as_bytes()) else {
+            panic!("{path} has one reading")
+        };
+        let mut seen = BTreeSet::new();
+        let all = agree(decoded, |reading| {
+            seen.insert(String::from_utf8_lossy(reading).into_owned());
+            Ok(())
+        });
+        assert_eq!(all, Ok(()), "{path}");
+        seen
+    }
+
+    #[test]
+    fn each_step_is_taken_and_in_any_order() {
+        let rows: &[(&str, &[&str])] = &[
+            ("/caf%C3%A9", &["/caf\u{e9}"]),
+            ("/a//b", &["/a//b", "/a/b"]),
+            ("/a/./b/../c", &["/a/./b/../c", "/a/c"]),
+            ("/a/%2e%2E/b", &["/a/../b", "/b"]),
+            ("/a/../b/%2e%2e/c", &["/a/../b/../c", "/b/../c", "/c"]),
+            ("/a//../b", &["/a//../b", "/a/../b", "/a/b", "/b"]),
+            ("/a;x/b", &["/a;x/b", "/a/b"]),
+            ("/a%3Bx/b", &["/a\u{3}x/b", "/a;x/b", "/a/b"]),
+            ("/a%2Fb", &["/a\u{1}b", "/a/b"]),
+            ("/a\\b", &["/a\\b", "/a/b"]),
+            ("/a%5Cb", &["/a\u{2}b", "/a\\b", "/a/b"]),
+            ("/a%3Fb/c", &["/a\u{4}b/c", "/a"]),
+            ("/a%23b/c", &["/a\u{5}b/c", "/a"]),
+            ("/\\h/a", &["/\\h/a", "//h/a", "/h/a", "/a"]),
+            ("/a/b;/", &["/a/b;/", "/a/b;", "/a/b/", "/a/b"]),
+        ];
+        for (path, expected) in rows {
+            let expected: BTreeSet<String> = expected.iter().map(|reading| (*reading).to_owned()).collect();
+            assert_eq!(readings(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn readings_that_differ_are_ambiguous_and_failures_are_passed_on() {
+        let read = |reading: &[u8]| Ok(reading.len());
+        assert_eq!(agree(b"/a//b".to_vec(), read), Err(RequestError::AmbiguousPath));
+        assert_eq!(agree(b"/a".to_vec(), read), Ok(2));
+        let fail = |_: &[u8]| Err::<(), _>(RequestError::MalformedRequest);
+        assert_eq!(agree(b"/a".to_vec(), fail), Err(RequestError::MalformedRequest));
+    }
+
+    #[test]
+    fn work_is_bounded() {
+        let mut count = 0_usize;
+        let mut bytes = 0_usize;
+        let mut path = b"/".to_vec();
+        path.extend(b"\x01..;\x02\x03/./x//\\;y/".repeat(50));
+        let all = agree(path, |reading| {
+            count += 1;
+            bytes += reading.len();
+            Ok(())
+        });
+        assert!(all.is_ok() || all == Err(RequestError::AmbiguousPath));
+        assert!(
+            count <= super::MAX_READINGS && bytes <= super::MAX_WORK,
+            "{count} readings, {bytes} bytes"
+        );
+    }
+}

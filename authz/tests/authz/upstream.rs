@@ -74,6 +74,21 @@ pub(crate) fn unescape_dots(path: &str) -> String {
         .fold(path.to_owned(), |path, escape| path.replace(escape, "."))
 }
 
+/// A step by its name.
+pub(crate) type Step = (&'static str, fn(&str) -> String);
+
+/// Every step but decoding.
+pub(crate) const STEPS: &[Step] = &[
+    ("dot segments", remove_dots),
+    ("merge", merge),
+    ("backslash", backslash),
+    ("strip", strip_parameters),
+    ("cut", cut),
+    ("%2F", unescape_slashes),
+    ("%5C", unescape_backslashes),
+    ("%2E", unescape_dots),
+];
+
 /// The steps of real servers, in their order. Every one ends decoded.
 pub(crate) fn all(path: &str) -> Vec<(&'static str, Option<String>)> {
     let raw = path.to_owned();
