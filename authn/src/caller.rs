@@ -8,6 +8,22 @@ use serde_json::{Map, Value};
 use scopegate_document::UnixTime;
 
 /// A caller whose credential passed every check: signature, algorithm, issuer, audience, times, claims.
+///
+/// There is no way to make one but to authenticate: it has no constructor, and its fields are private.
+///
+/// ```compile_fail,E0451
+/// # fn steal(real: scopegate_authn::Verified) -> scopegate_authn::Verified {
+/// scopegate_authn::Verified { provider: "corp".to_owned(), ..real }
+/// # }
+/// ```
+///
+/// ```compile_fail,E0599
+/// scopegate_authn::Verified::new("corp");
+/// ```
+///
+/// ```compile_fail,E0277
+/// let _: scopegate_authn::Verified = serde_json::from_str("{}").unwrap();
+/// ```
 #[derive(Debug, Clone)]
 pub struct Verified {
     pub(crate) provider: String,

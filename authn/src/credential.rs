@@ -118,6 +118,3 @@ fn nibble(digit: u8) -> u8 {
         .and_then(|value| u8::try_from(value).ok())
         .unwrap_or_default()
 }
-
-#[cfg(test)]
-mod tests;

@@ -137,6 +137,13 @@ impl Key {
         id.is_none_or(|id| self.id.as_deref() == Some(id))
     }
 
+    /// Whether there is an algorithm that both keys may serve.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        Algorithm::ALL
+            .iter()
+            .any(|algorithm| self.fits(*algorithm) && other.fits(*algorithm))
+    }
+
     fn check_algorithm(&self) -> Result<(), Unusable> {
         let usable = match self.algorithm {
             Some(algorithm) => self.material.fits(algorithm),

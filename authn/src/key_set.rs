@@ -1,8 +1,8 @@
 //! A set of keys (RFC 7517 section 5): tolerant of the set, strict with each key.
 //!
 //! A key that cannot be used is skipped and named (section 5: "ignore JWKs within a JWK Set that use key types
-//! that are not understood"). Two keys with one `kid` are both kept, and tried within the limit of signature
-//! checks: that is how some issuers rotate. A set that mixes secrets with public keys is refused whole.
+//! that are not understood"). So are keys that share a `kid` and could serve one token: which of them is meant
+//! nobody can say (section 4.5 wants them distinct). A set that mixes secrets with public keys is refused whole.
 
 use jwt_compact::UntrustedToken;
 use serde_json::Value;
@@ -63,6 +63,14 @@ impl KeySet {
         }
         let (mut keys, mut remarks) = (Vec::new(), Vec::new());
         for (index, jwk) in list.iter().enumerate() {
+            if is_ambiguous(list, index) {
+                let reason = Unusable("another key of the set has the same `kid`".to_owned());
+                remarks.push(KeyRemark {
+                    index,
+                    kind: RemarkKind::Skipped(reason),
+                });
+                continue;
+            }
             let read = Key::from_jwk(jwk).and_then(|(key, concerns)| accepts(&key).map(|()| (key, concerns)));
             match read {
                 Ok((key, concerns)) => {
@@ -118,4 +126,21 @@ impl KeySet {
         }
         answer
     }
+}
+
+/// Whether the key at `index` could be taken for another of the list, usable or not.
+fn is_ambiguous(list: &[Value], index: usize) -> bool {
+    let Some(jwk) = list.get(index).filter(|jwk| jwk["kid"].is_string()) else {
+        return false;
+    };
+    let could_serve_the_same = |other: &Value| {
+        let same_algorithm = other["alg"] == jwk["alg"] || other["alg"].is_null() || jwk["alg"].is_null();
+        other["kid"] == jwk["kid"]
+            && other["kty"] == jwk["kty"]
+            && other["crv"] == jwk["crv"]
+            && same_algorithm
+    };
+    list.iter()
+        .enumerate()
+        .any(|(other, that)| other != index && could_serve_the_same(that))
 }

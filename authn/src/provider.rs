@@ -127,6 +127,9 @@ impl Provider {
 
     fn check_claims(&self, claims: &Map<String, Value>) -> Result<Identity, Reject> {
         self.check_profile_claims(claims)?;
+        if claims.get("jti").is_some_and(|id| !id.is_string()) {
+            return Err(Reject::ClaimMismatch);
+        }
         for (path, values) in &self.required {
             let claim = path.find(claims).ok_or(Reject::ClaimMissing)?;
             if !has_one_of(claim, values) {

@@ -186,6 +186,17 @@ fn from_list(
         .map(|(index, entry)| symmetric_key(context, &format!("{path}[{index}]"), entry, algorithms))
         .collect();
     let keys: Option<Vec<Key>> = keys.into_iter().collect();
+    for (index, key) in keys.iter().flatten().enumerate() {
+        let mut earlier = keys.iter().flatten().take(index);
+        if key.id.is_some() && earlier.any(|earlier| earlier.id == key.id && earlier.overlaps(key)) {
+            let message = "another key has the same `kid` and `alg`";
+            context.faults.duplicate(
+                format!("{path}[{index}].kid"),
+                message,
+                "give each key its own `kid`",
+            );
+        }
+    }
     keys.filter(|keys| !keys.is_empty()).map(KeySet::new)
 }
 

@@ -1,0 +1,27 @@
+//! The tests of this layer that run natively: rules, refusals, foreign vectors, properties.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that cannot go on must fail, and helpers of tests are tests"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod compile;
+mod credentials;
+mod envoy;
+mod ietf;
+mod order;
+mod profiles;
+mod properties;
+mod rejects;
+mod requirements;
+mod vectors;
+mod wycheproof_jose;
+mod wycheproof_primitives;
