@@ -235,6 +235,12 @@ pub(crate) fn merge(mut base: Value, changes: &Value) -> Value {
     base
 }
 
+/// Both sets of changes, the second over the first; `null` stays, and removes when they are applied.
+pub(crate) fn changes(first: &Value, second: &Value) -> Value {
+    let members = |value: &Value| value.as_object().cloned().expect("an object");
+    Value::Object(members(first).into_iter().chain(members(second)).collect())
+}
+
 /// A provider of type `jwt` that takes tokens of `algorithms`, with `changes`; `null` removes a field.
 pub(crate) fn provider(algorithms: &[Algorithm], changes: &Value) -> Value {
     let names: Vec<&str> = algorithms.iter().map(|algorithm| algorithm.name()).collect();

@@ -4,9 +4,7 @@ use scopegate_authn::section::AuthenticationSection;
 use scopegate_authn::{Algorithm, Authenticator, IdentitySource};
 use serde_json::{Value, json};
 
-use crate::common::{
-    Environment, answer, compile, encode, merge, provider, public_jwk, token,
-};
+use crate::common::{Environment, answer, compile, encode, merge, provider, public_jwk, token};
 
 const ALG: Algorithm = Algorithm::Es256;
 

@@ -67,7 +67,7 @@ fn spiffe_wants_a_workload_of_the_trust_domain_and_a_bare_header() {
         token_with(
             ALG,
             &header_with(ALG, header),
-            &claims(&crate::common::merge(json!({"iss": null}), changes)),
+            &claims(&crate::common::changes(&json!({"iss": null}), changes)),
         )
     };
     let cases = [

@@ -10,8 +10,8 @@ use scopegate_document::UnixTime;
 use serde_json::{Value, json};
 
 use crate::common::{
-    AUDIENCE, NOW, answer, authenticator, claims, compile, encode, header_with, merge, private_jwk, provider,
-    public_jwk, raw_token, sign, token, token_with,
+    self, AUDIENCE, NOW, answer, authenticator, claims, compile, encode, header_with, merge, private_jwk,
+    provider, public_jwk, raw_token, sign, token, token_with,
 };
 use crate::vectors::{list, load, text};
 
@@ -553,7 +553,12 @@ fn profile_cases() -> Vec<Case> {
         "keys": {"jwks": {"keys": [svid_key]}},
     });
     let id = "spiffe://prod.example.com/api";
-    let svid = |header: Value, changes: Value| with(header, merge(json!({"iss": null, "sub": id}), &changes));
+    let svid = |header: Value, changes: Value| {
+        with(
+            header,
+            common::changes(&json!({"iss": null, "sub": id}), &changes),
+        )
+    };
     let none = || json!({});
     let mut cases = vec![
         (
