@@ -41,53 +41,77 @@ pub(crate) fn compile_match(
     faults.extend(written.map(|(name, _)| PolicyError::not_enforced(format!("{path}.{name}"))));
     let hosts = compile_hosts(hosts.as_deref(), path, faults);
     check_methods(methods.as_deref(), path, faults);
-    let methods = methods.clone().unwrap_or_default();
-    let target = match (pattern, grpc) {
-        (Some(pattern), None) => Ok((pattern.clone(), methods, "path")),
-        (None, Some(grpc)) if methods.is_empty() => Ok((format!("/{grpc}"), vec!["POST".to_owned()], "grpc")),
-        (None, Some(_)) => Err(PolicyError::new(
-            "invalid_match",
-            format!("{path}.methods"),
-            "a match with `grpc` has methods",
-            "leave `methods` out: gRPC is always POST",
-        )),
-        (Some(_), Some(_)) => Err(PolicyError::new(
-            "invalid_match",
-            format!("{path}.grpc"),
-            "the match has both `path` and `grpc`",
-            "write one of them: `grpc: package.Service/Method` is POST of `/package.Service/Method`",
-        )),
-        (None, None) => Err(PolicyError::new(
-            "missing_path",
-            path,
-            "the match has neither `path` nor `grpc`",
-            "write a pattern, as in `/orders/{id}`; `/**` matches every path",
-        )),
-    };
-    let (shown, methods, field) = target.map_err(|fault| faults.push(fault)).ok()?;
-    let parsed = if field == "grpc" {
-        parse_grpc(&shown)
-    } else {
-        Pattern::parse(&shown)
-    };
-    match parsed {
-        // A host that was dropped for a fault would leave a wider match, and conflicts that are none.
-        Ok(_) if faults.len() > faults_before => None,
-        Ok(pattern) => Some(CompiledMatch {
-            hosts,
-            methods,
-            pattern,
-            shown,
-        }),
-        Err(Fault { message, help }) => {
-            faults.push(PolicyError::new(
-                "invalid_pattern",
-                format!("{path}.{field}"),
-                message,
-                help,
-            ));
-            None
+    let target = Target::of(pattern.as_deref(), grpc.as_deref(), methods.as_deref(), path);
+    let target = target.map_err(|fault| faults.push(fault)).ok()?;
+    let pattern = target.parse(path).map_err(|fault| faults.push(fault)).ok()?;
+    // A host that was dropped for a fault would leave a wider match, and conflicts that are none.
+    let sound = faults.len() == faults_before;
+    let Target { methods, shown, .. } = target;
+    sound.then_some(CompiledMatch {
+        hosts,
+        methods,
+        pattern,
+        shown,
+    })
+}
+
+/// The path and methods of a match, however they are written.
+struct Target {
+    shown: String,
+    methods: Vec<String>,
+    is_grpc: bool,
+}
+
+impl Target {
+    fn of(
+        pattern: Option<&str>,
+        grpc: Option<&str>,
+        methods: Option<&[String]>,
+        path: &str,
+    ) -> Result<Self, PolicyError> {
+        match (pattern, grpc) {
+            (Some(pattern), None) => {
+                let methods = methods.unwrap_or_default().to_vec();
+                Ok(Self {
+                    shown: pattern.to_owned(),
+                    methods,
+                    is_grpc: false,
+                })
+            }
+            (None, Some(grpc)) if methods.is_none() => Ok(Self {
+                shown: format!("/{grpc}"),
+                methods: vec!["POST".to_owned()],
+                is_grpc: true,
+            }),
+            (None, Some(_)) => Err(PolicyError::new(
+                "invalid_match",
+                format!("{path}.methods"),
+                "a match with `grpc` has methods",
+                "leave `methods` out: gRPC is always POST",
+            )),
+            (Some(_), Some(_)) => Err(PolicyError::new(
+                "invalid_match",
+                format!("{path}.grpc"),
+                "the match has both `path` and `grpc`",
+                "write one of them: `grpc: package.Service/Method` is POST of `/package.Service/Method`",
+            )),
+            (None, None) => Err(PolicyError::new(
+                "missing_path",
+                path,
+                "the match has neither `path` nor `grpc`",
+                "write a pattern, as in `/orders/{id}`; `/**` matches every path",
+            )),
         }
+    }
+
+    fn parse(&self, path: &str) -> Result<Pattern, PolicyError> {
+        let (parsed, field) = match self.is_grpc {
+            true => (parse_grpc(&self.shown), "grpc"),
+            false => (Pattern::parse(&self.shown), "path"),
+        };
+        parsed.map_err(|Fault { message, help }| {
+            PolicyError::new("invalid_pattern", format!("{path}.{field}"), message, help)
+        })
     }
 }
 

@@ -62,36 +62,11 @@ impl Routes {
             ..Self::default()
         };
         let mut matches = Vec::new();
-        for (index, route) in section.routes.iter().enumerate() {
-            let path = format!("routes[{index}]");
-            faults.extend(
-                route
-                    .mode
-                    .iter()
-                    .map(|_| PolicyError::not_enforced(format!("{path}.mode"))),
-            );
-            let matched = compile_match(&route.matches, &format!("{path}.match"), faults);
-            let scope = AccessScope {
-                providers,
-                catalogue,
-                pattern: matched.as_ref().map(|matched| &matched.pattern),
-            };
-            let guard = scope.compile(&route.access, &format!("{path}.access"), faults);
-            let Some(matched) = matched else { continue };
-            let CompiledMatch {
-                hosts,
-                methods,
-                pattern,
-                shown,
-            } = matched;
-            compiled.routes.push(CompiledRoute {
-                id: route.id.clone(),
-                place: index,
-                shown,
-                pattern,
-                guard,
-            });
-            matches.push((hosts, methods));
+        for (place, route) in section.routes.iter().enumerate() {
+            if let Some((route, match_of_route)) = compile_route(route, place, providers, catalogue, faults) {
+                compiled.routes.push(route);
+                matches.push(match_of_route);
+            }
         }
         check_default_ports(&compiled.routes, &matches, faults);
         compiled.insert_all(&matches, faults);
@@ -109,6 +84,52 @@ impl Routes {
             }
         }
     }
+}
+
+/// Compiles one route; `None` where its match has faults.
+fn compile_route(
+    route: &Route,
+    place: usize,
+    providers: &[ProviderFacts],
+    catalogue: &Catalogue,
+    faults: &mut Vec<PolicyError>,
+) -> Option<(CompiledRoute, HostsAndMethods)> {
+    let Route {
+        id,
+        matches,
+        access,
+        mode,
+    } = route;
+    let path = format!("routes[{place}]");
+    let shadow = mode
+        .as_ref()
+        .map(|_| PolicyError::not_enforced(format!("{path}.mode")));
+    faults.extend(shadow);
+    let matched = compile_match(matches, &format!("{path}.match"), faults);
+    let pattern = matched.as_ref().map(|matched| &matched.pattern);
+    let scope = AccessScope {
+        providers,
+        catalogue,
+        pattern,
+    };
+    let guard = scope.compile(access, &format!("{path}.access"), faults);
+    let CompiledMatch {
+        hosts,
+        methods,
+        pattern,
+        shown,
+    } = matched?;
+    let id = id.clone();
+    Some((
+        CompiledRoute {
+            id,
+            place,
+            shown,
+            pattern,
+            guard,
+        },
+        (hosts, methods),
+    ))
 }
 
 fn conflict(route: &CompiledRoute, other: &CompiledRoute) -> PolicyError {
