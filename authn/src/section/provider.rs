@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 use scopegate_document::Duration;
 
@@ -174,7 +175,7 @@ pub struct Require {
 }
 
 /// The values a required claim may have: one, or a list of alternatives.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum RequiredValues {
     /// One value.
@@ -194,8 +195,28 @@ impl RequiredValues {
     }
 }
 
+impl<'de> Deserialize<'de> for RequiredValues {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let values = match Value::deserialize(deserializer)? {
+            Value::Array(list) => list
+                .iter()
+                .map(Scalar::read)
+                .collect::<Option<_>>()
+                .map(Self::AnyOf),
+            value @ (Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Object(_)) => Scalar::read(&value).map(Self::One),
+        };
+        values.ok_or_else(|| {
+            D::Error::custom("a required value is a string, a number or a boolean, or a list of them")
+        })
+    }
+}
+
 /// A string, a boolean or a number.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Scalar {
     /// A boolean.
@@ -206,6 +227,20 @@ pub enum Scalar {
     Number(f64),
     /// A string.
     String(String),
+}
+
+impl Scalar {
+    fn read(value: &Value) -> Option<Self> {
+        match value {
+            Value::Bool(value) => Some(Self::Boolean(*value)),
+            Value::Number(number) => number
+                .as_i64()
+                .map(Self::Integer)
+                .or_else(|| number.as_f64().map(Self::Number)),
+            Value::String(text) => Some(Self::String(text.clone())),
+            Value::Null | Value::Array(_) | Value::Object(_) => None,
+        }
+    }
 }
 
 /// How this API proves itself to an introspection endpoint.
@@ -241,7 +276,12 @@ impl<'de> Deserialize<'de> for MaxLifetime {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
         match text.as_ref() {
             "unlimited" => Ok(Self::Unlimited),
-            text => text.parse().map(Self::Limited).map_err(D::Error::custom),
+            text => text.parse().map(Self::Limited).map_err(|_| {
+                let text = text.escape_debug();
+                D::Error::custom(format_args!(
+                    "`{text}` is no length of time; write one as in `1h`, or `unlimited`"
+                ))
+            }),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The tests of this layer that run natively: rules, refusals, foreign vectors, properties.
-
+#![cfg(not(target_arch = "wasm32"))]
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
