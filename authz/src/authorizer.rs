@@ -226,7 +226,7 @@ impl GuardedAction<'_> {
         Ok(Permit {
             route: self.route.id.clone(),
             effective: names(&effective.effective),
-            granted_by: scopes.sources(used, caller, now),
+            granted_by: scopes.sources(used, &effective, caller, now),
         })
     }
 

@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 use crate::RequestError;
 use crate::path::mark;
 
-/// The most readings of one path. Two or three of the steps below make at most a few dozen; only a path that
-/// was made for it has more.
-const MAX_READINGS: usize = 512;
+/// The most readings of one path. A path with three kinds of oddities has a few dozen, one with all of them at
+/// once some 150; only a path that was made for it has more.
+const MAX_READINGS: usize = 256;
 
 /// The most bytes of readings of one path, all together. Long enough for 4 readings of the longest path.
 const MAX_WORK: usize = 4 * crate::path::MAX_LOOKED_AT;
@@ -94,9 +94,10 @@ pub(crate) fn agree<T: PartialEq>(
         if work > MAX_WORK || seen.len() >= MAX_READINGS {
             return Err(RequestError::AmbiguousPath);
         }
+        let present = bytes_in(&reading);
         // Unreserved characters always decode, so a path that still has an encoded dot is no reading: the one
         // without is, and it follows by the first step.
-        if !reading.contains(&mark::DOT) {
+        if present & bit(mark::DOT) == 0 {
             let answer = read(&reading)?;
             match &agreed {
                 Some(first) if *first != answer => return Err(RequestError::AmbiguousPath),
@@ -104,7 +105,7 @@ pub(crate) fn agree<T: PartialEq>(
                 None => agreed = Some(answer),
             }
         }
-        let steps = STEPS.iter().filter(|step| reading.contains(&step.touches));
+        let steps = STEPS.iter().filter(|step| present & bit(step.touches) != 0);
         pending.extend(
             steps
                 .map(|step| (step.apply)(&reading))
@@ -113,6 +114,15 @@ pub(crate) fn agree<T: PartialEq>(
         seen.insert(reading);
     }
     agreed.ok_or(RequestError::AmbiguousPath)
+}
+
+/// The ASCII bytes of `path`, as bits.
+fn bytes_in(path: &[u8]) -> u128 {
+    path.iter().fold(0, |bits, byte| bits | bit(*byte))
+}
+
+const fn bit(byte: u8) -> u128 {
+    if byte.is_ascii() { 1 << byte } else { 0 }
 }
 
 fn replace(path: &[u8], from: u8, to: u8) -> Vec<u8> {

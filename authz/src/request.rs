@@ -13,6 +13,19 @@ use crate::section::MethodOverride;
 /// Headers by which a client asks for another method than that of the request line.
 const METHOD_OVERRIDES: [&[u8]; 3] = [b"x-http-method-override", b"x-http-method", b"x-method-override"];
 
+const HOST: &[u8] = b"host";
+const ORIGIN: &[u8] = b"origin";
+const UPGRADE: &[u8] = b"upgrade";
+const REQUESTED_METHOD: &[u8] = b"access-control-request-method";
+
+/// Whether a header could be one that is looked at here, by the length of its name alone: most are not.
+fn matters(name: &[u8]) -> bool {
+    let lengths = [HOST, ORIGIN, UPGRADE, REQUESTED_METHOD]
+        .into_iter()
+        .chain(METHOD_OVERRIDES);
+    lengths.map(<[u8]>::len).any(|length| length == name.len())
+}
+
 /// A request that is not malformed.
 #[derive(Debug)]
 pub(crate) struct Understood<'r> {
@@ -58,22 +71,27 @@ impl<'r> Understood<'r> {
 impl<'r> Surroundings<'r> {
     fn read(headers: &'r [(&'r [u8], &'r [u8])], overrides: MethodOverride) -> Result<Self, RequestError> {
         let mut seen = Self::default();
-        for (name, value) in headers {
-            let is = |expected: &[u8]| name.eq_ignore_ascii_case(expected);
-            if is(b"host") {
-                if seen.host.replace(value).is_some() {
-                    return Err(RequestError::MalformedRequest);
-                }
-            } else if is(b"origin") {
-                seen.origins = seen.origins.saturating_add(1);
-            } else if is(b"access-control-request-method") {
-                seen.requested_methods = seen.requested_methods.saturating_add(1);
-                seen.requested_method = Some(value);
-            } else if (is(b"upgrade") && upgrades_to_h2c(value)) || is_refused_override(name, overrides) {
-                return Err(RequestError::MalformedRequest);
-            }
+        for (name, value) in headers.iter().filter(|(name, _)| matters(name)) {
+            seen.take(name, value, overrides)?;
         }
         Ok(seen)
+    }
+
+    fn take(&mut self, name: &[u8], value: &'r [u8], overrides: MethodOverride) -> Result<(), RequestError> {
+        let is = |expected: &[u8]| name.eq_ignore_ascii_case(expected);
+        if is(HOST) {
+            if self.host.replace(value).is_some() {
+                return Err(RequestError::MalformedRequest);
+            }
+        } else if is(ORIGIN) {
+            self.origins = self.origins.saturating_add(1);
+        } else if is(REQUESTED_METHOD) {
+            self.requested_methods = self.requested_methods.saturating_add(1);
+            self.requested_method = Some(value);
+        } else if (is(UPGRADE) && upgrades_to_h2c(value)) || is_refused_override(name, overrides) {
+            return Err(RequestError::MalformedRequest);
+        }
+        Ok(())
     }
 
     fn preflight(&self, method: &str) -> Option<&'r str> {

@@ -48,6 +48,8 @@ pub(crate) struct Effective {
     pub(crate) effective: ScopeSet,
     /// What they carry, grants included, before ceilings cut: what `none` looks at.
     pub(crate) carried: ScopeSet,
+    /// What the token alone carries, and what that implies.
+    of_token: ScopeSet,
 }
 
 impl ScopeRules {
@@ -70,7 +72,8 @@ impl ScopeRules {
 
     /// The scopes of `caller` at `now`.
     pub(crate) fn effective(&self, caller: &CallerFacts<'_>, now: UnixTime) -> Effective {
-        let mut carried = self.of_token(caller);
+        let of_token = self.of_token(caller);
+        let mut carried = of_token.clone();
         caller
             .roles
             .iter()
@@ -84,24 +87,24 @@ impl ScopeRules {
             effective.union_with(&grant.scopes);
             carried.union_with(&grant.scopes);
         }
-        Effective { effective, carried }
+        Effective {
+            effective,
+            carried,
+            of_token,
+        }
     }
 
-    /// Where each of `scopes`, all of them effective, came from: the token first, then roles, then grants.
+    /// Where each of the `used` scopes, all of them effective, came from: the token first, then roles, then grants.
     pub(crate) fn sources(
         &self,
-        scopes: &[ScopeId],
+        used: &[ScopeId],
+        scopes: &Effective,
         caller: &CallerFacts<'_>,
         now: UnixTime,
     ) -> BTreeMap<String, GrantedBy> {
-        if scopes.is_empty() {
-            return BTreeMap::new();
-        }
-        let of_token = self.of_token(caller);
         let name = |scope: &ScopeId| self.catalogue.name(*scope).to_owned();
-        let source = |scope: &ScopeId| self.source(*scope, &of_token, caller, now);
-        scopes
-            .iter()
+        let source = |scope: &ScopeId| self.source(*scope, &scopes.of_token, caller, now);
+        used.iter()
             .filter_map(|scope| Some((name(scope), source(scope)?)))
             .collect()
     }

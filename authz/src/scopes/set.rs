@@ -1,21 +1,26 @@
 //! Sets of scopes as bits.
 
+use smallvec::SmallVec;
+
 /// The index of a scope in the catalogue, which is sorted.
 pub(crate) type ScopeId = usize;
 
 const BITS: usize = u64::BITS as usize;
 
+/// Catalogues of up to 256 scopes need no allocation.
+type Words = SmallVec<[u64; 4]>;
+
 /// A set of scopes of one catalogue.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ScopeSet {
-    words: Vec<u64>,
+    words: Words,
 }
 
 impl ScopeSet {
     /// No scopes, of a catalogue of `size`.
     pub(crate) fn empty(size: usize) -> Self {
         Self {
-            words: vec![0; size.div_ceil(BITS)],
+            words: Words::from_elem(0, size.div_ceil(BITS)),
         }
     }
 
