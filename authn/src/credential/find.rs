@@ -57,7 +57,7 @@ pub(crate) fn occurrences<'r>(location: &CredentialLocation, fields: Fields<'r>)
             only(
                 pairs
                     .filter(|(key, _)| *key == name.as_bytes())
-                    .map(|(_, value)| Cow::Borrowed(value)),
+                    .map(|(_, value)| Cow::Borrowed(unquoted(value))),
             )
         }
         CredentialLocation::Query { name } => {
@@ -70,6 +70,14 @@ pub(crate) fn occurrences<'r>(location: &CredentialLocation, fields: Fields<'r>)
             only(pairs.map(|(_, value)| form_decode(value)))
         }
     }
+}
+
+/// A cookie's value without the quotes it may stand in (RFC 6265 section 4.1.1).
+fn unquoted(value: &[u8]) -> &[u8] {
+    let inner = value
+        .strip_prefix(b"\"")
+        .and_then(|value| value.strip_suffix(b"\""));
+    inner.unwrap_or(value)
 }
 
 fn only<'r>(mut values: impl Iterator<Item = Cow<'r, [u8]>>) -> Occurrences<'r> {

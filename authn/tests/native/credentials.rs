@@ -103,7 +103,14 @@ fn one_credential_in_a_request_is_enough_and_more_are_refused() {
         format!("access%5Ftoken={}", d.replace('.', "%2E")),
     );
     let two = format!("{query}&access%5ftoken={d}");
-    let cases: [(&str, Request<'_>, &str); 17] = [
+    let (quoted, half_quoted) = (format!("session=\"{c}\""), format!("session=\"{c}"));
+    let cases: [(&str, Request<'_>, &str); 19] = [
+        ("quoted cookie", (&[("cookie", &quoted)], ""), "ok"),
+        (
+            "half a quoted cookie",
+            (&[("cookie", &half_quoted)], ""),
+            "token_malformed",
+        ),
         ("header", (&[("authorization", &a)], ""), "ok"),
         ("own header", (&[("x-token", &b)], ""), "ok"),
         ("cookie", (&[("cookie", &cookie)], ""), "ok"),
