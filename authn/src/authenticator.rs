@@ -7,7 +7,7 @@ use scopegate_document::{PolicyError, UnixTime};
 use crate::compile;
 use crate::credential::{self, CredentialLocation, Stripped};
 use crate::identity::IdentityHeader;
-use crate::provider::Provider;
+use crate::provider::{self, Provider};
 use crate::section::AuthenticationSection;
 use crate::untrusted::Untrusted;
 use crate::{Algorithm, Reject, Verified};
@@ -118,6 +118,14 @@ impl Authenticator {
             provider: Some(provider.name.clone()),
         };
         provider.verify(token, now).map_err(attributed)
+    }
+
+    /// What identifies the one credential in `fields` in a record, whatever it is worth; nothing where there is not
+    /// exactly one. It is what [`Evidence::fingerprint`](crate::Evidence::fingerprint) holds after success.
+    #[must_use]
+    pub fn fingerprint(&self, fields: Fields<'_>) -> Option<String> {
+        let found = credential::find(&self.locations, fields).ok()?;
+        Some(provider::fingerprint(&found.credential))
     }
 
     /// The provider that a well-formed token goes to: by its exact `iss`, else by the trust domain of its `sub`.

@@ -215,7 +215,7 @@ fn verified(
 }
 
 /// `sha256:` and the first 32 hex digits of the SHA-256: enough to correlate, nothing to replay.
-fn fingerprint(token: &[u8]) -> String {
+pub(crate) fn fingerprint(token: &[u8]) -> String {
     let digest = Sha256::digest(token);
     let hex = digest.iter().take(16).map(|byte| format!("{byte:02x}"));
     std::iter::once("sha256:".to_owned()).chain(hex).collect()

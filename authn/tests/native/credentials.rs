@@ -266,3 +266,25 @@ fn challenges_are_one_per_scheme() {
         CredentialLocation::Header { name, scheme: Some(scheme) } if name == "authorization" && scheme == "Bearer"
     ));
 }
+
+#[test]
+fn a_credential_has_one_fingerprint_whether_it_is_good_or_not() {
+    let authenticator = authenticator(&[provider(&[ALG], &json!({}))]);
+    let of = |value: &str| {
+        with_fields((&[("authorization", value)], ""), |fields| {
+            authenticator.fingerprint(fields)
+        })
+    };
+    let token = token(ALG, &json!({}));
+    let caller = crate::common::present(&authenticator, &token).expect("a verified caller");
+    assert_eq!(
+        of(&format!("Bearer {token}")).as_deref(),
+        Some(caller.evidence().fingerprint.as_str())
+    );
+    // The SHA-256 of `abc` is in FIPS 180-4's examples.
+    assert_eq!(
+        of("Bearer abc").as_deref(),
+        Some("sha256:ba7816bf8f01cfea414140de5dae2223")
+    );
+    assert_eq!((of("Basic eDp5"), of("Bearer a, Bearer b")), (None, None));
+}
