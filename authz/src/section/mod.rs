@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 mod route;
 mod union;
 
+use union::written;
+
 pub use route::{
     Access, AccessName, AccessRules, Actors, Mode, Route, RouteMatch, ScopeItem, ScopeRequirement, Shadow,
     ShadowLayer,
@@ -40,13 +42,25 @@ pub struct AuthorizationSection {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<Route>,
     /// What happens to a CORS preflight that no route lists; `deny` by default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub cors_preflight: Option<CorsPreflight>,
     /// What happens to a request with a method-override header; `refuse` by default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub method_override: Option<MethodOverride>,
     /// The readings of a path that the upstream could make beyond the usual ones; `strict` by default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub path_readings: Option<PathReadings>,
 }
 
@@ -65,10 +79,18 @@ pub enum ScopeEntry {
 #[serde(deny_unknown_fields, expecting = "a mapping with `description` and `implies`")]
 pub struct ScopeDetails {
     /// What the scope allows, for people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub description: Option<String>,
     /// The scopes that whoever has this one has too.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub implies: Option<Vec<String>>,
 }
 
@@ -79,13 +101,25 @@ pub struct Ceiling {
     /// The provider that is bounded.
     pub provider: String,
     /// Only callers with this subject.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub subject: Option<String>,
     /// Only callers with this client.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub client: Option<String>,
     /// Only callers of this tenant.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub tenant: Option<String>,
     /// What is let through: names, `orders:*` for exactly one more segment, `*` for the whole catalogue.
     pub scopes: Vec<String>,
@@ -100,10 +134,18 @@ pub struct Grant {
     /// What: names, or `orders:*` for exactly one more segment.
     pub scopes: Vec<String>,
     /// When it ends: from this second on it is worth nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub until: Option<Instant>,
     /// Why it was given; named in the audit record of each request that used it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub reason: Option<String>,
 }
 
@@ -117,13 +159,25 @@ pub struct CallerSelector {
     /// The provider that vouches for them.
     pub provider: String,
     /// Their subject, compared whole.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub subject: Option<String>,
     /// Their client, compared whole.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub client: Option<String>,
     /// Their tenant, compared whole.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub tenant: Option<String>,
 }
 

@@ -5,6 +5,8 @@ use scopegate_document::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::union::written;
+
 /// One thing that may be asked of the API, and by whom.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `id`, `match` and `access`")]
@@ -17,7 +19,11 @@ pub struct Route {
     /// Who may pass.
     pub access: Access,
     /// A dry run of the route. Not enforced by this version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub mode: Option<Mode>,
 }
 
@@ -27,26 +33,54 @@ pub struct Route {
 pub struct RouteMatch {
     /// Lower-case hosts (A-labels), with or without a port; `*.example.com` for one or more labels before it.
     /// Left out: any host.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub hosts: Option<Vec<String>>,
     /// Methods, case-sensitive (RFC 9110 section 9.1). Left out: any but OPTIONS.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub methods: Option<Vec<String>>,
     /// The pattern of the path: literal segments, `{name}` for one segment, a trailing `/**` for the path
     /// itself and everything below.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub path: Option<String>,
     /// A gRPC method, `package.Service/Method`: the same as POST of that path.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub grpc: Option<String>,
     /// Headers that select among routes of one path. Not enforced by this version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub headers: Option<Value>,
     /// Query parameters that select among routes of one path. Not enforced by this version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub query: Option<Value>,
     /// Content types that select among routes of one path. Not enforced by this version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub content_type: Option<Value>,
 }
 
@@ -75,29 +109,61 @@ pub enum AccessName {
 #[serde(deny_unknown_fields, expecting = "a mapping with `providers` and `scopes`")]
 pub struct AccessRules {
     /// The providers whose callers may pass. May be left out where the policy has exactly one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub providers: Option<Vec<String>>,
     /// The scopes they need.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub scopes: Option<ScopeRequirement>,
     /// `true` says in writing that no scope is needed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub authenticated: Option<bool>,
     /// A parameter of the path, `{tenant}`, that must equal the caller's tenant.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub tenant: Option<String>,
     /// Authentication contexts, any of them (RFC 9470). Not enforced by this version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub acr: Option<Vec<String>>,
     /// The greatest age of the authentication (RFC 9470). Not enforced by this version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub max_auth_age: Option<Duration>,
     /// Who may act for the caller (RFC 8693 section 4.1). Not enforced by this version: tokens with an actor
     /// are denied.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub actors: Option<Actors>,
     /// A condition (CEL) on the caller and the request. Not enforced by this version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub when: Option<String>,
 }
 
@@ -106,13 +172,25 @@ pub struct AccessRules {
 #[serde(deny_unknown_fields, expecting = "a mapping with `all`, `any` or `none`")]
 pub struct ScopeRequirement {
     /// Every one of these.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub all: Option<Vec<ScopeItem>>,
     /// At least one of these.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub any: Option<Vec<ScopeItem>>,
     /// None of these; looked for among the caller's scopes before ceilings cut them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub none: Option<Vec<ScopeItem>>,
 }
 
@@ -131,10 +209,18 @@ pub enum ScopeItem {
 #[serde(deny_unknown_fields, expecting = "a mapping with `max_depth` and `allow`")]
 pub struct Actors {
     /// How long the chain of delegation may be.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub max_depth: Option<u32>,
     /// The actors.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub allow: Option<Vec<Value>>,
 }
 
@@ -153,7 +239,11 @@ pub struct Shadow {
     /// When it ends.
     pub until: Instant,
     /// The layers it covers; authorization alone by default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub layers: Option<Vec<ShadowLayer>>,
 }
 

@@ -1,4 +1,4 @@
-//! Fields that are written as a word, or as a word or a mapping.
+//! Fields that are written as a word, or as a word or a mapping; fields that may be left out.
 //!
 //! They are read by hand-written visitors: serde's untagged enums read through a buffer and lose the path
 //! of the field that is wrong.
@@ -13,6 +13,14 @@ use serde::{Deserialize, Deserializer};
 
 use super::route::{Access, AccessName, ScopeItem};
 use super::{CorsPreflight, MethodOverride, PathReadings, ScopeEntry};
+
+/// Reads a field that may be left out, but not left empty: `until:` with nothing after it is a slip, and to
+/// read it as no end at all would widen what it was to bound.
+pub(super) fn written<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
 
 /// A type that is written as a word or as a mapping.
 trait WordOrMapping: Sized {

@@ -448,6 +448,41 @@ fn a_document_of_the_wrong_form_is_refused_in_words_for_people() {
 }
 
 #[test]
+fn a_field_that_is_left_empty_is_refused_and_bounds_nothing_less() {
+    let route =
+        |matches: Value, access: Value| json!({"routes": [{"id": "r", "match": matches, "access": access}]});
+    let rows = [
+        route(json!({"path": "/", "hosts": null}), json!("public")),
+        route(json!({"path": "/", "methods": null}), json!("public")),
+        route(json!({"path": "/"}), json!(null)),
+        route(
+            json!({"path": "/{t}"}),
+            json!({"authenticated": true, "tenant": null}),
+        ),
+        route(
+            json!({"path": "/"}),
+            json!({"authenticated": true, "scopes": null}),
+        ),
+        route(
+            json!({"path": "/"}),
+            json!({"authenticated": true, "providers": null}),
+        ),
+        route(json!({"path": "/"}), json!({"authenticated": true, "when": null})),
+        json!({"grants": [{"caller": {"provider": "corp"}, "scopes": ["a"], "until": null}]}),
+        json!({"grants": [{"caller": {"provider": "corp", "subject": null}, "scopes": ["a"]}]}),
+        json!({"ceilings": [{"provider": "corp", "client": null, "scopes": ["a"]}]}),
+        json!({"ceilings": null}),
+        json!({"path_readings": null}),
+    ];
+    for value in rows {
+        assert!(
+            serde_json::from_value::<AuthorizationSection>(value.clone()).is_err(),
+            "{value}"
+        );
+    }
+}
+
+#[test]
 fn the_section_is_written_as_it_was_read() {
     let value = json!({
         "scopes": {"a": "x", "b": {"description": "y", "implies": ["a"]}},

@@ -108,7 +108,13 @@ fn a_host_is_needed_where_a_route_names_one() {
         };
         answer(authorizer.select(target))
     };
-    let route = |hosts: Option<&str>| json!({"id": "r", "match": {"path": "/", "hosts": hosts.map(|host| [host])}, "access": "public"});
+    let route = |hosts: Option<&str>| {
+        let mut matches = json!({"path": "/"});
+        if let Some(host) = hosts {
+            matches["hosts"] = json!([host]);
+        }
+        json!({"id": "r", "match": matches, "access": "public"})
+    };
     assert_eq!(without_authority(json!({"routes": [route(None)]})), "r");
     assert_eq!(
         without_authority(json!({"routes": [route(Some("a.example"))]})),

@@ -135,15 +135,17 @@ proptest! {
             _ => format!("{all}{{x{index}}}{part}"),
         });
         let routes = without_conflicts(routes);
-        let compiled = authorizer(&json!({"routes": routes.iter().enumerate().map(|(index, route)| json!({
-            "id": format!("r{index}"),
-            "match": {
-                "path": numbered(route.pattern()),
-                "hosts": route.host.map(|host| [host]),
-                "methods": (!route.methods.is_empty()).then_some(&route.methods),
-            },
-            "access": "public",
-        })).collect::<Vec<_>>()}));
+        let as_written = |(index, route): (usize, &Route)| {
+            let mut matches = json!({"path": numbered(route.pattern())});
+            if let Some(host) = route.host {
+                matches["hosts"] = json!([host]);
+            }
+            if !route.methods.is_empty() {
+                matches["methods"] = json!(route.methods);
+            }
+            json!({"id": format!("r{index}"), "match": matches, "access": "public"})
+        };
+        let compiled = authorizer(&json!({"routes": routes.iter().enumerate().map(as_written).collect::<Vec<_>>()}));
         for host in ["a.x.example", "b.x.example", "x.example", "other.test"] {
             for path in ["/", "/a", "/b", "/a/b", "/b/a", "/c", "/a/c", "/a/a/a", "/a/b/c", "/b/b/b/b", "/c/c/a/b/a"] {
                 let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
