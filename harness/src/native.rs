@@ -159,7 +159,12 @@ fn answer(request: &Request, decision: Decision, elapsed_us: u64) -> Answer {
             answer.status = Some(reply.status);
             let bytes = |(name, value): (&str, String)| (name.as_bytes().to_vec(), value.into_bytes());
             answer.reply_headers = reply.headers.into_iter().map(bytes).collect();
-            answer.reply_body = reply.body;
+            // What the client sees: no reply to HEAD has a body (RFC 9110 section 9.3.2).
+            answer.reply_body = if request.method == b"HEAD" {
+                Vec::new()
+            } else {
+                reply.body
+            };
         }
     }
     answer

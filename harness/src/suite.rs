@@ -134,6 +134,10 @@ impl Loader<'_> {
         let paths = self.paths(&policy);
         let policy = TestPolicy::load(&paths, &published)?;
         self.check_providers(&policy, &published);
+        if tokens.contains_key(NOBODY) {
+            let message = format!("`{NOBODY}` stands for no token at all");
+            self.fault(format!("tokens.{NOBODY}"), message, "give the token another name");
+        }
         let tokens = PlannedTokens::plan(&tokens, &keys, &policy, &mut self.faults);
         let mut cases = self.tests(tests, &published);
         cases.extend(matrix.map(|matrix| self.matrix(matrix)).unwrap_or_default());

@@ -1,13 +1,18 @@
 //! Runs every test file of `policies/` and `corpus/` through every executor of this machine, and requires
 //! that they agree on every answer.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use scopegate_harness::agreement::disagreements;
 use scopegate_harness::check::describe;
 use scopegate_harness::executor::Executor;
 use scopegate_harness::native::Native;
 use scopegate_harness::run::{SuiteReport, Verdict, run};
 use scopegate_harness::suite::Suite;
+use scopegate_harness::wasm::Wasm;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -68,20 +73,102 @@ fn failures(report: &SuiteReport) -> Vec<String> {
     failures
 }
 
-fn run_all(executor: &dyn Executor) -> usize {
-    let mut all = Vec::new();
-    let mut cases = 0;
-    for suite in suites() {
-        let report = run(&suite, executor, None).unwrap_or_else(|error| panic!("{}: {error}", suite.name));
-        cases += report.cases.len();
-        all.extend(failures(&report));
+fn module() -> Wasm {
+    let built = root().join("target/wasm32-wasip1/release/scopegate_plugin.wasm");
+    let path = std::env::var_os("SCOPEGATE_WASM").map_or(built, PathBuf::from);
+    let missing = || {
+        panic!(
+            "no module at `{}`: build it with `cargo xtask wasm`",
+            path.display()
+        )
+    };
+    if path.is_file() {
+        Wasm::from_file(&path).unwrap()
+    } else {
+        missing()
     }
-    assert!(all.is_empty(), "{} lines:\n{}", all.len(), all.join("\n"));
-    cases
+}
+
+fn run_all(executor: &dyn Executor) -> Vec<SuiteReport> {
+    let run_one =
+        |suite: &Suite| run(suite, executor, None).unwrap_or_else(|error| panic!("{}: {error}", suite.name));
+    suites().iter().map(run_one).collect()
+}
+
+fn assert_all_hold(reports: &[SuiteReport]) {
+    let failures: Vec<String> = reports.iter().flat_map(failures).collect();
+    assert!(
+        failures.is_empty(),
+        "{} lines:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }
 
 #[test]
 fn every_case_holds_in_the_native_engine() {
-    let cases = run_all(&Native);
-    assert!(cases >= 100, "only {cases} cases were found");
+    let reports = run_all(&Native);
+    assert_all_hold(&reports);
+    let cases: usize = reports.iter().map(|report| report.cases.len()).sum();
+    assert!(cases >= 600, "only {cases} cases were found");
+}
+
+#[test]
+fn every_case_holds_in_the_module_and_the_answers_are_the_engines() {
+    let module = module();
+    let mut reports = Vec::new();
+    let mut differences = Vec::new();
+    for suite in suites() {
+        let both: [&dyn Executor; 2] = [&Native, &module];
+        let [native, wasm] = both.map(|executor| run(&suite, executor, None).unwrap());
+        differences.extend(disagreements(&native, &wasm));
+        reports.push(wasm);
+    }
+    assert_all_hold(&reports);
+    assert!(differences.is_empty(), "{differences:#?}");
+}
+
+/// The codes that a policy of this version can give to a request, without faults of the host.
+const REACHABLE: [&str; 26] = [
+    "allow",
+    "ambiguous_path",
+    "malformed_request",
+    "credential_missing",
+    "credential_multiple",
+    "token_malformed",
+    "token_too_large",
+    "critical_header",
+    "algorithm_not_allowed",
+    "issuer_unknown",
+    "type_mismatch",
+    "audience_mismatch",
+    "token_expired",
+    "token_not_yet_valid",
+    "lifetime_too_long",
+    "claim_missing",
+    "claim_mismatch",
+    "key_not_found",
+    "signature_invalid",
+    "binding_mismatch",
+    "no_route",
+    "provider_not_allowed",
+    "actor_not_allowed",
+    "tenant_mismatch",
+    "scope_missing",
+    "scope_forbidden",
+];
+
+#[test]
+fn every_code_that_a_request_can_get_is_in_the_corpus() {
+    let reports = run_all(&Native);
+    let answers = reports
+        .iter()
+        .flat_map(|report| &report.cases)
+        .flat_map(|case| &case.answers);
+    let seen: BTreeSet<&str> = answers.filter_map(|answer| answer.code.as_deref()).collect();
+    let missing: Vec<&str> = REACHABLE
+        .into_iter()
+        .filter(|code| !seen.contains(code))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
