@@ -1,3 +1,9 @@
 //! The `scopegate` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    scopegate::run(scopegate::Cli::parse())
+}

@@ -1,0 +1,7 @@
+//! The subcommands, one file each.
+
+pub(crate) mod check;
+pub(crate) mod decide;
+pub(crate) mod schema;
+pub(crate) mod serve;
+pub(crate) mod test;

@@ -1,0 +1,217 @@
+//! `scopegate decide`: requests as JSON lines in, decisions as JSON lines out, through the real module.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, Write as _};
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Map, Value};
+
+use scopegate_document::{Instant, UnixTime, json};
+use scopegate_engine::source::{self, Source};
+use scopegate_harness::exchange::Request;
+use scopegate_harness::executor::{ExecutorError, Session as _, Setup, Time};
+use scopegate_harness::wasm::{Wasm, WasmSession};
+
+use crate::secrets::{self, CheckedSecrets};
+use crate::{Exit, Failure, module};
+
+/// Decides on requests: JSON lines in, JSON lines out
+#[derive(Debug, Args)]
+#[command(after_help = "Input, one object a line:\n  \
+    {\"id\": 1, \"method\": \"GET\", \"path\": \"/orders\", \"authority\": \"api.example.com\", \"headers\": [[\"authorization\", \"Bearer ...\"]]}\n  \
+    {\"control\": \"advance\", \"seconds\": 61}\n  \
+    {\"control\": \"reconfigure\", \"policy\": \"other.yaml\"}\n\n\
+    Examples:\n  scopegate decide --policy policy.yaml < requests.jsonl\n  \
+    scopegate decide --policy policy.yaml --now 2026-11-22T09:00:00Z < requests.jsonl")]
+pub(crate) struct Decide {
+    /// The policy: one file, or several that are joined
+    #[arg(long, short, required = true, num_args = 1.., value_name = "FILE")]
+    policy: Vec<PathBuf>,
+    /// The plugin's module, in place of the one that was built
+    #[arg(long, value_name = "FILE")]
+    wasm: Option<PathBuf>,
+    /// What time it is: RFC 3339, or Unix seconds; by default the machine's clock
+    #[arg(long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true)]
+    now: Option<UnixTime>,
+    /// How to print: decisions are JSON lines
+    #[arg(long, value_enum, default_value_t)]
+    format: Lines,
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+enum Lines {
+    /// One JSON object a line
+    #[default]
+    Json,
+}
+
+fn parse_time(text: &str) -> Result<UnixTime, String> {
+    let seconds = text.parse().map(UnixTime);
+    seconds
+        .or_else(|_| text.parse::<Instant>().map(|instant| instant.0))
+        .map_err(|_| {
+            format!("`{text}` is no time; write RFC 3339 as in `2026-11-22T09:00:00Z`, or Unix seconds")
+        })
+}
+
+impl Decide {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let Lines::Json = self.format;
+        let source = source::load(&self.policy)?;
+        let wasm = Wasm::from_file(&module::find(self.wasm.as_deref())?)?;
+        let setup = Setup {
+            policy: source.json(),
+            environment: secrets::environment(source.document()),
+            time: self.now.map_or(Time::System, Time::Fixed),
+        };
+        let session = wasm.session(&setup).map_err(|error| refusal(error, &source))?;
+        let mut lines = LineByLine {
+            session,
+            unknown: BTreeSet::new(),
+        };
+        let mut output = std::io::stdout().lock();
+        for (at, line) in std::io::stdin().lock().split(b'\n').enumerate() {
+            let number = at.saturating_add(1);
+            let line = line.map_err(|error| environment(format!("cannot read standard input: {error}")))?;
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            let answer = lines.line(&line).map_err(|message| {
+                let _ = output.flush();
+                Failure::Invalid(format!("line {number}: {message}"))
+            })?;
+            if let Some(answer) = answer {
+                writeln!(output, "{answer}")
+                    .map_err(|error| environment(format!("cannot write: {error}")))?;
+            }
+        }
+        output
+            .flush()
+            .map_err(|error| environment(format!("cannot write: {error}")))?;
+        Ok(Exit::Fine)
+    }
+}
+
+fn environment(message: String) -> Failure {
+    Failure::Environment(
+        message,
+        "check where input comes from and output goes to".to_owned(),
+    )
+}
+
+/// A policy that the module refuses is compiled here once more, to show the places of its faults.
+fn refusal(error: ExecutorError, source: &Source) -> Failure {
+    match source.compile(&CheckedSecrets) {
+        Err(diagnostics) => Failure::Unreadable(source::Unreadable {
+            files: source.files().to_vec(),
+            diagnostics,
+            missing_file: false,
+        }),
+        Ok(_) => Failure::Invalid(format!("{error}{}", absent_secrets(source))),
+    }
+}
+
+fn absent_secrets(source: &Source) -> String {
+    match secrets::missing(source.document()).as_slice() {
+        [] => String::new(),
+        names => format!(" (the environment has no `{}`)", names.join("`, `")),
+    }
+}
+
+struct LineByLine {
+    session: WasmSession,
+    unknown: BTreeSet<String>,
+}
+
+impl LineByLine {
+    /// The answer to a request line; nothing for a line that changes the world.
+    fn line(&mut self, line: &[u8]) -> Result<Option<Value>, String> {
+        let members = json::parse_object(line).map_err(|error| format!("not a JSON object: {error}"))?;
+        match members.get("control") {
+            Some(control) => {
+                let control = control.as_str().ok_or("`control` is no text")?.to_owned();
+                self.control(&control, &members).map(|()| None)
+            }
+            None => self.request(members).map(Some),
+        }
+    }
+
+    fn request(&mut self, members: Map<String, Value>) -> Result<Value, String> {
+        let (request, unknown) = Request::from_members(members).map_err(|error| error.to_string())?;
+        for name in unknown {
+            if self.unknown.insert(name.clone()) {
+                eprintln!("note: `{name}` means nothing in a request; it is not looked at");
+            }
+        }
+        let answer = self.session.decide(&request).map_err(|error| error.to_string())?;
+        Ok(answer.to_json())
+    }
+
+    fn control(&mut self, control: &str, members: &Map<String, Value>) -> Result<(), String> {
+        match control {
+            "advance" => {
+                let seconds = members.get("seconds").and_then(Value::as_u64);
+                let seconds = seconds.ok_or("`seconds` is no whole number")?;
+                self.session
+                    .advance(seconds)
+                    .map_err(|error| format!("{error}; give `--now`"))
+            }
+            "reconfigure" => {
+                let policy = members.get("policy").ok_or("`policy` is missing")?;
+                self.reconfigure(policy)
+            }
+            "http_response" => {
+                Err("`http_response` is not possible: this version makes no callouts".to_owned())
+            }
+            unknown => Err(format!(
+                "unknown control `{unknown}`; known: advance, reconfigure, http_response"
+            )),
+        }
+    }
+
+    /// A policy that the plugin refuses leaves the old one in force, as in a proxy.
+    fn reconfigure(&mut self, policy: &Value) -> Result<(), String> {
+        let policy = match policy.as_str() {
+            Some(path) => {
+                let source = source::load(&[PathBuf::from(path)]);
+                source
+                    .map(|source| source.json())
+                    .map_err(|error| first_message(&error))?
+            }
+            None => policy.to_string().into_bytes(),
+        };
+        let taken = self
+            .session
+            .reconfigure(&policy)
+            .map_err(|error| error.to_string())?;
+        if !taken {
+            eprintln!("note: the plugin refused the new policy; the old one stays in force");
+        }
+        Ok(())
+    }
+}
+
+fn first_message(unreadable: &source::Unreadable) -> String {
+    unreadable
+        .diagnostics
+        .first()
+        .map(|first| first.message.clone())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_time;
+
+    #[test]
+    fn a_time_is_rfc_3339_or_seconds() {
+        assert_eq!(parse_time("1795338000").map(|time| time.0), Ok(1_795_338_000));
+        assert_eq!(
+            parse_time("2026-11-22T09:00:00Z").map(|time| time.0),
+            Ok(1_795_338_000)
+        );
+        assert!(parse_time("tomorrow").unwrap_err().contains("RFC 3339"));
+    }
+}

@@ -1,0 +1,83 @@
+//! What is wrong with a file, shown: for people with the offending text underlined, for machines as JSON.
+
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report,
+    Severity as Weight,
+};
+use serde_json::{Value, json};
+
+use scopegate_engine::source::{Diagnostic, Severity, SourceFile};
+
+use crate::style::Style;
+
+/// How wide human output is.
+const WIDTH: usize = 100;
+
+/// The diagnostics for people.
+pub(crate) fn human(files: &[SourceFile], diagnostics: &[Diagnostic], style: Style) -> String {
+    let theme = match style {
+        Style::Coloured => GraphicalTheme::unicode(),
+        Style::Plain => GraphicalTheme::unicode_nocolor(),
+    };
+    let handler = GraphicalReportHandler::new_themed(theme)
+        .with_width(WIDTH)
+        .with_context_lines(1);
+    let mut text = String::new();
+    for diagnostic in diagnostics {
+        let report = report(files, diagnostic);
+        if handler.render_report(&mut text, report.as_ref()).is_err() {
+            text.push_str(&diagnostic.message);
+        }
+    }
+    text
+}
+
+/// The diagnostics for machines.
+pub(crate) fn json(files: &[SourceFile], diagnostics: &[Diagnostic]) -> Value {
+    let one = |diagnostic: &Diagnostic| {
+        let location = diagnostic.location.map(|place| {
+            json!({
+                "file": files.get(place.file).map(|file| file.name.clone()),
+                "line": place.line,
+                "column": place.column,
+                "offset": place.offset,
+                "length": place.length,
+            })
+        });
+        json!({
+            "code": diagnostic.code,
+            "severity": diagnostic.severity,
+            "path": diagnostic.path,
+            "message": diagnostic.message,
+            "help": diagnostic.help,
+            "location": location,
+        })
+    };
+    diagnostics.iter().map(one).collect()
+}
+
+fn report(files: &[SourceFile], diagnostic: &Diagnostic) -> Report {
+    let message = match diagnostic.path.as_str() {
+        "" => diagnostic.message.clone(),
+        path => format!("{path}: {}", diagnostic.message),
+    };
+    let weight = match diagnostic.severity {
+        Severity::Error => Weight::Error,
+        Severity::Warning => Weight::Warning,
+    };
+    let shown = MietteDiagnostic::new(message)
+        .with_code(diagnostic.code.clone())
+        .with_severity(weight)
+        .with_help(diagnostic.help.clone());
+    let place = diagnostic
+        .location
+        .and_then(|place| Some((place, files.get(place.file)?)));
+    match place {
+        Some((place, file)) => {
+            let label = LabeledSpan::new(Some("here".to_owned()), place.offset, place.length);
+            let source = NamedSource::new(&file.name, file.text.clone());
+            Report::new(shown.with_label(label)).with_source_code(source)
+        }
+        None => Report::new(shown),
+    }
+}
