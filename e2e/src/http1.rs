@@ -32,17 +32,20 @@ impl Message {
         first(&self.headers, name)
     }
 
-    /// The bytes of a request. `Host`, framing and trailers are added; nothing is checked or escaped.
+    /// The bytes of a request. `Host` where there is an authority, framing and trailers are added; nothing is
+    /// checked or escaped.
     #[must_use]
     pub fn request(
         method: &[u8],
         path: &[u8],
-        authority: &[u8],
+        authority: Option<&[u8]>,
         headers: &[Field],
         body: &[u8],
         trailers: &[Field],
     ) -> Vec<u8> {
-        let mut bytes = [method, b" ", path, b" HTTP/1.1\r\nhost: ", authority, b"\r\n"].concat();
+        let mut bytes = [method, b" ", path, b" HTTP/1.1\r\n"].concat();
+        let host = authority.map(|authority| (b"host".to_vec(), authority.to_vec()));
+        write_fields(&mut bytes, host.as_slice());
         write_fields(&mut bytes, headers);
         if !trailers.is_empty() {
             bytes.extend(b"transfer-encoding: chunked\r\n\r\n");
@@ -178,7 +181,7 @@ mod tests {
     fn a_request_is_written_as_given_and_read_back_whole() {
         let headers = [(b"X-Odd".to_vec(), b"\xff\xfe".to_vec())];
         let trailers = [(b"grpc-status".to_vec(), b"0".to_vec())];
-        let bytes = Message::request(b"POST", b"/a\xff//b", b"h", &headers, b"body", &trailers);
+        let bytes = Message::request(b"POST", b"/a\xff//b", Some(b"h"), &headers, b"body", &trailers);
         let message = Message::read(&mut bytes.as_slice(), false).unwrap().unwrap();
         assert_eq!(message.start, b"POST /a\xff//b HTTP/1.1");
         assert_eq!(message.header("x-odd"), Some(&b"\xff\xfe"[..]));

@@ -6,7 +6,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bench;
+pub mod cases;
 pub mod client;
+pub mod demo;
 pub mod envoy;
+pub mod executor;
 pub mod http1;
+pub mod log;
+pub mod mint;
+pub mod size;
 pub mod upstream;

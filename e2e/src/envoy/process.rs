@@ -49,7 +49,8 @@ pub struct Envoy {
 
 impl Envoy {
     /// Starts `program` with a bootstrap in YAML or JSON and waits until it serves. Ports may be 0: the
-    /// addresses are read back. Relative paths in the bootstrap start at `directory`.
+    /// addresses are read back. Relative paths in the bootstrap start at `directory`; `environment` is added to
+    /// Envoy's own.
     ///
     /// # Errors
     /// It could not be started, or ended, or was not ready in time.
@@ -57,7 +58,7 @@ impl Envoy {
         program: &Path,
         bootstrap: &str,
         directory: &Path,
-        arguments: &[&str],
+        environment: &[(&str, &str)],
     ) -> Result<Self, EnvoyError> {
         let folder = tempfile::Builder::new().prefix("scopegate-envoy-").tempdir()?;
         let file = folder.path().join("bootstrap.yaml");
@@ -76,7 +77,7 @@ impl Envoy {
             .arg(&file)
             .arg("--admin-address-path")
             .arg(&admin_file)
-            .args(arguments)
+            .envs(environment.iter().copied())
             .current_dir(directory)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
@@ -169,7 +170,7 @@ impl Drop for Envoy {
 fn get(admin: SocketAddr, path: &str) -> io::Result<client::Answer> {
     client::send(
         admin,
-        &Message::request(b"GET", path.as_bytes(), b"localhost", &[], b"", &[]),
+        &Message::request(b"GET", path.as_bytes(), Some(b"localhost"), &[], b"", &[]),
     )
 }
 

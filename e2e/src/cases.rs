@@ -1,0 +1,160 @@
+//! Policy tests in Envoy: each case must hold there, and say the same as the native engine says.
+
+use std::path::{Path, PathBuf};
+
+use scopegate_document::UnixTime;
+use scopegate_harness::agreement::{Disagreement, disagreements};
+use scopegate_harness::executor::{Executor, ExecutorError, Session, Setup};
+use scopegate_harness::native::Native;
+use scopegate_harness::run::{self, SuiteReport, Verdict};
+use scopegate_harness::suite::{Case, Step, Suite};
+use serde_json::Value;
+
+use crate::envoy::EnvoyError;
+use crate::executor::{EnvoyExecutor, test_files};
+
+/// Why the cases did not run.
+#[derive(Debug, thiserror::Error)]
+pub enum CasesError {
+    /// Envoy is absent or does not run.
+    #[error(transparent)]
+    Envoy(#[from] EnvoyError),
+    /// A test file is wrong.
+    #[error("`{file}`: {reason}", file = .0.display(), reason = .1)]
+    File(PathBuf, String),
+    /// An executor failed as a whole.
+    #[error("{0}")]
+    Executor(#[from] ExecutorError),
+    /// A folder could not be read.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// What came of all test files.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// Cases that held.
+    pub passed: usize,
+    /// Cases that did not, with the reason.
+    pub failed: Vec<String>,
+    /// Cases that Envoy cannot run, with the reason.
+    pub skipped: Vec<String>,
+    /// Points in which Envoy and the native engine differ.
+    pub disagreements: Vec<String>,
+}
+
+/// Runs every test file below `paths` through one Envoy and through the native engine.
+///
+/// # Errors
+/// There is no Envoy, or a test file is wrong.
+pub fn run(module: &Path, paths: &[PathBuf]) -> Result<Summary, CasesError> {
+    let suites = test_files(paths)?
+        .into_iter()
+        .map(load)
+        .collect::<Result<Vec<_>, _>>()?;
+    let setups: Vec<Setup> = suites.iter().map(Suite::setup).collect();
+    let envoy = EnvoyExecutor::start(module, &setups)?;
+    let native = NativeNow {
+        native: Native,
+        now: crate::mint::now(),
+    };
+    let mut summary = Summary::default();
+    for suite in &suites {
+        let in_envoy = run::run(suite, &envoy, None)?;
+        let natively = run::run(suite, &native, None)?;
+        summary.add(suite, in_envoy, natively);
+    }
+    Ok(summary)
+}
+
+fn load(path: PathBuf) -> Result<Suite, CasesError> {
+    Suite::load(&path).map_err(|fault| {
+        let first = fault
+            .diagnostics
+            .into_iter()
+            .next()
+            .map(|diagnostic| diagnostic.message);
+        CasesError::File(path, first.unwrap_or_else(|| "cannot be read".to_owned()))
+    })
+}
+
+impl Summary {
+    fn add(&mut self, suite: &Suite, mut in_envoy: SuiteReport, mut natively: SuiteReport) {
+        for (report, case) in in_envoy.cases.iter_mut().zip(&suite.cases) {
+            let what = format!("{}: {}", suite.name, report.name);
+            match &report.verdict {
+                Verdict::Passed => self.passed = self.passed.saturating_add(1),
+                Verdict::Failed(mismatches) => self.failed.push(format!("{what}: {mismatches:?}")),
+                Verdict::Skipped(reason) => self.skipped.push(format!("{what}: {reason}")),
+            }
+            // Where Envoy answered by itself, as the case says, there is nothing to compare.
+            if case.envoy.as_ref().is_some_and(|note| note.status.is_some()) {
+                report.answers.clear();
+            }
+        }
+        for (report, case) in natively.cases.iter_mut().zip(&suite.cases) {
+            let bodiless = report
+                .answers
+                .iter_mut()
+                .zip(sent_with_head(case))
+                .filter(|(_, head)| *head);
+            bodiless.for_each(|(answer, _)| answer.reply_body.clear());
+        }
+        let all = in_envoy.cases.iter_mut().chain(&mut natively.cases);
+        all.flat_map(|case| &mut case.answers).for_each(|answer| {
+            answer.audit.iter_mut().for_each(without_time);
+        });
+        self.disagreements
+            .extend(disagreements(&in_envoy, &natively).iter().map(shown));
+    }
+}
+
+/// For each request of a case, whether it is a HEAD request, whose answer has no body on the wire (RFC 9110
+/// section 9.3.2).
+fn sent_with_head(case: &Case) -> impl Iterator<Item = bool> {
+    case.steps.iter().filter_map(|step| match step {
+        Step::Send(request, _) => Some(request.method.as_deref() == Some("HEAD")),
+        Step::Advance(_) | Step::Reconfigure(..) => None,
+    })
+}
+
+fn shown(difference: &Disagreement) -> String {
+    let Disagreement {
+        suite,
+        case,
+        what,
+        left,
+        right,
+    } = difference;
+    format!("{suite}: {case}: {what}\n    envoy:  {left}\n    native: {right}")
+}
+
+/// Removes what differs from run to run: times, and the fingerprints of tokens that say other times.
+fn without_time(record: &mut Value) {
+    if let Some(fields) = record.as_object_mut() {
+        fields.remove("time");
+        if let Some(credential) = fields.get_mut("credential").and_then(Value::as_object_mut) {
+            credential.retain(|name, _| !["fingerprint", "issued_at", "expires_at"].contains(&name.as_str()));
+        }
+    }
+}
+
+/// The native engine, at the time that Envoy has.
+struct NativeNow {
+    native: Native,
+    now: UnixTime,
+}
+
+impl Executor for NativeNow {
+    fn name(&self) -> &str {
+        "native"
+    }
+
+    fn real_time(&self) -> Option<UnixTime> {
+        Some(self.now)
+    }
+
+    fn open(&self, setup: &Setup) -> Result<Box<dyn Session + '_>, ExecutorError> {
+        self.native.open(setup)
+    }
+}

@@ -1,0 +1,260 @@
+//! Envoy as an executor of policy tests: one process, one listener for each policy.
+//!
+//! Envoy's clock is real and its codec answers some requests before any filter sees them: such an answer carries
+//! no code, and the test file says which status it must have.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use scopegate_document::UnixTime;
+use scopegate_harness::exchange::{self, Headers, Outcome, Request};
+use scopegate_harness::executor::{Executor, ExecutorError, Session, Setup};
+
+use crate::client::{self, Answer};
+use crate::envoy::bootstrap::{DECISION, Listener, bootstrap, plugin};
+use crate::envoy::{Envoy, EnvoyError, find};
+use crate::http1::Message;
+use crate::log;
+use crate::upstream::{MARK, Upstream};
+
+/// Headers that belong to the hop and not to the decision.
+const HOP: [&str; 7] = [
+    "connection",
+    "content-length",
+    "date",
+    "host",
+    "server",
+    "transfer-encoding",
+    "x-forwarded-proto",
+];
+
+/// Envoy with the plugin, before several policies.
+#[derive(Debug)]
+pub struct EnvoyExecutor {
+    envoy: Envoy,
+    upstream: Upstream,
+    listeners: BTreeMap<Vec<u8>, SocketAddr>,
+    now: UnixTime,
+    /// How much of the log has been read.
+    read: RefCell<usize>,
+}
+
+impl EnvoyExecutor {
+    /// Starts one Envoy that serves every one of these policies.
+    ///
+    /// # Errors
+    /// There is no Envoy, or it does not start with them.
+    pub fn start(module: &Path, setups: &[Setup]) -> Result<Self, EnvoyError> {
+        let upstream = Upstream::start()?;
+        let program = find()?;
+        let listeners: Vec<Listener> = setups
+            .iter()
+            .enumerate()
+            .map(|(number, setup)| listener(module, number, setup))
+            .collect();
+        let envoy = Envoy::start(
+            &program,
+            &bootstrap(&listeners, upstream.address()),
+            Path::new("."),
+            &[],
+        )?;
+        let address = |(number, setup): (usize, &Setup)| {
+            let address = envoy
+                .listener(&name(number))
+                .ok_or_else(|| io::Error::other("a listener is missing"))?;
+            Ok((setup.policy.clone(), address))
+        };
+        let listeners = setups
+            .iter()
+            .enumerate()
+            .map(address)
+            .collect::<io::Result<_>>()?;
+        Ok(Self {
+            envoy,
+            upstream,
+            listeners,
+            now: crate::mint::now(),
+            read: RefCell::new(0),
+        })
+    }
+
+    /// The audit records that Envoy has logged since the last call.
+    fn audit(&self) -> Vec<serde_json::Value> {
+        let text = self.envoy.log();
+        let mut read = self.read.borrow_mut();
+        let records = log::records(text.get(*read..).unwrap_or_default());
+        *read = text.len();
+        records
+    }
+}
+
+impl Executor for EnvoyExecutor {
+    fn name(&self) -> &str {
+        "envoy"
+    }
+
+    fn real_time(&self) -> Option<UnixTime> {
+        Some(self.now)
+    }
+
+    fn open(&self, setup: &Setup) -> Result<Box<dyn Session + '_>, ExecutorError> {
+        let address = self.listeners.get(&setup.policy);
+        let address =
+            address.ok_or_else(|| ExecutorError::Failed("Envoy has no listener for it".to_owned()))?;
+        Ok(Box::new(EnvoySession {
+            executor: self,
+            address: *address,
+        }))
+    }
+}
+
+struct EnvoySession<'e> {
+    executor: &'e EnvoyExecutor,
+    address: SocketAddr,
+}
+
+impl Session for EnvoySession<'_> {
+    fn decide(&mut self, request: &Request) -> Result<exchange::Answer, ExecutorError> {
+        let bytes = encode(request)?;
+        drop(self.executor.upstream.take());
+        let answer = client::send(self.address, &bytes);
+        let answer =
+            answer.map_err(|error| ExecutorError::Failed(format!("no answer from Envoy: {error}")))?;
+        self.answer(request, answer)
+    }
+
+    fn advance(&mut self, _seconds: u64) -> Result<(), ExecutorError> {
+        Err(ExecutorError::Unsupported(
+            "the clock of Envoy cannot be moved".to_owned(),
+        ))
+    }
+
+    fn reconfigure(&mut self, _policy: &[u8]) -> Result<bool, ExecutorError> {
+        Err(ExecutorError::Unsupported(
+            "this Envoy serves one policy for each listener".to_owned(),
+        ))
+    }
+}
+
+impl EnvoySession<'_> {
+    fn answer(&self, request: &Request, answer: Answer) -> Result<exchange::Answer, ExecutorError> {
+        let mut seen = self.executor.upstream.take();
+        let decision = answer.text(DECISION).unwrap_or_default();
+        let mut parts = decision
+            .split(' ')
+            .map(|part| (!part.is_empty() && part != "-").then(|| part.to_owned()));
+        let (layer, code, route) = (
+            parts.next().flatten(),
+            parts.next().flatten(),
+            parts.next().flatten(),
+        );
+        let forwarded = answer.header(MARK).is_some();
+        if seen.len() != usize::from(forwarded) {
+            let message = format!(
+                "answered {}, and the upstream saw {} requests",
+                answer.status,
+                seen.len()
+            );
+            return Err(ExecutorError::Failed(message));
+        }
+        let upstream = seen.pop();
+        Ok(exchange::Answer {
+            id: request.id.clone(),
+            outcome: if forwarded {
+                Outcome::Forward
+            } else {
+                Outcome::Reply
+            },
+            status: (!forwarded).then_some(answer.status),
+            code,
+            layer,
+            route,
+            reply_headers: if forwarded {
+                Headers::new()
+            } else {
+                end_to_end(answer.headers)
+            },
+            reply_body: if forwarded { Vec::new() } else { answer.body },
+            upstream: upstream.map(|seen| exchange::Upstream {
+                path: seen.path,
+                headers: end_to_end(seen.headers),
+            }),
+            audit: self.executor.audit(),
+            elapsed_us: 0,
+        })
+    }
+}
+
+fn end_to_end(mut headers: Headers) -> Headers {
+    let kept = |name: &[u8]| {
+        let hop = HOP
+            .iter()
+            .chain([&DECISION])
+            .any(|hop| name.eq_ignore_ascii_case(hop.as_bytes()));
+        !hop
+    };
+    headers.retain(|(name, _)| kept(name));
+    headers
+}
+
+fn encode(request: &Request) -> Result<Vec<u8>, ExecutorError> {
+    if request.peer.is_some() {
+        return Err(ExecutorError::Unsupported(
+            "this listener takes no certificates".to_owned(),
+        ));
+    }
+    let fields = request.headers.iter().flat_map(|(name, value)| [name, value]);
+    let mut parts = fields
+        .chain([&request.method, &request.path])
+        .chain(request.authority.as_ref());
+    if parts.any(|part| part.contains(&b'\n') || part.contains(&b'\r')) {
+        return Err(ExecutorError::Unsupported(
+            "HTTP/1.1 cannot carry a line end in a field".to_owned(),
+        ));
+    }
+    let authority = request.authority.as_deref();
+    Ok(Message::request(
+        &request.method,
+        &request.path,
+        authority,
+        &request.headers,
+        &request.body,
+        &[],
+    ))
+}
+
+fn listener(module: &Path, number: usize, setup: &Setup) -> Listener {
+    let policy = String::from_utf8_lossy(&setup.policy);
+    Listener {
+        name: name(number),
+        filters: vec![plugin(module, &policy, &setup.environment)],
+        direct: false,
+    }
+}
+
+fn name(number: usize) -> String {
+    format!("policy-{number}")
+}
+
+/// Every test file below these paths.
+///
+/// # Errors
+/// A folder could not be read.
+pub fn test_files(paths: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let entries = std::fs::read_dir(path)?
+                .map(|entry| Ok(entry?.path()))
+                .collect::<io::Result<Vec<_>>>()?;
+            files.extend(test_files(&entries)?);
+        } else if path.to_string_lossy().ends_with(".test.yaml") {
+            files.push(path.clone());
+        }
+    }
+    files.sort();
+    Ok(files)
+}

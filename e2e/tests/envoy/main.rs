@@ -1,0 +1,10 @@
+//! Tests in a real Envoy.
+
+#[cfg(test)]
+mod common;
+#[cfg(test)]
+mod example;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod proxy;
