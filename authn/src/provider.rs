@@ -99,6 +99,7 @@ impl Provider {
         let times = self.times.check(&token.claims, now)?;
         let identity = self.check_claims(&token.claims)?;
         let key = self.check_signature(&token, algorithm)?;
+        Self::check_binding(&token.claims)?;
         Ok(verified(self, token, identity, times, algorithm, key))
     }
 
@@ -136,11 +137,14 @@ impl Provider {
                 return Err(Reject::ClaimMismatch);
             }
         }
-        let identity = self.mapping.identity(claims)?;
-        // A bound token is worth nothing without its proof, and none is checked here (RFC 9449 section 7.2).
+        self.mapping.identity(claims)
+    }
+
+    /// A bound token is worth nothing without its proof, and none is checked here (RFC 9449 section 7.2).
+    fn check_binding(claims: &Map<String, Value>) -> Result<(), Reject> {
         match claims.contains_key("cnf") {
             true => Err(Reject::BindingMismatch),
-            false => Ok(identity),
+            false => Ok(()),
         }
     }
 

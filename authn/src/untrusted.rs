@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use scopegate_document::json;
 
-use crate::{Reject, base64url, limits};
+use crate::{Algorithm, Reject, base64url, limits};
 
 /// A token of good form: three segments of canonical base64url, the first two strict JSON objects.
 pub(crate) struct Untrusted<'t> {
@@ -45,7 +45,11 @@ impl<'t> Untrusted<'t> {
             return Err(Reject::TokenTooLarge);
         }
         let text = std::str::from_utf8(token).map_err(|_| Reject::TokenMalformed)?;
-        let (header, claims) = segments(text)?;
+        let (header, claims) = match segments(text) {
+            Ok(segments) => segments,
+            Err(_) if is_unsecured(text) => return Err(Reject::AlgorithmNotAllowed),
+            Err(fault) => return Err(fault),
+        };
         Ok(Self {
             text,
             header: Header::parse(header)?,
@@ -67,6 +71,16 @@ pub(crate) fn segments(text: &str) -> Result<(&str, &str), Reject> {
         true => Ok((header, payload)),
         false => Err(Reject::TokenMalformed),
     }
+}
+
+/// Whether a token without a signature says so itself, by `none` or any other name of no algorithm (RFC 7515
+/// appendix A.5): it is refused for that, and not for its form.
+fn is_unsecured(text: &str) -> bool {
+    let Some((header, claims)) = text.strip_suffix('.').and_then(|text| text.split_once('.')) else {
+        return false;
+    };
+    let says_so = |header: Header| !header.is_critical && Algorithm::from_name(&header.algorithm).is_none();
+    Header::parse(header).is_ok_and(says_so) && object(claims).is_ok()
 }
 
 impl Header {

@@ -25,6 +25,9 @@ fn matters(name: &[u8]) -> bool {
         .chain(METHOD_OVERRIDES);
     lengths.map(<[u8]>::len).any(|length| length == name.len())
 }
+/// How much of one value counts as looked at: nothing reads further than the longest credential, and a longer
+/// one is answered for as such.
+const MAX_VALUE_LOOKED_AT: usize = 16 * 1024 + 1;
 
 /// A request that is not malformed.
 #[derive(Debug)]
@@ -106,7 +109,8 @@ fn check_size(target: &Target<'_>) -> Result<(), RequestError> {
     if target.path.len() > MAX_LOOKED_AT {
         return Err(RequestError::MalformedRequest);
     }
-    let of_header = |(name, value): &(&[u8], &[u8])| name.len().saturating_add(value.len());
+    let of_header =
+        |(name, value): &(&[u8], &[u8])| name.len().saturating_add(value.len().min(MAX_VALUE_LOOKED_AT));
     let total = target
         .headers
         .iter()
