@@ -10,7 +10,7 @@ use scopegate_authn::section::AuthenticationSection;
 use scopegate_authz::section::AuthorizationSection;
 use scopegate_document::{PolicyError, json};
 
-mod positional;
+mod shape;
 mod wording;
 
 /// A Scopegate policy, format `v1`.
@@ -126,9 +126,12 @@ pub fn parse(text: &[u8]) -> Result<Value, PolicyError> {
 /// # Errors
 /// The first field whose shape is wrong: unknown, missing, or of another type.
 pub fn read(value: &Value) -> Result<PolicyDocument, PolicyError> {
+    if let Some(error) = shape::find_empty(value, "") {
+        return Err(error);
+    }
     let document: PolicyDocument = serde_path_to_error::deserialize(value).map_err(wording::policy_error)?;
     let read = serde_json::to_value(&document).unwrap_or_default();
-    if let Some(error) = positional::find(value, &read, "") {
+    if let Some(error) = shape::find_positional(value, &read, "") {
         return Err(error);
     }
     match (0.0..=1.0).contains(&document.audit.sample) {

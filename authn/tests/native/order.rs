@@ -45,6 +45,7 @@ fn faults() -> Vec<Fault> {
         claims: json!({}),
         is_forged: true,
     });
+    faults.push(fault("binding_mismatch", json!({}), json!({"cnf": {"jkt": "x"}})));
     faults
 }
 

@@ -115,6 +115,22 @@ fn a_caller_is_what_the_token_says_and_the_evidence_cannot_be_replayed() {
 }
 
 #[test]
+fn an_unsecured_token_is_refused_for_that_and_a_stripped_signature_for_its_form() {
+    let authenticator = authenticator(&[provider(&[ALG], &json!({}))]);
+    let unsecured = |header: Value| {
+        let part = |value: &Value| encode(value.to_string().as_bytes());
+        answer(
+            &authenticator,
+            &format!("{}.{}.", part(&header), part(&claims(&json!({})))),
+        )
+    };
+    assert_eq!(unsecured(json!({"alg": "none"})), Err("algorithm_not_allowed"));
+    assert_eq!(unsecured(json!({"alg": "nOnE"})), Err("algorithm_not_allowed"));
+    assert_eq!(unsecured(json!({"alg": "ES256"})), Err("token_malformed"));
+    assert_eq!(unsecured(json!({"typ": "JWT"})), Err("token_malformed"));
+}
+
+#[test]
 fn each_fault_of_the_header_has_its_code() {
     let cases = [
         (json!({"alg": "none"}), "algorithm_not_allowed"),

@@ -159,6 +159,17 @@ mod tests {
     }
 
     #[test]
+    fn a_field_is_never_left_empty() {
+        let (path, code, ..) = fault(r#"{"scopegate":"v1","metadata":{"name":null},"authorization":{}}"#);
+        assert_eq!((path.as_str(), code), ("metadata.name", "missing_value"));
+        assert_eq!(
+            fault(r#"{"scopegate":"v1","authorization":{"routes":[null]}}"#).0,
+            "authorization.routes[0]"
+        );
+        assert_eq!(fault("null").0, "");
+    }
+
+    #[test]
     fn a_share_is_between_nothing_and_all() {
         let (path, ..) = fault(r#"{"scopegate":"v1","authorization":{},"audit":{"sample":1.5}}"#);
         assert_eq!(path, "audit.sample");
