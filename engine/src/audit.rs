@@ -25,6 +25,8 @@ pub(crate) enum Authentication<'a> {
     Failure {
         provider: Option<&'a str>,
         reason: &'static str,
+        /// Of the credential, where there is exactly one; never looked at but for the record.
+        fingerprint: Option<String>,
     },
 }
 
@@ -61,7 +63,7 @@ impl Authentication<'_> {
                 outcome: "success",
                 reason: None,
             },
-            Self::Failure { provider, reason } => Counted {
+            Self::Failure { provider, reason, .. } => Counted {
                 name: provider.map(str::to_owned),
                 outcome: "failure",
                 reason: Some(reason),
@@ -83,9 +85,16 @@ impl Authentication<'_> {
         match self {
             Self::Skipped => {}
             Self::Success(caller) => identity(&mut record, caller),
-            Self::Failure { provider, reason } => {
+            Self::Failure {
+                provider,
+                reason,
+                fingerprint,
+            } => {
                 if let Some(provider) = provider {
                     record.push("provider", shown(provider));
+                }
+                if let Some(fingerprint) = fingerprint {
+                    record.push("credential", json!({"fingerprint": fingerprint}));
                 }
                 record.push("reason", (*reason).into());
             }

@@ -45,6 +45,7 @@ impl Engine {
                 let failure = Authentication::Failure {
                     provider: None,
                     reason: refusal.code(),
+                    fingerprint: None,
                 };
                 (failure, Authorization::NotEvaluated)
             }
@@ -163,6 +164,7 @@ impl Engine {
         let authentication = Authentication::Failure {
             provider,
             reason: rejection.reason.code(),
+            fingerprint: self.authenticator.fingerprint(fields(context.request)),
         };
         let refusal = Refusal::Reject(rejection.reason);
         self.refuse(

@@ -261,6 +261,13 @@ fn nothing_of_a_credential_is_ever_recorded() {
             assert!(!shown.contains(part), "{part} in {shown}");
         }
         assert!(!shown.contains("s3cr3t"), "{shown}");
+        let fingerprint = json!(decision.audit)[0]["credential"]["fingerprint"].clone();
+        assert!(
+            fingerprint
+                .as_str()
+                .is_some_and(|text| text.starts_with("sha256:")),
+            "{shown}"
+        );
         assert_eq!(decision.audit.len(), 2);
         assert_eq!(
             json!(decision.audit)[0]["subject"],
