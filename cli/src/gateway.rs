@@ -160,6 +160,7 @@ impl Gateway {
         match self.client.request(outgoing).await {
             Ok(response) => {
                 let (mut parts, body) = response.into_parts();
+                parts.version = hyper::Version::HTTP_11;
                 for name in HOP_BY_HOP {
                     parts.headers.remove(name);
                 }

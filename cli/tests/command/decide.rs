@@ -1,0 +1,165 @@
+//! `scopegate decide`: the machine door.
+
+use crate::common::{run, stderr, stdout};
+use serde_json::{Value, json};
+
+const NOW: &str = "2026-11-22T09:00:00Z";
+
+fn decide(lines: &[Value]) -> Vec<Value> {
+    let input: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let output = run(&["decide", "--policy", "weak.yaml", "--now", NOW], &input);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    stdout(&output)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn each_request_gets_one_line_with_every_field() {
+    let decisions = decide(&[
+        json!({"id": "a", "path": "/healthz", "authority": "x.test"}),
+        json!({"id": {"b": 1}, "path": "/api", "authority": "x.test"}),
+    ]);
+    let [forwarded, refused] = decisions.as_slice() else {
+        panic!("{decisions:?}")
+    };
+    for field in [
+        "id",
+        "outcome",
+        "status",
+        "code",
+        "layer",
+        "route",
+        "reply_headers",
+        "upstream",
+        "audit",
+        "elapsed_us",
+    ] {
+        assert!(
+            forwarded.get(field).is_some() && refused.get(field).is_some(),
+            "{field}"
+        );
+    }
+    assert_eq!(
+        (&forwarded["id"], &forwarded["outcome"]),
+        (&json!("a"), &json!("forward"))
+    );
+    assert_eq!(
+        (&forwarded["route"], &forwarded["upstream"]["path"]),
+        (&json!("health"), &json!("/healthz"))
+    );
+    assert_eq!(
+        (&refused["id"], &refused["outcome"]),
+        (&json!({"b": 1}), &json!("reply"))
+    );
+    assert_eq!(
+        (&refused["status"], &refused["code"]),
+        (&json!(401), &json!("credential_missing"))
+    );
+    assert_eq!(
+        (&refused["layer"], &refused["route"]),
+        (&json!("authentication"), &json!("api"))
+    );
+    assert_eq!(refused["audit"][0]["reason"], "credential_missing");
+}
+
+#[test]
+fn odd_requests_are_decided_and_never_refused_by_the_command() {
+    let odd = [
+        json!({}),
+        json!({"method": "", "path": "", "authority": ""}),
+        json!({"method": "GE T", "path": "nowhere", "authority": "a,b@c"}),
+        json!({"path_hex": "00ff", "headers_hex": [["authorization", "ff00"]]}),
+        json!({"headers": [["", ""], [":path", "/x"]], "unheard_of": 1}),
+    ];
+    let decisions = decide(&odd);
+    assert_eq!(decisions.len(), odd.len());
+    assert!(
+        decisions.iter().all(|decision| decision["outcome"] == "reply"),
+        "{decisions:#?}"
+    );
+}
+
+#[test]
+fn the_world_changes_between_lines() {
+    let request = |path: &str| json!({"path": path, "authority": "x.test"});
+    let decisions = decide(&[
+        request("/healthz"),
+        json!({"control": "reconfigure", "policy": "other.yaml"}),
+        request("/healthz"),
+        request("/alive"),
+        json!({"control": "reconfigure", "policy": {"scopegate": "v1"}}),
+        request("/alive"),
+        json!({"control": "advance", "seconds": 61}),
+        request("/api"),
+    ]);
+    let codes: Vec<&str> = decisions
+        .iter()
+        .map(|decision| decision["code"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        codes,
+        ["allow", "no_route", "allow", "allow", "credential_missing"]
+    );
+    assert_eq!(decisions[4]["audit"][0]["time"], "2026-11-22T09:01:01Z");
+}
+
+#[test]
+fn a_line_that_is_no_request_is_named_by_its_number() {
+    for (line, message) in [
+        ("nonsense", "not a JSON object"),
+        ("[1]", "not a JSON object"),
+        (r#"{"id": 1, "id": 2}"#, "not a JSON object"),
+        (r#"{"headers": {}}"#, "`headers`"),
+        (r#"{"path_hex": "x"}"#, "hex digits"),
+        (r#"{"control": "unheard-of"}"#, "unknown control `unheard-of`"),
+        (
+            r#"{"control": "http_response"}"#,
+            "`http_response` is not possible",
+        ),
+        (r#"{"control": "advance"}"#, "`seconds`"),
+    ] {
+        let output = run(
+            &["decide", "--policy", "weak.yaml", "--now", NOW],
+            &format!("{{}}\n\n{line}\n{{}}\n"),
+        );
+        assert_eq!(output.status.code(), Some(2), "{line}");
+        assert_eq!(
+            stdout(&output).lines().count(),
+            1,
+            "{line}: what came before is decided"
+        );
+        let said = stderr(&output);
+        assert!(
+            said.contains("line 3: ") && said.contains(message),
+            "{line}: {said}"
+        );
+    }
+}
+
+#[test]
+fn the_exit_status_tells_what_went_wrong() {
+    for (arguments, status) in [
+        (&["decide", "--policy", "faulty.yaml"][..], 2),
+        (&["decide", "--policy", "absent.yaml"], 3),
+        (&["decide", "--policy", "weak.yaml", "--wasm", "absent.wasm"], 3),
+        (&["decide", "--policy", "weak.yaml", "--now", "tomorrow"], 2),
+        (&["decide"], 2),
+        (&["decide", "--policy", "weak.yaml", "--now", "1795338000"], 0),
+    ] {
+        let output = run(arguments, "");
+        assert_eq!(
+            output.status.code(),
+            Some(status),
+            "{arguments:?}: {}",
+            stderr(&output)
+        );
+    }
+    let output = run(&["decide", "--policy", "weak.yaml", "--wasm", "absent.wasm"], "");
+    assert!(
+        stderr(&output).contains("cargo xtask wasm"),
+        "{}",
+        stderr(&output)
+    );
+}
