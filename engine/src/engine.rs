@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use scopegate_authn::section::AuthenticationSection;
 use scopegate_authn::{Authenticator, Notice, Secrets};
 use scopegate_authz::{Authorizer, ProviderFacts};
 use scopegate_document::PolicyError;
@@ -65,15 +66,18 @@ impl Engine {
             authorization,
             audit,
         } = document;
-        let (authenticator, notices) = Authenticator::compile(&authentication, secrets)
-            .map_err(|errors| within("authentication", errors))?;
-        let providers = authenticator.providers().into_iter();
-        let facts = providers.map(|it| ProviderFacts {
-            name: it.name,
-            carries_scopes: it.carries_scopes,
-        });
-        let authorizer = Authorizer::compile(&authorization, &facts.collect::<Vec<_>>())
-            .map_err(|errors| within("authorization", errors))?;
+        let authenticated = Authenticator::compile(&authentication, secrets);
+        let authorized = Authorizer::compile(&authorization, &facts(&authentication));
+        let ((authenticator, notices), authorizer) = match (authenticated, authorized) {
+            (Ok(authenticated), Ok(authorizer)) => (authenticated, authorizer),
+            (authenticated, authorized) => {
+                let faults = [
+                    within("authentication", authenticated.err()),
+                    within("authorization", authorized.err()),
+                ];
+                return Err(faults.concat());
+            }
+        };
         let realm = authenticator
             .realm()
             .map(str::to_owned)
@@ -105,8 +109,21 @@ impl Engine {
     }
 }
 
-fn within(section: &str, errors: Vec<PolicyError>) -> Vec<PolicyError> {
-    errors.into_iter().map(|error| error.within(section)).collect()
+/// What the rules may know of the providers. Taken from the document, so that faults of both sections are
+/// reported together.
+fn facts(authentication: &AuthenticationSection) -> Vec<ProviderFacts> {
+    let providers = authentication.providers.iter().flatten();
+    let facts = providers.map(|provider| ProviderFacts {
+        name: provider.name.clone(),
+        // Tokens carry scopes; a provider of another type is refused by its own section.
+        carries_scopes: true,
+    });
+    facts.collect()
+}
+
+fn within(section: &str, errors: Option<Vec<PolicyError>>) -> Vec<PolicyError> {
+    let errors = errors.into_iter().flatten();
+    errors.map(|error| error.within(section)).collect()
 }
 
 fn complete(notices: Vec<Notice>) -> Vec<Notice> {

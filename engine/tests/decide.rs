@@ -341,3 +341,19 @@ fn a_secret_that_is_not_there_is_named_and_never_shown() {
         errors[0].message
     );
 }
+
+#[test]
+fn faults_of_both_sections_are_reported_together() {
+    let mut policy = policy();
+    policy["authentication"]["providers"][0]["audiences"] = json!([]);
+    policy["authorization"]["routes"][1]["access"]["scopes"] = json!({"all": ["orders:raed"]});
+    let errors = Engine::from_value(&policy, &support::Environment).expect_err("two faults");
+    let paths: Vec<&str> = errors.iter().map(|error| error.path.as_str()).collect();
+    assert_eq!(
+        paths,
+        [
+            "authentication.providers[0].audiences",
+            "authorization.routes[1].access.scopes.all[0]"
+        ]
+    );
+}
