@@ -9,9 +9,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use scopegate_document::UnixTime;
+use scopegate_document::{Instant, UnixTime};
 use scopegate_harness::exchange::{self, Headers, Outcome, Request};
-use scopegate_harness::executor::{Executor, ExecutorError, Session, Setup};
+use scopegate_harness::executor::{Executor, ExecutorError, Session, Setup, Time};
+use serde_json::{Value, json};
 
 use crate::client::{self, Answer};
 use crate::envoy::bootstrap::{DECISION, Listener, bootstrap, plugin};
@@ -37,7 +38,6 @@ pub struct EnvoyExecutor {
     envoy: Envoy,
     upstream: Upstream,
     listeners: BTreeMap<Vec<u8>, SocketAddr>,
-    now: UnixTime,
     /// How much of the log has been read.
     read: RefCell<usize>,
 }
@@ -50,11 +50,9 @@ impl EnvoyExecutor {
     pub fn start(module: &Path, setups: &[Setup]) -> Result<Self, EnvoyError> {
         let upstream = Upstream::start()?;
         let program = find()?;
-        let listeners: Vec<Listener> = setups
-            .iter()
-            .enumerate()
-            .map(|(number, setup)| listener(module, number, setup))
-            .collect();
+        let listeners = setups.iter().enumerate();
+        let listeners = listeners.map(|(number, setup)| listener(module, number, setup));
+        let listeners = listeners.collect::<Result<Vec<_>, _>>()?;
         let envoy = Envoy::start(
             &program,
             &bootstrap(&listeners, upstream.address()),
@@ -76,13 +74,12 @@ impl EnvoyExecutor {
             envoy,
             upstream,
             listeners,
-            now: crate::mint::now(),
             read: RefCell::new(0),
         })
     }
 
     /// The audit records that Envoy has logged since the last call.
-    fn audit(&self) -> Vec<serde_json::Value> {
+    fn audit(&self) -> Vec<Value> {
         let text = self.envoy.log();
         let mut read = self.read.borrow_mut();
         let records = log::records(text.get(*read..).unwrap_or_default());
@@ -97,7 +94,7 @@ impl Executor for EnvoyExecutor {
     }
 
     fn real_time(&self) -> Option<UnixTime> {
-        Some(self.now)
+        Some(crate::mint::now())
     }
 
     fn open(&self, setup: &Setup) -> Result<Box<dyn Session + '_>, ExecutorError> {
@@ -226,12 +223,38 @@ fn encode(request: &Request) -> Result<Vec<u8>, ExecutorError> {
     ))
 }
 
-fn listener(module: &Path, number: usize, setup: &Setup) -> Listener {
-    let policy = String::from_utf8_lossy(&setup.policy);
-    Listener {
+fn listener(module: &Path, number: usize, setup: &Setup) -> Result<Listener, EnvoyError> {
+    let mut policy: Value = serde_json::from_slice(&setup.policy).map_err(io::Error::other)?;
+    if let Time::Fixed(time) = setup.time {
+        shift_instants(&mut policy, crate::mint::now().since(time));
+    }
+    let filters = vec![plugin(module, &policy.to_string(), &setup.environment)];
+    Ok(Listener {
         name: name(number),
-        filters: vec![plugin(module, &policy, &setup.environment)],
+        filters,
         direct: false,
+    })
+}
+
+/// Moves the instants that a policy names by some seconds: to a clock that runs they are then what they are to
+/// the clock of the test.
+fn shift_instants(value: &mut Value, seconds: i64) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let instant = ["until", "expires", "issued_before"].contains(&name.as_str());
+                let instant = value
+                    .as_str()
+                    .filter(|_| instant)
+                    .and_then(|text| text.parse::<Instant>().ok());
+                match instant {
+                    Some(Instant(time)) => *value = json!(Instant(time.plus(seconds))),
+                    None => shift_instants(value, seconds),
+                }
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| shift_instants(value, seconds)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
