@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 
 use crate::client::{self, Answer};
 use crate::envoy::EnvoyError;
-use crate::log;
 use crate::mint::{Mint, MintError};
 use crate::upstream::{MARK, Seen, Upstream};
 use cases::{Case, Expected};
@@ -66,7 +65,7 @@ pub fn run(host: Host, module: &Path) -> Result<bool, DemoError> {
     let outcomes = cases.into_iter().enumerate();
     let outcomes = outcomes.map(|(number, case)| Ok(play(&gateway, &upstream, case, number)?));
     let outcomes = outcomes.collect::<Result<Vec<_>, DemoError>>()?;
-    let records = log::records(&gateway.log());
+    let records = gateway.records(&cases::id(outcomes.len().saturating_sub(1)));
     println!("{}", show::table(&outcomes, &records));
     show::audit(&records);
     let surprises = show::surprises(&outcomes);

@@ -13,13 +13,20 @@ fn own_records(mut object: Value) -> Vec<Value> {
     if object.get("event").is_some() {
         return vec![object];
     }
-    object.get_mut("audit").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default()
+    object
+        .get_mut("audit")
+        .and_then(Value::as_array_mut)
+        .map(std::mem::take)
+        .unwrap_or_default()
 }
 
 fn object(line: &str) -> Option<Value> {
     let (_, rest) = line.split_once("{\"")?;
     let object = format!("{{\"{rest}");
-    serde_json::Deserializer::from_str(&object).into_iter().next()?.ok()
+    serde_json::Deserializer::from_str(&object)
+        .into_iter()
+        .next()?
+        .ok()
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use super::DemoError;
 use crate::envoy::bootstrap::{Listener, bootstrap, plugin};
 use crate::envoy::{Envoy, find};
+use crate::log;
 
 /// Where the module runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -48,6 +49,7 @@ pub(super) enum Gateway {
 
 const POLL: Duration = Duration::from_millis(25);
 const POLLS: u32 = 2400;
+const POLLS_FOR_LOG: u32 = 80;
 
 impl Gateway {
     pub(super) fn start(
@@ -80,10 +82,24 @@ impl Gateway {
         }
     }
 
+    /// The audit records of the proxy's log, once those of the request `last` are there: a proxy may log after it
+    /// has answered.
+    pub(super) fn records(&self, last: &str) -> Vec<Value> {
+        let of_last = |record: &Value| record.get("request_id").and_then(Value::as_str) == Some(last);
+        for _ in 0..POLLS_FOR_LOG {
+            let records = log::records(&self.log());
+            if records.iter().any(of_last) {
+                return records;
+            }
+            thread::sleep(POLL);
+        }
+        log::records(&self.log())
+    }
+
     /// Everything that the proxy has logged.
     pub(super) fn log(&self) -> String {
         match self {
-            Self::Serve { folder, .. } => log(folder),
+            Self::Serve { folder, .. } => read_log(folder),
             Self::Envoy { envoy, .. } => envoy.log(),
         }
     }
@@ -108,8 +124,7 @@ fn serve(module: &Path, policy: &Value, upstream: SocketAddr) -> Result<Gateway,
     let program = env::var_os("SCOPEGATE_COMMAND").unwrap_or_else(|| OsString::from("scopegate"));
     let mut command = Command::new(program);
     command
-        .arg("serve")
-        .arg("--policy")
+        .args(["serve", "--format", "json", "--policy"])
         .arg(&file)
         .arg("--wasm")
         .arg(module);
@@ -138,7 +153,7 @@ fn serve(module: &Path, policy: &Value, upstream: SocketAddr) -> Result<Gateway,
         {
             return Err(DemoError::Gateway(format!(
                 "it ended with {status}\n{}",
-                log(folder)
+                read_log(folder)
             )));
         }
         thread::sleep(POLL);
@@ -149,7 +164,7 @@ fn serve(module: &Path, policy: &Value, upstream: SocketAddr) -> Result<Gateway,
     )))
 }
 
-fn log(folder: &TempDir) -> String {
+fn read_log(folder: &TempDir) -> String {
     let bytes = fs::read(folder.path().join("log")).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }

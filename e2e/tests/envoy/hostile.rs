@@ -70,7 +70,7 @@ fn hostile_bytes_are_answered_and_the_next_request_is_served() {
             .map(|n| field(&format!("x-{n}"), "v"))
             .collect::<Vec<Field>>()
     };
-    let refused: [(&str, Vec<Field>, u16, &str); 8] = [
+    let refused: [(&str, Vec<Field>, u16, &str); 7] = [
         (
             "bytes that are no UTF-8 as a token",
             vec![field("authorization", b"Bearer \xff\xfe.\x80.\xc3")],
@@ -90,16 +90,10 @@ fn hostile_bytes_are_answered_and_the_next_request_is_served() {
             "credential_missing",
         ),
         (
-            "a token of 60,000 bytes",
-            vec![bearer(&format!("{}.a.b", "a".repeat(60_000)))],
+            "a token of 64 KiB",
+            vec![bearer(&format!("{}.a.b", "a".repeat(65_536)))],
             401,
             "token_too_large",
-        ),
-        (
-            "a token that Envoy does not show",
-            vec![bearer(&format!("{}.a.b", "a".repeat(65_536)))],
-            431,
-            "headers_truncated",
         ),
         (
             "a token of dots",
