@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
@@ -37,6 +38,7 @@ pub struct Suite {
     /// The cases, in the order of the file; those of the matrix last.
     pub cases: Vec<Case>,
     pub(crate) tokens: PlannedTokens,
+    minted: Mutex<BTreeMap<UnixTime, BTreeMap<String, String>>>,
     environment: BTreeMap<String, String>,
 }
 
@@ -101,14 +103,22 @@ impl Suite {
         }
     }
 
-    /// Makes the tokens as of `now`.
+    /// Makes the tokens as of `now`. The same time gives the same bytes, so that executors can be compared:
+    /// signatures such as PSS are random.
     ///
     /// # Errors
     /// When a key cannot sign.
     pub fn mint(&self, now: UnixTime) -> Result<BTreeMap<String, String>, ExecutorError> {
-        self.tokens
+        let mut minted = self.minted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tokens) = minted.get(&now) {
+            return Ok(tokens.clone());
+        }
+        let tokens = self
+            .tokens
             .mint(now)
-            .map_err(|error| ExecutorError::Failed(error.to_string()))
+            .map_err(|error| ExecutorError::Failed(error.to_string()))?;
+        minted.insert(now, tokens.clone());
+        Ok(tokens)
     }
 }
 
@@ -151,6 +161,7 @@ impl Loader<'_> {
             policy,
             cases,
             tokens,
+            minted: Mutex::default(),
             environment,
         };
         suite.check_policy()?;
