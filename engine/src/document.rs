@@ -129,7 +129,7 @@ pub fn read(value: &Value) -> Result<PolicyDocument, PolicyError> {
     if let Some(error) = shape::find_empty(value, "") {
         return Err(error);
     }
-    let document: PolicyDocument = serde_path_to_error::deserialize(value).map_err(wording::policy_error)?;
+    let document: PolicyDocument = deserialize(value)?;
     let read = serde_json::to_value(&document).unwrap_or_default();
     if let Some(error) = shape::find_positional(value, &read, "") {
         return Err(error);
@@ -143,4 +143,12 @@ pub fn read(value: &Value) -> Result<PolicyDocument, PolicyError> {
             "write a number from 0 to 1",
         )),
     }
+}
+
+/// Reads a value as any document whose errors people should understand: a policy, a file of policy tests.
+///
+/// # Errors
+/// The first field whose shape is wrong, in the words of the language.
+pub fn deserialize<T: serde::de::DeserializeOwned>(value: &Value) -> Result<T, PolicyError> {
+    serde_path_to_error::deserialize(value).map_err(wording::policy_error)
 }

@@ -167,7 +167,9 @@ impl Source {
         }
     }
 
-    fn diagnostic(&self, error: PolicyError) -> Diagnostic {
+    /// A fault of the document with its place.
+    #[must_use]
+    pub fn diagnostic(&self, error: PolicyError) -> Diagnostic {
         Diagnostic {
             code: error.code.to_owned(),
             severity: Severity::Error,

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use scopegate_document::{PolicyError, UnixTime};
 use scopegate_engine::Engine;
-use scopegate_engine::source::{Diagnostic, Severity, Source, SourceFile, Unreadable};
+use scopegate_engine::document::deserialize;
+use scopegate_engine::source::{Source, SourceFile, Unreadable};
 
 use crate::executor::{ExecutorError, Setup, Time};
 use crate::format::{
@@ -81,8 +82,8 @@ impl Suite {
     /// When a file cannot be opened or is wrong: the test file, or its policy.
     pub fn load(path: &Path) -> Result<Self, Unreadable> {
         let source = scopegate_engine::source::load(&[path.to_path_buf()])?;
-        let document = serde_path_to_error::deserialize::<_, TestDocument>(source.document());
-        let document = document.map_err(|error| unreadable(&source, vec![shape_fault(&error)]))?;
+        let document = deserialize::<TestDocument>(source.document());
+        let document = document.map_err(|error| unreadable(&source, vec![error]))?;
         Loader {
             source: &source,
             base: path.parent().unwrap_or(Path::new("")),
@@ -459,27 +460,11 @@ fn unlisted() -> ExpectSpec {
     ExpectSpec::default()
 }
 
-fn shape_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> PolicyError {
-    let path = error.path().to_string();
-    let path = if path == "." { String::new() } else { path };
-    let text = error.inner().to_string();
-    let help = "see `scopegate schema --tests` for what may stand here";
-    PolicyError::new("invalid_test", path, text, help)
-}
-
 fn unreadable(source: &Source, faults: Vec<PolicyError>) -> Unreadable {
-    let diagnostic = |fault: PolicyError| Diagnostic {
-        code: fault.code.to_owned(),
-        severity: Severity::Error,
-        location: source.locate(&fault.path),
-        path: fault.path,
-        message: fault.message,
-        help: fault.help,
-    };
     let files: Vec<SourceFile> = source.files().to_vec();
     Unreadable {
         files,
-        diagnostics: faults.into_iter().map(diagnostic).collect(),
+        diagnostics: faults.into_iter().map(|fault| source.diagnostic(fault)).collect(),
         missing_file: false,
     }
 }
