@@ -125,5 +125,10 @@ fn machine() -> String {
         .lines()
         .find_map(|line| line.strip_prefix("model name")?.split(':').nth(1).map(str::trim));
     let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    format!("{}, {cores} cores", model.unwrap_or("unknown processor"))
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or_default();
+    format!(
+        "{}, {cores} cores, load average {load}",
+        model.unwrap_or("unknown processor")
+    )
 }
