@@ -32,8 +32,30 @@ pub(crate) fn human(files: &[SourceFile], diagnostics: &[Diagnostic], style: Sty
     text
 }
 
+/// How many of the diagnostics are errors, and how many warnings.
+pub(crate) fn counts(diagnostics: &[Diagnostic]) -> (usize, usize) {
+    let of = |severity| {
+        let same = diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == severity);
+        same.count()
+    };
+    (of(Severity::Error), of(Severity::Warning))
+}
+
+/// All that is to say about files, for machines: one object.
+pub(crate) fn object(files: &[SourceFile], diagnostics: &[Diagnostic]) -> Value {
+    let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    let (errors, warnings) = counts(diagnostics);
+    json!({
+        "files": names,
+        "diagnostics": json(files, diagnostics),
+        "summary": {"errors": errors, "warnings": warnings},
+    })
+}
+
 /// The diagnostics for machines.
-pub(crate) fn json(files: &[SourceFile], diagnostics: &[Diagnostic]) -> Value {
+fn json(files: &[SourceFile], diagnostics: &[Diagnostic]) -> Value {
     let one = |diagnostic: &Diagnostic| {
         let location = diagnostic.location.map(|place| {
             json!({

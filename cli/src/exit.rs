@@ -81,9 +81,10 @@ impl From<ExecutorError> for Failure {
     fn from(error: ExecutorError) -> Self {
         match error {
             ExecutorError::Refused(_) => Self::Invalid(error.to_string()),
-            ExecutorError::Failed(message) | ExecutorError::Unsupported(message) => {
-                Self::Environment(message, "see the message above".to_owned())
-            }
+            ExecutorError::Failed(message) | ExecutorError::Unsupported(message) => Self::Environment(
+                message,
+                "check the module that was given, or build it anew with `cargo xtask wasm`".to_owned(),
+            ),
         }
     }
 }

@@ -15,6 +15,7 @@ mod exit;
 mod files;
 pub mod gateway;
 mod module;
+mod output;
 mod secrets;
 mod style;
 

@@ -129,7 +129,7 @@ pub fn read(value: &Value) -> Result<PolicyDocument, PolicyError> {
     if let Some(error) = shape::find_empty(value, "") {
         return Err(error);
     }
-    let document: PolicyDocument = deserialize(value)?;
+    let document: PolicyDocument = deserialize(value, SCHEMA_COMMAND)?;
     let read = serde_json::to_value(&document).unwrap_or_default();
     if let Some(error) = shape::find_positional(value, &read, "") {
         return Err(error);
@@ -145,10 +145,14 @@ pub fn read(value: &Value) -> Result<PolicyDocument, PolicyError> {
     }
 }
 
+/// The command that prints the schema of policies.
+const SCHEMA_COMMAND: &str = "scopegate schema";
+
 /// Reads a value as any document whose errors people should understand: a policy, a file of policy tests.
+/// `schema` is the command that prints what may stand in such a document.
 ///
 /// # Errors
 /// The first field whose shape is wrong, in the words of the language.
-pub fn deserialize<T: serde::de::DeserializeOwned>(value: &Value) -> Result<T, PolicyError> {
-    serde_path_to_error::deserialize(value).map_err(wording::policy_error)
+pub fn deserialize<T: serde::de::DeserializeOwned>(value: &Value, schema: &str) -> Result<T, PolicyError> {
+    serde_path_to_error::deserialize(value).map_err(|error| wording::policy_error(error, schema))
 }

@@ -103,18 +103,37 @@ fn headers(spec: &HeadersSpec, fill: impl Fn(&str) -> Vec<u8>) -> Headers {
     }
 }
 
-/// Puts tokens in place of their names: `{{reader}}`.
+/// Puts tokens in place of their names: `{{reader}}`. That every name is a token's was looked at when the file
+/// was read.
 fn fill(text: &str, tokens: &BTreeMap<String, String>) -> String {
-    let Some((before, rest)) = text.split_once("{{") else {
-        return text.to_owned();
-    };
-    match rest.split_once("}}") {
-        Some((name, after)) if tokens.contains_key(name.trim()) => {
-            let token = tokens.get(name.trim()).map(String::as_str).unwrap_or_default();
-            format!("{before}{token}{}", fill(after, tokens))
-        }
-        _ => format!("{before}{{{{{}", fill(rest, tokens)),
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, name, after)) = next_placeholder(rest) {
+        filled.push_str(before);
+        filled.push_str(tokens.get(name).map(String::as_str).unwrap_or_default());
+        rest = after;
     }
+    filled.push_str(rest);
+    filled
+}
+
+/// The names of tokens that `text` has places for.
+pub(crate) fn placeholders(text: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut rest = text;
+    while let Some((_, name, after)) = next_placeholder(rest) {
+        names.push(name);
+        rest = after;
+    }
+    names
+}
+
+/// The next `{{name}}`: the text before it, the name, and the text after it. Braces that are never closed are
+/// plain text.
+fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once("{{")?;
+    let (name, after) = rest.split_once("}}")?;
+    Some((before, name.trim(), after))
 }
 
 fn from_hex(hex: &str) -> Result<Vec<u8>, ExecutorError> {
@@ -125,12 +144,17 @@ fn from_hex(hex: &str) -> Result<Vec<u8>, ExecutorError> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::fill;
+    use super::{fill, placeholders};
 
     #[test]
     fn a_token_stands_where_its_name_stood() {
         let tokens = BTreeMap::from([("a".to_owned(), "T".to_owned())]);
         assert_eq!(fill("Bearer {{a}}, {{ a }}", &tokens), "Bearer T, T");
-        assert_eq!(fill("{{b}} {{a}} {{", &tokens), "{{b}} T {{");
+        assert_eq!(fill("{{a}} {{ }", &tokens), "T {{ }");
+    }
+
+    #[test]
+    fn every_place_for_a_token_is_named() {
+        assert_eq!(placeholders("{{b}} x {{ a }}{{}} {{"), ["b", "a", ""]);
     }
 }

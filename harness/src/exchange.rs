@@ -147,26 +147,28 @@ impl Request {
     /// Reads a request from the members of its JSON line. Members nobody knows are returned beside it.
     ///
     /// # Errors
-    /// When a member has the wrong type or is no hex.
+    /// When a member has the wrong type or is no hex, or there is no method or no path.
     pub fn from_members(mut members: Map<String, Value>) -> Result<(Self, Vec<String>), LineError> {
         let unknown = members
             .keys()
             .filter(|name| !MEMBERS.contains(&name.as_str()))
             .cloned()
             .collect();
+        let method = take::<String>(&mut members, "method")?;
         let method =
-            take::<String>(&mut members, "method")?.map_or_else(|| b"GET".to_vec(), String::into_bytes);
-        let path = take::<String>(&mut members, "path")?.map_or_else(|| b"/".to_vec(), String::into_bytes);
-        let path_hex = take::<String>(&mut members, "path_hex")?;
+            method.ok_or_else(|| missing("method", "it is missing; write the method, as in `GET`"))?;
+        let path = take::<String>(&mut members, "path")?;
+        let path = match (take::<String>(&mut members, "path_hex")?, path) {
+            (Some(hex), _) => from_hex("path_hex", &hex)?,
+            (None, Some(path)) => path.into_bytes(),
+            (None, None) => return Err(missing("path", "it is missing; write the path, or `path_hex`")),
+        };
         let headers = take::<Vec<(String, String)>>(&mut members, "headers")?.unwrap_or_default();
         let headers_hex = take::<Vec<(String, String)>>(&mut members, "headers_hex")?;
         let request = Self {
             id: members.remove("id").unwrap_or_default(),
-            method,
-            path: match path_hex {
-                Some(hex) => from_hex("path_hex", &hex)?,
-                None => path,
-            },
+            method: method.into_bytes(),
+            path,
             authority: take::<String>(&mut members, "authority")?.map(String::into_bytes),
             scheme: take::<String>(&mut members, "scheme")?
                 .unwrap_or_else(|| "https".to_owned())
@@ -267,6 +269,13 @@ pub fn decode_hex(hex: &str) -> Option<Vec<u8>> {
     hex.as_bytes().chunks(2).map(pair).collect()
 }
 
+fn missing(member: &str, message: &str) -> LineError {
+    LineError::Member {
+        member: member.to_owned(),
+        message: message.to_owned(),
+    }
+}
+
 fn take<T: serde::de::DeserializeOwned>(
     members: &mut Map<String, Value>,
     member: &str,
@@ -338,8 +347,7 @@ mod tests {
 
     #[test]
     fn hex_replaces_text() {
-        let line =
-            json!({"path": "/x", "path_hex": "2fff", "headers": [["a", "b"]], "headers_hex": [["a", "FE"]]});
+        let line = json!({"method": "GET", "path": "/x", "path_hex": "2fff", "headers": [["a", "b"]], "headers_hex": [["a", "FE"]]});
         let (request, _) = read(&line).unwrap();
         assert_eq!(request.path, b"/\xff");
         assert_eq!(request.headers, [(b"a".to_vec(), vec![0xfe])]);
@@ -347,10 +355,14 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_plain_and_what_is_unknown_is_named() {
-        let (request, unknown) = read(&json!({"header": []})).unwrap();
+        let (request, unknown) = read(&json!({"method": "GET", "path_hex": "2f", "header": []})).unwrap();
         assert_eq!(
-            (request.method.as_slice(), request.path.as_slice()),
-            (&b"GET"[..], &b"/"[..])
+            (
+                request.path.as_slice(),
+                request.scheme.as_slice(),
+                request.headers.len()
+            ),
+            (&b"/"[..], &b"https"[..], 0)
         );
         assert_eq!((request.authority, unknown), (None, vec!["header".to_owned()]));
     }
@@ -358,10 +370,18 @@ mod tests {
     #[test]
     fn a_wrong_member_is_named() {
         for (line, member) in [
-            (json!({"headers": {"a": "b"}}), "headers"),
-            (json!({"path_hex": "2"}), "path_hex"),
-            (json!({"headers_hex": [["a", "zz"]]}), "headers_hex"),
+            (
+                json!({"method": "GET", "path": "/", "headers": {"a": "b"}}),
+                "headers",
+            ),
+            (json!({"method": "GET", "path_hex": "2"}), "path_hex"),
+            (
+                json!({"method": "GET", "path": "/", "headers_hex": [["a", "zz"]]}),
+                "headers_hex",
+            ),
             (json!({"method": 1}), "method"),
+            (json!({"path": "/"}), "method"),
+            (json!({"method": "GET"}), "path"),
         ] {
             let error = read(&line).unwrap_err();
             assert!(

@@ -9,6 +9,7 @@ pub mod check;
 pub mod coverage;
 pub mod exchange;
 pub mod executor;
+mod faults;
 pub mod format;
 pub mod issuer;
 pub mod keys;

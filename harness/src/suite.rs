@@ -13,6 +13,7 @@ use scopegate_engine::document::deserialize;
 use scopegate_engine::source::{Source, SourceFile, Unreadable};
 
 use crate::executor::{ExecutorError, Setup, Time};
+use crate::faults;
 use crate::format::{
     Allow, ExpectSpec, HostNote, MatrixSpec, OneOrMany, RequestSpec, StepSpec, TestDocument, TestSpec,
 };
@@ -82,7 +83,7 @@ impl Suite {
     /// When a file cannot be opened or is wrong: the test file, or its policy.
     pub fn load(path: &Path) -> Result<Self, Unreadable> {
         let source = scopegate_engine::source::load(&[path.to_path_buf()])?;
-        let document = deserialize::<TestDocument>(source.document());
+        let document = deserialize::<TestDocument>(source.document(), "scopegate schema --tests");
         let document = document.map_err(|error| unreadable(&source, vec![error]))?;
         Loader {
             source: &source,
@@ -150,8 +151,18 @@ impl Loader<'_> {
             self.fault(format!("tokens.{NOBODY}"), message, "give the token another name");
         }
         let tokens = PlannedTokens::plan(&tokens, &keys, &policy, &mut self.faults);
+        self.add(faults::same_names(&tests));
+        let is_token = |name: &str| tokens.contains(name);
+        self.add(faults::placeholders(&tests, matrix.as_ref(), is_token));
         let mut cases = self.tests(tests, &published);
         cases.extend(matrix.map(|matrix| self.matrix(matrix)).unwrap_or_default());
+        if cases.is_empty() && self.faults.is_empty() {
+            self.fault(
+                String::new(),
+                "the file tests nothing".to_owned(),
+                "write `tests`, or a `matrix`",
+            );
+        }
         self.check_tokens(&cases, &tokens);
         if !self.faults.is_empty() {
             return Err(unreadable(self.source, self.faults));
@@ -172,6 +183,12 @@ impl Loader<'_> {
     fn fault(&mut self, path: String, message: String, help: &str) {
         self.faults
             .push(PolicyError::new("invalid_test", path, message, help));
+    }
+
+    fn add(&mut self, faults: Vec<faults::Fault>) {
+        for (path, message, help) in faults {
+            self.fault(path, message, &help);
+        }
     }
 
     fn paths(&self, policy: &OneOrMany) -> Vec<PathBuf> {
@@ -268,6 +285,14 @@ impl Loader<'_> {
                 }
                 false => self.steps(steps, &path, keys),
             };
+            let is_asked = |step: &Step| matches!(step, Step::Send(..));
+            if !steps.iter().any(is_asked) && self.faults.is_empty() {
+                self.fault(
+                    path.clone(),
+                    format!("the test `{name}` sends no request"),
+                    "add a step with `request` and `expect`",
+                );
+            }
             cases.push(Case {
                 name,
                 line,
@@ -360,6 +385,15 @@ impl Loader<'_> {
             cells,
         } = matrix;
         let mut cases = Vec::new();
+        self.add(faults::callers(&callers));
+        if cells.is_empty() {
+            let message = "the matrix has no cells".to_owned();
+            self.fault(
+                "matrix.cells".to_owned(),
+                message,
+                "write a row for each request: `GET /orders: {reader: allow}`",
+            );
+        }
         for (row, listed) in &cells {
             let path = format!("matrix.cells.{row}");
             let line = self.source.locate(&path).map(|place| place.line);

@@ -27,8 +27,13 @@ impl Wasm {
     /// When it cannot be read, or is no Proxy-Wasm module.
     pub fn from_file(path: &Path) -> Result<Self, ExecutorError> {
         let module = Module::from_file(path);
-        let module =
-            module.map_err(|error| ExecutorError::Failed(format!("`{}`: {error}", path.display())))?;
+        let module = module.map_err(|error| {
+            let cause = error.to_string();
+            // The engine's own words may run over many lines; the first says what is wrong.
+            let first = cause.lines().next().unwrap_or_default();
+            let first = first.trim_end_matches(" - expected=[");
+            ExecutorError::Failed(format!("cannot load `{}`\n  {first}", path.display()))
+        })?;
         Ok(Self { module })
     }
 

@@ -3,12 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
-
 use scopegate_engine::source::{self, Diagnostic, Severity, SourceFile, Unreadable};
 
 use crate::secrets::{self, CheckedSecrets};
-use crate::{Exit, Failure, diagnostics, style};
+use crate::{Exit, Failure, diagnostics, output, style};
 
 /// Checks a policy: schema, meaning, and what its author should know
 #[derive(Debug, Args)]
@@ -47,28 +45,36 @@ pub(crate) enum Format {
 
 impl Check {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
-        let (files, found) = match source::load(&self.policy) {
+        let (files, found, exit) = match source::load(&self.policy) {
             Ok(source) => {
                 for name in secrets::missing(source.document()) {
                     eprintln!("note: the environment has no `{name}`; the secret itself is not checked");
                 }
                 let found = source.compile(&CheckedSecrets);
-                (
-                    source.files().to_vec(),
-                    found.map_or_else(|errors| errors, |(_, warnings)| warnings),
-                )
+                let found = found.map_or_else(|errors| errors, |(_, warnings)| warnings);
+                let exit = self.exit(&found);
+                (source.files().to_vec(), found, exit)
             }
             Err(
                 unreadable @ Unreadable {
                     missing_file: true, ..
                 },
-            ) => return Err(unreadable.into()),
+            ) if self.format == Format::Human => return Err(unreadable.into()),
             Err(Unreadable {
-                files, diagnostics, ..
-            }) => (files, diagnostics),
+                files,
+                diagnostics,
+                missing_file,
+            }) => {
+                let exit = if missing_file {
+                    Exit::Environment
+                } else {
+                    Exit::Invalid
+                };
+                (files, diagnostics, exit)
+            }
         };
-        self.print(&files, &found);
-        Ok(self.exit(&found))
+        self.print(&files, &found)?;
+        Ok(exit)
     }
 
     fn exit(&self, found: &[Diagnostic]) -> Exit {
@@ -80,35 +86,17 @@ impl Check {
         }
     }
 
-    fn print(&self, files: &[SourceFile], found: &[Diagnostic]) {
-        let count = |severity| {
-            found
-                .iter()
-                .filter(|diagnostic| diagnostic.severity == severity)
-                .count()
-        };
-        let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-        match self.format {
-            Format::Json => {
-                let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
-                let report = json!({
-                    "files": names,
-                    "diagnostics": diagnostics::json(files, found),
-                    "summary": {"errors": errors, "warnings": warnings},
-                });
-                println!("{report}");
-            }
+    fn print(&self, files: &[SourceFile], found: &[Diagnostic]) -> Result<(), Failure> {
+        output::write(&match self.format {
+            Format::Json => format!("{}\n", diagnostics::object(files, found)),
             Format::Human => {
-                print!("{}", diagnostics::human(files, found, style::for_stdout()));
+                let shown = diagnostics::human(files, found, style::for_stdout());
                 let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
-                println!(
-                    "{}: {}, {}",
-                    names.join(", "),
-                    number(errors, "error"),
-                    number(warnings, "warning")
-                );
+                let (errors, warnings) = diagnostics::counts(found);
+                let counts = (number(errors, "error"), number(warnings, "warning"));
+                format!("{shown}{}: {}, {}\n", names.join(", "), counts.0, counts.1)
             }
-        }
+        })
     }
 }
 

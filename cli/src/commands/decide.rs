@@ -1,7 +1,7 @@
 //! `scopegate decide`: requests as JSON lines in, decisions as JSON lines out, through the real module.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, Write as _};
+use std::io::BufRead as _;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -14,7 +14,7 @@ use scopegate_harness::executor::{ExecutorError, Session as _, Setup, Time};
 use scopegate_harness::wasm::{Wasm, WasmSession};
 
 use crate::secrets::{self, CheckedSecrets};
-use crate::{Exit, Failure, module};
+use crate::{Exit, Failure, module, output};
 
 /// Decides on requests: JSON lines in, JSON lines out
 #[derive(Debug, Args)]
@@ -22,7 +22,9 @@ use crate::{Exit, Failure, module};
     {\"id\": 1, \"method\": \"GET\", \"path\": \"/orders\", \"authority\": \"api.example.com\", \"headers\": [[\"authorization\", \"Bearer ...\"]]}\n  \
     {\"control\": \"advance\", \"seconds\": 61}\n  \
     {\"control\": \"reconfigure\", \"policy\": \"other.yaml\"}\n\n\
+    A request must have `method` and `path` (or `path_hex`). `advance` needs a clock that `--now` has set.\n\n\
     Examples:\n  scopegate decide --policy policy.yaml < requests.jsonl\n  \
+    echo '{\"control\": \"advance\", \"seconds\": 61}' | scopegate decide --policy policy.yaml --now 2026-11-22T09:00:00Z\n  \
     scopegate decide --policy policy.yaml --now 2026-11-22T09:00:00Z < requests.jsonl")]
 pub(crate) struct Decide {
     /// The policy: one file, or several that are joined
@@ -71,34 +73,27 @@ impl Decide {
             session,
             unknown: BTreeSet::new(),
         };
-        let mut output = std::io::stdout().lock();
+        let mut stdout = std::io::stdout().lock();
         for (at, line) in std::io::stdin().lock().split(b'\n').enumerate() {
             let number = at.saturating_add(1);
             let line = line.map_err(|error| environment(format!("cannot read standard input: {error}")))?;
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            let answer = lines.line(&line).map_err(|message| {
-                let _ = output.flush();
-                Failure::Invalid(format!("line {number}: {message}"))
-            })?;
-            if let Some(answer) = answer {
-                writeln!(output, "{answer}")
-                    .map_err(|error| environment(format!("cannot write: {error}")))?;
+            let answer = lines.line(&line);
+            let answer = answer.map_err(|message| Failure::Invalid(format!("line {number}: {message}")))?;
+            if let Some(answer) = answer
+                && output::write_to(&mut stdout, &format!("{answer}\n"))?.is_break()
+            {
+                break;
             }
         }
-        output
-            .flush()
-            .map_err(|error| environment(format!("cannot write: {error}")))?;
         Ok(Exit::Fine)
     }
 }
 
 fn environment(message: String) -> Failure {
-    Failure::Environment(
-        message,
-        "check where input comes from and output goes to".to_owned(),
-    )
+    Failure::Environment(message, "check where input comes from".to_owned())
 }
 
 /// A policy that the module refuses is compiled here once more, to show the places of its faults.

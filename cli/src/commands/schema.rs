@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::{Exit, Failure};
+use crate::{Exit, Failure, output};
 
 /// Prints the JSON Schema of policies
 #[derive(Debug, Args)]
@@ -24,10 +24,10 @@ impl Schema {
             true => scopegate_harness::format::schema(),
             false => scopegate_engine::schema(),
         };
-        match self.format {
-            super::check::Format::Human => println!("{schema:#}"),
-            super::check::Format::Json => println!("{schema}"),
-        }
+        output::write(&match self.format {
+            super::check::Format::Human => format!("{schema:#}\n"),
+            super::check::Format::Json => format!("{schema}\n"),
+        })?;
         Ok(Exit::Fine)
     }
 }

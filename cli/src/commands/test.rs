@@ -14,7 +14,7 @@ use scopegate_harness::run::{SuiteReport, run};
 use scopegate_harness::suite::Suite;
 use scopegate_harness::wasm::Wasm;
 
-use crate::{Exit, Failure, files, module};
+use crate::{Exit, Failure, diagnostics, files, module, output};
 
 /// Runs policy tests (*.test.yaml)
 #[derive(Debug, Args)]
@@ -89,9 +89,32 @@ impl Test {
             ));
         }
         let executors = self.executors()?;
-        let report = self.run_files(&found, &executors)?;
-        self.print(&report);
+        let report = match self.run_files(&found, &executors) {
+            Err(Failure::Unreadable(fault)) if self.format == Format::Json => {
+                output::write(&format!(
+                    "{}\n",
+                    diagnostics::object(&fault.files, &fault.diagnostics)
+                ))?;
+                return Ok(Failure::Unreadable(fault).exit());
+            }
+            report => report?,
+        };
+        if let Some(failure) = self.nothing_ran(&report) {
+            return Err(failure);
+        }
+        self.print(&report)?;
         Ok(self.exit(&report))
+    }
+
+    /// Tests that did not run have shown nothing: that is never green.
+    fn nothing_ran(&self, report: &RunReport) -> Option<Failure> {
+        let message = match (report.counts(), &self.filter) {
+            ((0, 0, 0), Some(filter)) => format!("no case ran: no name contains `{filter}`"),
+            ((0, 0, 0), None) => "no case ran: the files hold none".to_owned(),
+            ((0, 0, skipped), _) => format!("no case ran: all {skipped} were skipped"),
+            _ => return None,
+        };
+        Some(Failure::Invalid(message))
     }
 
     fn executors(&self) -> Result<Vec<Box<dyn Executor>>, Failure> {
@@ -132,14 +155,14 @@ impl Test {
         Ok(report)
     }
 
-    fn print(&self, report: &RunReport) {
-        match self.format {
-            Format::Human => print!("{}", report.human(self.verbose)),
-            Format::Json => println!("{}", report.json()),
-            Format::Junit => print!("{}", report.junit()),
-            Format::Tap => print!("{}", report.tap()),
-            Format::Github => print!("{}", report.github()),
-        }
+    fn print(&self, report: &RunReport) -> Result<(), Failure> {
+        output::write(&match self.format {
+            Format::Human => report.human(self.verbose),
+            Format::Json => format!("{}\n", report.json()),
+            Format::Junit => report.junit(),
+            Format::Tap => report.tap(),
+            Format::Github => report.github(),
+        })
     }
 
     fn exit(&self, report: &RunReport) -> Exit {

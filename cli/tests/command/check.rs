@@ -88,3 +88,36 @@ fn the_schemas_are_json() {
         );
     }
 }
+
+#[test]
+fn a_script_gets_an_object_whatever_is_wrong() {
+    for (arguments, status, code) in [
+        (
+            &["check", "--format", "json", "absent.yaml"][..],
+            3,
+            "file_unreadable",
+        ),
+        (&["check", "--format", "json", "syntax.yaml"], 2, "invalid_yaml"),
+        (
+            &["test", "--format", "json", "../failing/shape.test.yaml"],
+            2,
+            "invalid_test",
+        ),
+    ] {
+        let output = run(arguments, "");
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["diagnostics"][0]["code"], code, "{arguments:?}");
+        assert!(report["summary"]["errors"].as_u64() >= Some(1), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_field_that_stands_twice_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("twice.yaml");
+    std::fs::write(&path, "scopegate: v1\nscopegate: v1\n").unwrap();
+    let said = stdout(&run(&["check", path.to_str().unwrap()], ""));
+    assert!(said.contains("the field `scopegate` stands here twice"), "{said}");
+    assert!(!said.contains("DuplicateKeyPolicy"), "{said}");
+}

@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 const NOW: &str = "2026-11-22T09:00:00Z";
 
+/// A request that is decided whatever comes after it.
+const FIRST: &str = r#"{"method": "GET", "path": "/"}"#;
+
 fn decide(lines: &[Value]) -> Vec<Value> {
     let input: String = lines.iter().map(|line| format!("{line}\n")).collect();
     let output = run(&["decide", "--policy", "weak.yaml", "--now", NOW], &input);
@@ -18,8 +21,8 @@ fn decide(lines: &[Value]) -> Vec<Value> {
 #[test]
 fn each_request_gets_one_line_with_every_field() {
     let decisions = decide(&[
-        json!({"id": "a", "path": "/healthz", "authority": "x.test"}),
-        json!({"id": {"b": 1}, "path": "/api", "authority": "x.test"}),
+        json!({"id": "a", "method": "GET", "path": "/healthz", "authority": "x.test"}),
+        json!({"id": {"b": 1}, "method": "GET", "path": "/api", "authority": "x.test"}),
     ]);
     let [forwarded, refused] = decisions.as_slice() else {
         panic!("{decisions:?}")
@@ -67,11 +70,10 @@ fn each_request_gets_one_line_with_every_field() {
 #[test]
 fn odd_requests_are_decided_and_never_refused_by_the_command() {
     let odd = [
-        json!({}),
         json!({"method": "", "path": "", "authority": ""}),
         json!({"method": "GE T", "path": "nowhere", "authority": "a,b@c"}),
-        json!({"path_hex": "00ff", "headers_hex": [["authorization", "ff00"]]}),
-        json!({"headers": [["", ""], [":path", "/x"]], "unheard_of": 1}),
+        json!({"method": "GET", "path_hex": "00ff", "headers_hex": [["authorization", "ff00"]]}),
+        json!({"method": "GET", "path": "/", "headers": [["", ""], [":path", "/x"]], "unheard_of": 1}),
     ];
     let decisions = decide(&odd);
     assert_eq!(decisions.len(), odd.len());
@@ -83,7 +85,7 @@ fn odd_requests_are_decided_and_never_refused_by_the_command() {
 
 #[test]
 fn the_world_changes_between_lines() {
-    let request = |path: &str| json!({"path": path, "authority": "x.test"});
+    let request = |path: &str| json!({"method": "GET", "path": path, "authority": "x.test"});
     let decisions = decide(&[
         request("/healthz"),
         json!({"control": "reconfigure", "policy": "other.yaml"}),
@@ -111,8 +113,11 @@ fn a_line_that_is_no_request_is_named_by_its_number() {
         ("nonsense", "not a JSON object"),
         ("[1]", "not a JSON object"),
         (r#"{"id": 1, "id": 2}"#, "not a JSON object"),
-        (r#"{"headers": {}}"#, "`headers`"),
-        (r#"{"path_hex": "x"}"#, "hex digits"),
+        (r#"{"method": "GET", "path": "/", "headers": {}}"#, "`headers`"),
+        (r#"{"method": "GET", "path_hex": "x"}"#, "hex digits"),
+        ("{}", "`method`: it is missing"),
+        (r#"{"path": "/"}"#, "`method`: it is missing"),
+        (r#"{"method": "GET"}"#, "`path`: it is missing"),
         (r#"{"control": "unheard-of"}"#, "unknown control `unheard-of`"),
         (
             r#"{"control": "http_response"}"#,
@@ -122,7 +127,7 @@ fn a_line_that_is_no_request_is_named_by_its_number() {
     ] {
         let output = run(
             &["decide", "--policy", "weak.yaml", "--now", NOW],
-            &format!("{{}}\n\n{line}\n{{}}\n"),
+            &format!("{FIRST}\n\n{line}\n{FIRST}\n"),
         );
         assert_eq!(output.status.code(), Some(2), "{line}");
         assert_eq!(
@@ -161,5 +166,21 @@ fn the_exit_status_tells_what_went_wrong() {
         stderr(&output).contains("cargo xtask wasm"),
         "{}",
         stderr(&output)
+    );
+}
+
+#[test]
+fn a_module_that_is_none_is_said_in_two_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bad.wasm");
+    std::fs::write(&path, "this is no module").unwrap();
+    let module = path.to_str().unwrap();
+    let output = run(&["decide", "--policy", "weak.yaml", "--wasm", module], "");
+    assert_eq!(output.status.code(), Some(3));
+    let said = stderr(&output);
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(
+        lines.len() == 3 && lines[0].contains("cannot load `") && lines[1].contains("magic"),
+        "{said}"
     );
 }

@@ -5,5 +5,6 @@
 mod check;
 mod common;
 mod decide;
+mod pipe;
 mod serve;
 mod test;

@@ -4,8 +4,9 @@ use serde_path_to_error::Error;
 
 use scopegate_document::PolicyError;
 
-/// The complaint of serde, with the path of the field, in the words of the policy language.
-pub(super) fn policy_error(error: Error<serde_json::Error>) -> PolicyError {
+/// The complaint of serde, with the path of the field, in the words of the policy language. `schema` is the
+/// command that prints what may stand in the document.
+pub(super) fn policy_error(error: Error<serde_json::Error>, schema: &str) -> PolicyError {
     let path = match error.path().to_string() {
         path if path == "." => String::new(),
         path => path,
@@ -27,7 +28,7 @@ pub(super) fn policy_error(error: Error<serde_json::Error>) -> PolicyError {
             "invalid_value",
             path,
             text,
-            "see `scopegate schema` for what may stand here",
+            format!("see `{schema}` for what may stand here"),
         ),
     }
 }

@@ -43,16 +43,34 @@ fn read(file: &SourceFile, at: usize) -> Result<Spanned<Node>, Box<Diagnostic>> 
     options.with_snippet = false;
     serde_saphyr::from_str_with_options(&file.text, options).map_err(|error| {
         let place = error.location().map(|place| location(place, at, &file.text));
-        let text = error.to_string();
+        let (message, help) = in_our_words(&error.to_string());
         Box::new(Diagnostic {
             code: "invalid_yaml".to_owned(),
             severity: Severity::Error,
             path: String::new(),
-            message: text.lines().next().unwrap_or_default().to_owned(),
-            help: "write YAML 1.2 without anchors, aliases and merge keys, or JSON".to_owned(),
+            message,
+            help,
             location: place,
         })
     })
+}
+
+/// What the library says, without its own options: message and help. The place stands beside it anyway.
+fn in_our_words(text: &str) -> (String, String) {
+    let first = text.lines().next().unwrap_or_default();
+    match first.strip_prefix("duplicate mapping key: ") {
+        Some(rest) => {
+            let name = rest
+                .rsplit_once(", set DuplicateKeyPolicy")
+                .map_or(rest, |(name, _)| name);
+            let message = format!("the field `{name}` stands here twice");
+            (message, "keep one of the two".to_owned())
+        }
+        None => {
+            let help = "write YAML 1.2 without anchors, aliases and merge keys, or JSON";
+            (first.to_owned(), help.to_owned())
+        }
+    }
 }
 
 #[derive(Default)]

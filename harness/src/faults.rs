@@ -1,0 +1,103 @@
+//! Faults of a test file that would make it say less than it seems to: names that stand twice, callers that
+//! are missing, places for tokens that nobody makes.
+
+use std::collections::BTreeSet;
+
+use crate::build;
+use crate::format::{HeadersSpec, MatrixSpec, OneOrMany, RequestSpec, TestSpec};
+
+/// A fault: the path of the field, what is wrong, what would be right.
+pub(crate) type Fault = (String, String, String);
+
+/// Tests of one name cannot be told apart in a report.
+pub(crate) fn same_names(tests: &[TestSpec]) -> Vec<Fault> {
+    let fault = |(at, name): (usize, &str)| {
+        let message = format!("another test is called `{name}` already");
+        let help = "give each test a name of its own".to_owned();
+        (format!("tests[{at}].name"), message, help)
+    };
+    let names = tests.iter().map(|test| test.name.as_str());
+    repeated(names).into_iter().map(fault).collect()
+}
+
+/// Callers that a matrix lacks, or names twice.
+pub(crate) fn callers(callers: &[String]) -> Vec<Fault> {
+    if callers.is_empty() {
+        let message = "the matrix has no callers".to_owned();
+        let help = "name tokens, and `none` for no token at all".to_owned();
+        return vec![("matrix.callers".to_owned(), message, help)];
+    }
+    let fault = |(at, caller): (usize, &str)| {
+        let message = format!("`{caller}` is listed twice");
+        (
+            format!("matrix.callers[{at}]"),
+            message,
+            "name it once".to_owned(),
+        )
+    };
+    let callers = callers.iter().map(String::as_str);
+    repeated(callers).into_iter().map(fault).collect()
+}
+
+/// The names that stood before, each with its index.
+fn repeated<'n>(names: impl Iterator<Item = &'n str>) -> Vec<(usize, &'n str)> {
+    let mut known = BTreeSet::new();
+    let mut repeated: Vec<(usize, &str)> = names.enumerate().collect();
+    repeated.retain(|(_, name)| !known.insert(*name));
+    repeated
+}
+
+/// Places for tokens (`{{name}}`) that no token has the name of.
+pub(crate) fn placeholders(
+    tests: &[TestSpec],
+    matrix: Option<&MatrixSpec>,
+    is_token: impl Fn(&str) -> bool,
+) -> Vec<Fault> {
+    let mut texts = Vec::new();
+    for (at, test) in tests.iter().enumerate() {
+        let path = format!("tests[{at}]");
+        if let Some(request) = &test.request {
+            collect(request, &format!("{path}.request"), &mut texts);
+        }
+        for (at, step) in test.steps.iter().enumerate() {
+            if let Some(request) = &step.request {
+                collect(request, &format!("{path}.steps[{at}].request"), &mut texts);
+            }
+        }
+    }
+    if let Some(matrix) = matrix {
+        collect(&matrix.request, "matrix.request", &mut texts);
+        let rows = matrix.cells.keys();
+        texts.extend(rows.map(|row| (format!("matrix.cells.{row}"), row.as_str())));
+    }
+    let unknown = texts.into_iter().flat_map(|(path, text)| {
+        let names = build::placeholders(text).into_iter();
+        names.map(move |name| (path.clone(), name))
+    });
+    let unknown = unknown.filter(|(_, name)| !is_token(name));
+    let fault = |(path, name): (String, &str)| {
+        let message = format!("there is no token `{name}` to put here");
+        (path, message, "describe it under `tokens`".to_owned())
+    };
+    unknown.map(fault).collect()
+}
+
+/// The texts of a request that tokens are put into, each with its path.
+fn collect<'r>(request: &'r RequestSpec, path: &str, texts: &mut Vec<(String, &'r str)>) {
+    let named = [("path", &request.path), ("body", &request.body)];
+    for (name, text) in named {
+        texts.extend(text.as_deref().map(|text| (format!("{path}.{name}"), text)));
+    }
+    match &request.headers {
+        HeadersSpec::Pairs(pairs) => {
+            let values = pairs.iter().enumerate();
+            texts.extend(values.map(|(at, (_, value))| (format!("{path}.headers[{at}]"), value.as_str())));
+        }
+        HeadersSpec::Mapping(mapping) => {
+            for (name, values) in mapping {
+                let values = OneOrMany::as_slice(values).iter();
+                texts.extend(values.map(|value| (format!("{path}.headers.{name}"), value.as_str())));
+            }
+        }
+    }
+}
