@@ -85,10 +85,24 @@ fn cookie_pairs(value: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|pair| !pair.is_empty())
 }
 
-/// Name and value around the first `=`; without one it is all name.
+/// Whether a header called `found` may be read as the one called `name`: without case, and with `_` for `-`, as
+/// whoever passes headers on in the style of CGI reads them.
+#[must_use]
+pub fn is_same_header_name(found: &[u8], name: &[u8]) -> bool {
+    let fold = |byte: &u8| match byte.to_ascii_lowercase() {
+        b'_' => b'-',
+        byte => byte,
+    };
+    found.len() == name.len() && found.iter().map(fold).eq(name.iter().map(fold))
+}
+
+/// Name and value around the first `=`, the name without blanks around it; without `=` it is all name.
 fn name_and_value(pair: &[u8]) -> (&[u8], &[u8]) {
     let mut parts = pair.splitn(2, |byte| *byte == b'=');
-    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
+    (
+        trim(parts.next().unwrap_or_default()),
+        parts.next().unwrap_or_default(),
+    )
 }
 
 /// A query parameter's name or value, `%XX` and `+` decoded as form fields are; a bad escape stays as it is.

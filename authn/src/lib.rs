@@ -55,7 +55,7 @@ pub use authenticator::{Authenticator, Challenge, Fields, Notice, ProviderSummar
 #[cfg(feature = "verify")]
 pub use claim_path::ClaimPath;
 #[cfg(feature = "verify")]
-pub use credential::{CredentialLocation, Stripped};
+pub use credential::{CredentialLocation, Stripped, is_same_header_name};
 #[cfg(feature = "verify")]
 pub use identity::{IdentityHeader, IdentitySource};
 #[cfg(feature = "verify")]

@@ -67,7 +67,7 @@ impl Routes {
                     return Ok(None);
                 };
                 let tenant = |position| segment(path, position).map(text);
-                Ok(self.selection(choice, tenant))
+                self.selection(choice, tenant)
             }
             Some(Path::Decoded(path)) => {
                 let agreed = agree(path, |reading| self.choose_with_parameters(&question, reading))?;
@@ -75,19 +75,31 @@ impl Routes {
                     return Ok(None);
                 };
                 let value = |position| parameters.iter().find(|(at, _)| *at == position);
-                Ok(self.selection(choice, |position| value(position).map(|(_, value)| text(value))))
+                self.selection(choice, |position| value(position).map(|(_, value)| text(value)))
             }
         }
     }
 
-    fn selection(&self, choice: Choice, tenant: impl Fn(usize) -> Option<String>) -> Option<Selection<'_>> {
-        let route = self.routes.get(choice.route)?;
+    fn selection(
+        &self,
+        choice: Choice,
+        tenant: impl Fn(usize) -> Option<String>,
+    ) -> Result<Option<Selection<'_>>, RequestError> {
+        let Some(route) = self.routes.get(choice.route) else {
+            return Ok(None);
+        };
         let position = route.guard.as_ref().and_then(|guard| guard.tenant);
-        Some(Selection {
-            route,
-            tenant: position.and_then(tenant),
-            is_preflight: choice.is_preflight,
-        })
+        let tenant = position.and_then(tenant);
+        // An upstream that folds serves another tenant than the one that is written here.
+        let folds = |tenant: &String| self.folded.is_some() && fold(tenant) != *tenant;
+        match tenant.as_ref().is_some_and(folds) {
+            true => Err(RequestError::AmbiguousPath),
+            false => Ok(Some(Selection {
+                route,
+                tenant,
+                is_preflight: choice.is_preflight,
+            })),
+        }
     }
 
     /// The route for one reading of the path, and for its folded reading where the upstream may fold.

@@ -185,7 +185,7 @@ fn action(record: &mut Record, context: &Context<'_>) {
     let request = context.request;
     record.push("method", shown_bytes(request.method));
     if let Some(authority) = request.authority {
-        record.push("host", shown_bytes(authority));
+        record.push("host", shown_bytes(without_user(authority)));
     }
     match &context.route {
         Some(route) => {
@@ -195,15 +195,28 @@ fn action(record: &mut Record, context: &Context<'_>) {
                 record.push("required", requirement.clone());
             }
         }
-        None => {
-            let path = request
-                .path
-                .split(|byte| matches!(byte, b'?' | b'#'))
-                .next()
-                .unwrap_or_default();
-            record.push("path", shown_bytes(path));
-        }
+        None => record.push("path", shown_bytes(&loggable(request.path))),
     }
+}
+
+/// The path of a request target, for the log: no query, and nobody's password.
+fn loggable(target: &[u8]) -> Vec<u8> {
+    let path = target
+        .split(|byte| matches!(byte, b'?' | b'#'))
+        .next()
+        .unwrap_or_default();
+    let Some(at) = path.windows(3).position(|window| window == b"://") else {
+        return path.to_vec();
+    };
+    let (scheme, rest) = path.split_at(at.saturating_add(3));
+    let end = rest.iter().position(|byte| *byte == b'/').unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at(end);
+    [scheme, without_user(authority), rest].concat()
+}
+
+/// An authority without user information (RFC 3986 section 3.2.1): it may hold a password.
+fn without_user(authority: &[u8]) -> &[u8] {
+    authority.rsplit(|byte| *byte == b'@').next().unwrap_or_default()
 }
 
 fn permission(record: &mut Record, permit: &Permit) {
@@ -245,7 +258,7 @@ fn shown_bytes(value: &[u8]) -> Value {
 fn clean(value: &str) -> String {
     let mut text = String::new();
     for character in value.chars().take(MAX_VALUE_LENGTH) {
-        match character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+        match character.is_control() || is_invisible(character) {
             true => text.extend(character.escape_unicode()),
             false => text.push(character),
         }
@@ -253,14 +266,28 @@ fn clean(value: &str) -> String {
     text
 }
 
+/// Line ends and marks of direction, by which a line would read as another (Unicode UAX #9).
+const fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{MAX_VALUE_LENGTH, clean, shown_bytes};
+    use super::{MAX_VALUE_LENGTH, clean, loggable, shown_bytes, without_user};
 
     #[test]
     fn a_logged_value_is_one_bounded_line() {
         assert_eq!(clean("a\nb\u{7f}\u{85}"), r"a\u{a}b\u{7f}\u{85}");
         assert_eq!(clean(&"x".repeat(1_000)).len(), MAX_VALUE_LENGTH);
         assert_eq!(shown_bytes(b"/\xff\x00"), serde_json::json!("/\u{fffd}\\u{0}"));
+    }
+
+    #[test]
+    fn neither_a_query_nor_a_password_is_logged() {
+        assert_eq!(loggable(b"/a?token=x"), b"/a");
+        assert_eq!(loggable(b"http://user:pw@host/x?secret"), b"http://host/x");
+        assert_eq!(loggable(b"http://user:p@w@host"), b"http://host");
+        assert_eq!(without_user(b"user:pw@host:80"), b"host:80");
+        assert_eq!(clean("a\u{202e}b"), r"a\u{202e}b");
     }
 }

@@ -13,8 +13,7 @@ use scopegate_document::UnixTime;
 
 use crate::audit::{Authentication, Authorization, Context};
 use crate::digest;
-use crate::engine::DEFAULT_REALM;
-use crate::reply::{self, Refusal};
+use crate::reply::{self, Area, Refusal};
 use crate::{Decision, Engine, Layer, Outcome, Record, Request};
 
 /// Why no policy can be asked.
@@ -51,7 +50,7 @@ impl Engine {
             }
             Unready::HeadersTruncated => (Authentication::Skipped, Authorization::Unrouted(refusal.code())),
         };
-        let reply = reply::render(request, &refusal, DEFAULT_REALM, &[]);
+        let reply = reply::render(request, &refusal, &Area::DEFAULT, &[]);
         Decision {
             outcome: Outcome::Reply(reply),
             code: refusal.code(),
@@ -189,7 +188,7 @@ impl Engine {
         refusal: &Refusal,
         challenges: &[Challenge],
     ) -> Decision {
-        let reply = reply::render(context.request, refusal, &self.realm, challenges);
+        let reply = reply::render(context.request, refusal, &self.area(), challenges);
         let decision = self.decision(
             context,
             Outcome::Reply(reply),
@@ -229,7 +228,7 @@ impl Engine {
         authentication: &Authentication<'_>,
         authorization: &Authorization<'_>,
     ) -> Vec<Record> {
-        let thinned = matches!(outcome, Outcome::Forward(_)) && !self.is_sampled(context.request.id);
+        let thinned = matches!(outcome, Outcome::Forward(_)) && !self.is_sampled(context.request.serial);
         let mut records = Vec::new();
         if authentication.is_recorded(&self.audit) && !thinned {
             records.push(authentication.record(context));
@@ -240,9 +239,16 @@ impl Engine {
         records
     }
 
-    /// Whether an allowed request is recorded: the same id always gives the same answer.
-    fn is_sampled(&self, id: &str) -> bool {
-        self.audit.sample >= 1.0 || digest::fraction(id) < self.audit.sample
+    fn area(&self) -> Area<'_> {
+        Area {
+            realm: &self.realm,
+            resource_metadata: self.resource_metadata.as_deref(),
+        }
+    }
+
+    /// Whether an allowed request is recorded. The client has no say in it: an id of its making would.
+    fn is_sampled(&self, serial: u64) -> bool {
+        self.audit.sample >= 1.0 || digest::fraction(serial) < self.audit.sample
     }
 }
 

@@ -10,9 +10,7 @@ use scopegate_document::PolicyError;
 use crate::digest;
 use crate::document::{self, Audit, PolicyDocument};
 use crate::identity::Identity;
-
-/// The realm of challenges where neither `authentication.realm` nor `metadata.name` says one.
-pub(crate) const DEFAULT_REALM: &str = "scopegate";
+use crate::reply::DEFAULT_REALM;
 
 /// A compiled policy.
 #[derive(Debug)]
@@ -22,6 +20,8 @@ pub struct Engine {
     pub(crate) identity: Identity,
     pub(crate) audit: Audit,
     pub(crate) realm: String,
+    /// Where the metadata of this API stands, where the policy names the API (RFC 9728 section 3.1).
+    pub(crate) resource_metadata: Option<String>,
     /// Name, version and digest, as records show them.
     pub(crate) policy: Value,
 }
@@ -82,11 +82,13 @@ impl Engine {
             .realm()
             .map(str::to_owned)
             .or_else(|| metadata.name.clone());
+        let resource_metadata = authenticator.resource().and_then(metadata_url);
         let engine = Self {
             identity: Identity::new(authenticator.identity_headers()),
             authenticator,
             authorizer,
             audit,
+            resource_metadata,
             realm: realm.unwrap_or_else(|| DEFAULT_REALM.to_owned()),
             policy: json!({"name": metadata.name, "version": metadata.version, "digest": digest}),
         };
@@ -107,6 +109,18 @@ impl Engine {
     pub fn is_identity_header(&self, name: &[u8]) -> bool {
         self.identity.names(name)
     }
+}
+
+/// The well-known path stands between the host and the path of the resource (RFC 9728 section 3.1).
+fn metadata_url(resource: &str) -> Option<String> {
+    let rest = resource.strip_prefix("https://")?;
+    let (host, path) = rest
+        .split_once('/')
+        .map_or((rest, String::new()), |(host, path)| (host, format!("/{path}")));
+    let path = path.trim_end_matches('/');
+    Some(format!(
+        "https://{host}/.well-known/oauth-protected-resource{path}"
+    ))
 }
 
 /// What the rules may know of the providers. Taken from the document, so that faults of both sections are

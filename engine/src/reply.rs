@@ -9,6 +9,9 @@ use scopegate_authz::{Deny, RequestError};
 
 use crate::{Layer, Reply, Request};
 
+/// The realm of challenges where neither `authentication.realm` nor `metadata.name` says one.
+pub(crate) const DEFAULT_REALM: &str = "scopegate";
+
 /// Seconds after which a client may try again when an outage, not the credential, stopped it.
 const RETRY_AFTER_SECONDS: &str = "5";
 
@@ -49,15 +52,30 @@ impl Refusal {
     }
 }
 
+/// What challenges say of the API: its realm, and where its metadata stands (RFC 9728 section 5.1).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Area<'a> {
+    pub(crate) realm: &'a str,
+    pub(crate) resource_metadata: Option<&'a str>,
+}
+
+impl Area<'_> {
+    /// What is said where no policy says anything.
+    pub(crate) const DEFAULT: Self = Self {
+        realm: DEFAULT_REALM,
+        resource_metadata: None,
+    };
+}
+
 /// The reply to `refusal`, with the challenges of the route's providers where the status asks for them.
 pub(crate) fn render(
     request: &Request<'_>,
     refusal: &Refusal,
-    realm: &str,
+    area: &Area<'_>,
     challenges: &[Challenge],
 ) -> Reply {
     let status = refusal.status();
-    let mut headers = challenge_headers(refusal, realm, challenges);
+    let mut headers = challenge_headers(refusal, area, challenges);
     if status == 503 {
         headers.push(("retry-after", RETRY_AFTER_SECONDS.to_owned()));
     }
@@ -156,14 +174,22 @@ fn is_permission(code: &str) -> bool {
 /// The `WWW-Authenticate` fields (RFC 9110 section 11.6.1, RFC 6750 section 3, RFC 9470 section 3).
 fn challenge_headers(
     refusal: &Refusal,
-    realm: &str,
+    area: &Area<'_>,
     challenges: &[Challenge],
 ) -> Vec<(&'static str, String)> {
     let Some(parameters) = parameters(refusal) else {
         return Vec::new();
     };
+    let metadata = area
+        .resource_metadata
+        .map(|url| format!(", resource_metadata=\"{}\"", quoted(url)));
+    let metadata = metadata.unwrap_or_default();
     let one = |challenge: &Challenge| {
-        let value = format!("{} realm=\"{}\"{parameters}", challenge.scheme, quoted(realm));
+        let value = format!(
+            "{} realm=\"{}\"{metadata}{parameters}",
+            challenge.scheme,
+            quoted(area.realm)
+        );
         ("www-authenticate", value)
     };
     challenges.iter().map(one).collect()

@@ -13,6 +13,8 @@ pub struct Request<'r> {
     pub headers: &'r [(&'r [u8], &'r [u8])],
     /// The id that joins both audit records and the reply. Make it with [`Request::id_from`].
     pub id: &'r str,
+    /// A number that no client chooses, another for each request: sampling depends on it.
+    pub serial: u64,
 }
 
 /// How long a request id of the client's making may be: longer ones would bloat every record.
@@ -28,6 +30,7 @@ impl<'r> Request<'r> {
             authority: None,
             headers: &[],
             id,
+            serial: 0,
         }
     }
 
@@ -48,13 +51,13 @@ impl<'r> Request<'r> {
             .map(|(_, value)| *value)
     }
 
-    /// Whether the client speaks gRPC: only the shape of a reply depends on it.
+    /// Whether the client speaks gRPC, told as Envoy tells it: only the shape of a reply depends on it.
     #[must_use]
     pub fn is_grpc(&self) -> bool {
         let rest = self
             .header(b"content-type")
             .and_then(|value| value.strip_prefix(b"application/grpc"));
-        rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+        rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+')))
     }
 }
 
@@ -80,12 +83,14 @@ mod tests {
                 authority: None,
                 headers: &headers,
                 id: "",
+                serial: 0,
             }
             .is_grpc()
         };
         assert!(grpc(b"application/grpc"));
         assert!(grpc(b"application/grpc+proto"));
         assert!(!grpc(b"application/grpc-web"));
+        assert!(!grpc(b"application/grpc;a=b"));
         assert!(!grpc(b"application/json"));
     }
 }

@@ -131,6 +131,19 @@ fn who_sends_no_credential_is_told_where_to_use_one() {
 }
 
 #[test]
+fn a_challenge_says_where_the_metadata_of_the_api_stands() {
+    let mut policy = policy();
+    policy["authentication"]["resource"] = json!("https://api.example.com/orders/");
+    let decision = decide(&engine(&policy), "GET", "/tenants/acme/orders", &[]);
+    let url = "https://api.example.com/.well-known/oauth-protected-resource/orders";
+    let challenge = format!(r#"Bearer realm="orders", resource_metadata="{url}""#);
+    assert_eq!(
+        header(reply(&decision), "www-authenticate"),
+        Some(challenge.as_str())
+    );
+}
+
+#[test]
 fn a_bad_token_and_a_missing_scope_are_told_apart() {
     let expired = with_token(json!({"exp": NOW.0 - 3_600}), "GET", "/tenants/acme/orders");
     assert_eq!((expired.code, reply(&expired).status), ("token_expired", 401));
@@ -192,6 +205,7 @@ fn an_outage_is_never_reported_as_a_bad_token() {
             authority: None,
             headers: &headers,
             id: "r",
+            serial: 1,
         };
         let decision = engine.decide(&request, None);
         let reply = reply(&decision);
@@ -211,6 +225,7 @@ fn without_a_policy_everything_is_refused() {
         authority: None,
         headers: &[],
         id: "r",
+        serial: 1,
     };
     let refused = |reason| {
         let decision = Engine::unready(&request, reason, Some(NOW));

@@ -66,6 +66,7 @@ impl Session for NativeSession {
             id: offered
                 .and_then(scopegate_engine::Request::id_from)
                 .unwrap_or(&own),
+            serial: self.requests,
         };
         let now = self.now();
         let start = stopwatch();

@@ -15,6 +15,9 @@ use crate::root::State;
 
 const NANOSECONDS: u64 = 1_000_000_000;
 
+/// A year after 1970: a clock that shows less was never set, and is not believed.
+const EARLIEST: UnixTime = UnixTime(365 * 24 * 60 * 60);
+
 /// One HTTP stream.
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -38,18 +41,23 @@ impl Stream {
         let time = host::now_nanoseconds().ok();
         let now = time
             .and_then(|time| i64::try_from(time.checked_div(NANOSECONDS)?).ok())
-            .map(UnixTime);
+            .map(UnixTime)
+            .filter(|now| *now >= EARLIEST);
         let pairs = host::header_pairs(Map::RequestHeaders)?;
         let facts = decode_pairs(&pairs).and_then(Facts::from_pairs);
         self.engine = self.state.engine();
-        let made = || format!("{:x}-{:x}", time.unwrap_or_default(), self.state.next_number());
+        let number = self.state.next_number();
+        let made = || format!("{:x}-{number:x}", time.unwrap_or_default());
+        let serial = time.unwrap_or_default().wrapping_add(number);
         Ok(match (&facts, &self.engine) {
             (Some(facts), Some(engine)) => {
                 let offered = facts.request_id.and_then(Request::id_from).map(str::to_owned);
                 let id = offered.unwrap_or_else(made);
-                engine.decide(&request(facts, &id), now)
+                engine.decide(&request(facts, &id, serial), now)
             }
-            (Some(facts), None) => Engine::unready(&request(facts, &made()), Unready::NotConfigured, now),
+            (Some(facts), None) => {
+                Engine::unready(&request(facts, &made(), serial), Unready::NotConfigured, now)
+            }
             (None, _) => Engine::unready(&Request::unseen(&made()), Unready::HeadersTruncated, now),
         })
     }
@@ -85,13 +93,14 @@ impl Stream {
     }
 }
 
-fn request<'r>(facts: &'r Facts<'r>, id: &'r str) -> Request<'r> {
+fn request<'r>(facts: &'r Facts<'r>, id: &'r str, serial: u64) -> Request<'r> {
     Request {
         method: facts.method,
         path: facts.path,
         authority: facts.authority,
         headers: &facts.headers,
         id,
+        serial,
     }
 }
 

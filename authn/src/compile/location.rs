@@ -1,5 +1,7 @@
 //! Where a provider reads its credential.
 
+use scopegate_document::PolicyError;
+
 use crate::credential::{CredentialLocation, is_token_byte};
 use crate::section::CredentialLocationSection;
 
@@ -16,7 +18,15 @@ const NOT_CREDENTIALS: &[&str] = &[
     "te",
     "upgrade",
     "trailer",
+    "origin",
+    "x-request-id",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
 ];
+
+/// Prefixes of headers that proxies write or act on.
+const PREFIXES_OF_PROXIES: &[&str] = &["x-envoy-", "x-forwarded-", "sec-", "access-control-"];
 
 /// Compiles `credential`; `Authorization: Bearer` where it is left out.
 pub(crate) fn compile(
@@ -69,7 +79,8 @@ fn header_location(
         return not_a_name(faults, field, name);
     }
     let name = name.to_ascii_lowercase();
-    if NOT_CREDENTIALS.contains(&name.as_str()) {
+    let is_a_proxys = PREFIXES_OF_PROXIES.iter().any(|prefix| name.starts_with(prefix));
+    if is_a_proxys || NOT_CREDENTIALS.contains(&name.as_str()) {
         let message = format!("`{name}` has another meaning and cannot hold a credential");
         faults.invalid(
             field,
@@ -80,6 +91,11 @@ fn header_location(
     }
     if scheme.is_some_and(|scheme| !is_token(scheme)) {
         return not_a_name(faults, format!("{path}.scheme"), scheme.unwrap_or_default());
+    }
+    if scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("DPoP")) {
+        // The scheme promises a proof (RFC 9449 section 7.1), and none is checked yet.
+        faults.push(PolicyError::not_enforced(format!("{path}.scheme")));
+        return None;
     }
     let default = (name == "authorization").then(|| "Bearer".to_owned());
     Some(CredentialLocation::Header {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{CredentialLocation, cookie_pairs, form_decode, name_and_value, trim};
+use super::{CredentialLocation, cookie_pairs, form_decode, is_same_header_name, name_and_value, trim};
 use crate::{Fields, Reject};
 
 /// The one credential of a request.
@@ -64,7 +64,7 @@ pub(crate) fn occurrences<'r>(location: &CredentialLocation, fields: Fields<'r>)
             let pairs = fields
                 .query
                 .unwrap_or_default()
-                .split(|byte| *byte == b'&')
+                .split(|byte| matches!(byte, b'&' | b';'))
                 .map(name_and_value);
             let pairs = pairs.filter(|(key, _)| *form_decode(key) == *name.as_bytes());
             only(pairs.map(|(_, value)| form_decode(value)))
@@ -92,7 +92,7 @@ fn values<'r>(fields: Fields<'r>, name: &[u8]) -> impl Iterator<Item = &'r [u8]>
     fields
         .headers
         .iter()
-        .filter(move |(key, _)| key.eq_ignore_ascii_case(name))
+        .filter(move |(key, _)| is_same_header_name(key, name))
         .map(|(_, value)| *value)
 }
 

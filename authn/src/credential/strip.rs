@@ -1,7 +1,7 @@
 //! Removing credentials before a request is forwarded, whatever they are worth.
 
 use super::find::{Occurrences, occurrences};
-use super::{CredentialLocation, cookie_pairs, form_decode, name_and_value};
+use super::{CredentialLocation, cookie_pairs, form_decode, is_same_header_name, name_and_value};
 use crate::Fields;
 
 /// What must change so that no credential is forwarded. Remove first, then set.
@@ -49,7 +49,7 @@ fn spellings<'r>(fields: Fields<'r>, name: &[u8]) -> impl Iterator<Item = Vec<u8
         .headers
         .iter()
         .map(|(key, _)| *key)
-        .filter(move |key| key.eq_ignore_ascii_case(name))
+        .filter(move |key| is_same_header_name(key, name))
         .map(<[u8]>::to_vec)
 }
 
@@ -66,8 +66,12 @@ fn other_cookies(fields: Fields<'_>, names: &[&[u8]]) -> Vec<u8> {
 }
 
 fn other_parameters(query: &[u8], names: &[&[u8]]) -> Vec<u8> {
-    let pairs = query.split(|byte| *byte == b'&');
     let is_named = |pair: &&[u8]| names.contains(&&*form_decode(name_and_value(pair).0));
-    let others: Vec<&[u8]> = pairs.filter(|pair| !is_named(pair)).collect();
-    others.join(&b"&"[..])
+    let others = |part: &[u8]| {
+        let pairs = part.split(|byte| *byte == b';');
+        let others: Vec<&[u8]> = pairs.filter(|pair| !is_named(pair)).collect();
+        (!others.is_empty()).then(|| others.join(&b";"[..]))
+    };
+    let parts: Vec<Vec<u8>> = query.split(|byte| *byte == b'&').filter_map(others).collect();
+    parts.join(&b"&"[..])
 }

@@ -288,3 +288,56 @@ fn a_credential_has_one_fingerprint_whether_it_is_good_or_not() {
     );
     assert_eq!((of("Basic eDp5"), of("Bearer a, Bearer b")), (None, None));
 }
+
+#[test]
+fn what_an_upstream_could_read_as_the_credential_is_one() {
+    let authenticator = authenticator(&[
+        at("b", &json!({"header": "x-token"})),
+        at("c", &json!({"cookie": "session"})),
+        at("d", &json!({"query": "access_token"})),
+    ]);
+    let of = |name: &str| token(ALG, &json!({"iss": format!("https://{name}.example")}));
+    let (header, cookie, query) = (of("b"), of("c"), of("d"));
+    let (spaced, cut) = (
+        format!("session={cookie}; session =evil"),
+        format!("a=1&access_token={query};access_token=evil"),
+    );
+    let requests: [Request<'_>; 3] = [
+        (&[("x-token", &header), ("x_token", "evil")], ""),
+        (&[("cookie", &spaced)], ""),
+        (&[], &cut),
+    ];
+    for request in requests {
+        assert_eq!(
+            code(&authenticator, request),
+            "credential_multiple",
+            "{request:?}"
+        );
+    }
+    let stripped = with_fields(
+        (
+            &[("X_Token", "evil"), ("cookie", "session =evil; a=b")],
+            "x=1;access_token=evil",
+        ),
+        |fields| authenticator.strip(&fields),
+    );
+    assert_eq!(stripped.remove, [b"X_Token".to_vec(), b"cookie".to_vec()]);
+    assert_eq!(
+        (stripped.cookie, stripped.query),
+        (Some(b"a=b".to_vec()), Some(b"x=1".to_vec()))
+    );
+}
+
+#[test]
+fn a_header_that_proxies_write_or_a_scheme_that_promises_a_proof_holds_no_credential() {
+    for (credential, field) in [
+        (json!({"header": "x-request-id"}), "header"),
+        (json!({"header": "X-Envoy-Original-Path"}), "header"),
+        (json!({"header": "x-forwarded-for"}), "header"),
+        (json!({"header": "authorization", "scheme": "dpop"}), "scheme"),
+    ] {
+        let faults =
+            crate::common::compile(&json!({"providers": [at("a", &credential)]})).expect_err("a fault");
+        assert_eq!(faults[0].path, format!("providers[0].credential.{field}"));
+    }
+}

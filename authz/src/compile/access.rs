@@ -71,6 +71,14 @@ impl AccessScope<'_> {
         ];
         let written = later.into_iter().filter(|(_, written)| *written);
         faults.extend(written.map(|(name, _)| PolicyError::not_enforced(format!("{path}.{name}"))));
+        if *authenticated == Some(false) && scopes.is_some() {
+            faults.push(PolicyError::new(
+                "invalid_value",
+                format!("{path}.authenticated"),
+                "`authenticated: false` would open nothing and close nothing",
+                "leave it out, or write `access: public` for a route that asks for nothing",
+            ));
+        }
         if scopes.is_none() && *authenticated != Some(true) {
             faults.push(access_empty(path));
         }

@@ -89,7 +89,15 @@ impl Catalogue {
                 .ok_or_else(|| self.unknown(entry, path));
         }
         if entry == "*" {
-            return Ok((0..self.len()).collect());
+            return match self.len() {
+                0 => Err(PolicyError::new(
+                    "unknown_scope",
+                    path,
+                    "`*` covers no scope: the catalogue is empty",
+                    "add scopes to `authorization.scopes`, or say `authenticated: true`",
+                )),
+                all => Ok((0..all).collect()),
+            };
         }
         let prefix = entry
             .strip_suffix('*')

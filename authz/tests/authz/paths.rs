@@ -251,6 +251,34 @@ fn folded_readings_must_agree_where_the_upstream_folds() {
 }
 
 #[test]
+fn a_tenant_that_an_upstream_would_fold_is_ambiguous_where_it_folds() {
+    let routes = json!([{
+        "id": "t",
+        "match": {"methods": ["GET"], "path": "/t/{tenant}"},
+        "access": {"authenticated": true, "tenant": "{tenant}"},
+    }]);
+    let strict = authorizer(&json!({"routes": routes}));
+    let folding = authorizer(&json!({"routes": routes, "path_readings": "case_insensitive"}));
+    assert_eq!(
+        (get(&strict, "/t/Acme"), get(&folding, "/t/acme")),
+        ("t".to_owned(), "t".to_owned())
+    );
+    assert_eq!(get(&folding, "/t/Acme"), "ambiguous_path");
+}
+
+#[test]
+fn what_follows_a_semicolon_may_be_cut() {
+    let authorizer = public(&["/**", "/tenants/{tenant}/orders"]);
+    for path in [
+        "/tenants/acme/orders;/x",
+        "/tenants/acme/orders;a/x",
+        "/tenants/acme/orders%3b/x",
+    ] {
+        assert_eq!(get(&authorizer, path), "ambiguous_path", "{path}");
+    }
+}
+
+#[test]
 fn a_path_made_to_have_many_readings_costs_little_and_is_refused_or_let_through_whole() {
     let all = public(&["/**"]);
     let hostile = "/%2F..;%5C\\%3B/.%2e//a%3F%23;x/".repeat(2_000);

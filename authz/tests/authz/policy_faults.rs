@@ -34,6 +34,21 @@ fn with_match(matches: &Value) -> Value {
 }
 
 #[test]
+fn all_scopes_of_an_empty_catalogue_are_no_requirement() {
+    for list in ["all", "any", "none"] {
+        let section = crate::common::section(&json!({"routes": [{
+            "id": "a", "match": {"path": "/a"}, "access": {"scopes": {list: ["*"]}},
+        }]}));
+        let faults = scopegate_authz::Authorizer::compile(&section, &crate::common::corp()).expect_err(list);
+        let path = format!("routes[0].access.scopes.{list}[0]");
+        assert_eq!(
+            (faults[0].code, faults[0].path.as_str()),
+            ("unknown_scope", path.as_str())
+        );
+    }
+}
+
+#[test]
 fn every_fault_of_access_is_found_at_its_field() {
     let rows: Vec<(Value, Vec<(&str, &str)>)> = vec![
         (json!("public"), vec![]),
@@ -48,6 +63,10 @@ fn every_fault_of_access_is_found_at_its_field() {
         (json!({}), vec![("access_empty", "access")]),
         (json!({"providers": ["corp"]}), vec![("access_empty", "access")]),
         (json!({"authenticated": false}), vec![("access_empty", "access")]),
+        (
+            json!({"authenticated": false, "scopes": {"all": ["orders:read"]}}),
+            vec![("invalid_value", "access.authenticated")],
+        ),
         (json!({"scopes": {}}), vec![("empty_list", "access.scopes")]),
         (
             json!({"scopes": {"all": []}}),

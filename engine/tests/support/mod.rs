@@ -93,6 +93,7 @@ pub(crate) fn decide(engine: &Engine, method: &str, path: &str, headers: &[(&str
         authority: Some(b"api.example.com"),
         headers: &headers,
         id: "r-1",
+        serial: 1,
     };
     engine.decide(&request, Some(NOW))
 }
