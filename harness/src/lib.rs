@@ -7,6 +7,7 @@ pub mod agreement;
 mod build;
 pub mod check;
 pub mod coverage;
+mod defaults;
 pub mod exchange;
 pub mod executor;
 mod faults;

@@ -24,14 +24,7 @@ impl RunReport {
     /// How many cases passed, failed and were skipped.
     #[must_use]
     pub fn counts(&self) -> (usize, usize, usize) {
-        let add = |sum: (usize, usize, usize), one: (usize, usize, usize)| {
-            (
-                sum.0.saturating_add(one.0),
-                sum.1.saturating_add(one.1),
-                sum.2.saturating_add(one.2),
-            )
-        };
-        self.suites.iter().map(SuiteReport::counts).fold((0, 0, 0), add)
+        counts(&self.suites)
     }
 
     /// Whether everything is as expected.
@@ -86,8 +79,7 @@ impl RunReport {
                 let _ = writeln!(text, "  {point}");
             }
         }
-        let (passed, failed, skipped) = self.counts();
-        let _ = writeln!(text, "{}", counts_text(passed, failed, skipped));
+        let _ = writeln!(text, "{}", self.summary());
         text
     }
 
@@ -96,24 +88,78 @@ impl RunReport {
     pub fn json(&self) -> Value {
         let (passed, failed, skipped) = self.counts();
         json!({
-            "summary": {"passed": passed, "failed": failed, "skipped": skipped, "coverage": self.coverage_percent()},
+            "summary": {
+                "passed": passed,
+                "failed": failed,
+                "skipped": skipped,
+                "disagreements": self.disagreements.len(),
+                "coverage": self.coverage_percent(),
+            },
             "suites": self.suites.iter().map(suite_json).collect::<Vec<_>>(),
             "coverage": self.coverage.iter().map(coverage_json).collect::<Vec<_>>(),
             "disagreements": self.disagreements.iter().map(disagreement_json).collect::<Vec<_>>(),
         })
     }
 
+    /// The counts in words.
+    fn summary(&self) -> String {
+        let (passed, failed, skipped) = self.counts();
+        let counts = counts_text(passed, failed, skipped);
+        match self.disagreements.len() {
+            0 => counts,
+            1 => format!("{counts}, 1 disagreement"),
+            many => format!("{counts}, {many} disagreements"),
+        }
+    }
+
+    /// The suites as machines are told of them: what executors do not agree on is a failed case, in a suite of
+    /// its own for each file.
+    fn with_disagreements(&self) -> Vec<SuiteReport> {
+        let mut suites = self.suites.clone();
+        for difference in &self.disagreements {
+            let case = CaseReport {
+                name: format!("{}: the same {}", difference.case, difference.what),
+                line: self.line_of(difference),
+                verdict: Verdict::Failed(vec![Mismatch::new(
+                    format!("{} (executors disagree)", difference.what),
+                    &difference.left,
+                    &difference.right,
+                )]),
+                answers: Vec::new(),
+                elapsed_us: 0,
+            };
+            let is_its =
+                |suite: &&mut SuiteReport| suite.name == difference.suite && suite.executor == AGREEMENT;
+            match suites.iter_mut().find(is_its) {
+                Some(suite) => suite.cases.push(case),
+                None => suites.push(SuiteReport {
+                    name: difference.suite.clone(),
+                    executor: AGREEMENT.to_owned(),
+                    cases: vec![case],
+                }),
+            }
+        }
+        suites
+    }
+
+    fn line_of(&self, difference: &Disagreement) -> Option<usize> {
+        let mut suites = self.suites.iter().filter(|suite| suite.name == difference.suite);
+        let mut cases = suites.next()?.cases.iter();
+        cases.find(|case| case.name == difference.case)?.line
+    }
+
     /// The report as JUnit's XML; passing cases are named too.
     #[must_use]
     pub fn junit(&self) -> String {
-        let (passed, failed, skipped) = self.counts();
+        let suites = self.with_disagreements();
+        let (passed, failed, skipped) = counts(&suites);
         let all = passed.saturating_add(failed).saturating_add(skipped);
         let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
         let _ = writeln!(
             text,
             "<testsuites tests=\"{all}\" failures=\"{failed}\" skipped=\"{skipped}\">"
         );
-        for suite in &self.suites {
+        for suite in &suites {
             let (_, failed, skipped) = suite.counts();
             let name = xml(&format!("{} ({})", suite.name, suite.executor));
             let tests = suite.cases.len();
@@ -133,8 +179,8 @@ impl RunReport {
     /// The report in the Test Anything Protocol, version 14.
     #[must_use]
     pub fn tap(&self) -> String {
-        let cases: Vec<_> = self
-            .suites
+        let suites = self.with_disagreements();
+        let cases: Vec<_> = suites
             .iter()
             .flat_map(|suite| suite.cases.iter().map(move |case| (suite, case)))
             .collect();
@@ -163,7 +209,7 @@ impl RunReport {
     #[must_use]
     pub fn github(&self) -> String {
         let mut text = String::new();
-        for suite in &self.suites {
+        for suite in &self.with_disagreements() {
             for case in &suite.cases {
                 if let Verdict::Failed(mismatches) = &case.verdict {
                     let line = case.line.unwrap_or(1);
@@ -181,14 +227,24 @@ impl RunReport {
                 }
             }
         }
-        let (passed, failed, skipped) = self.counts();
-        let _ = writeln!(
-            text,
-            "::notice title=policy tests::{}",
-            counts_text(passed, failed, skipped)
-        );
+        let _ = writeln!(text, "::notice title=policy tests::{}", self.summary());
         text
     }
+}
+
+/// What stands for an executor where two do not agree.
+const AGREEMENT: &str = "agreement";
+
+/// How many cases of all suites passed, failed and were skipped.
+fn counts(suites: &[SuiteReport]) -> (usize, usize, usize) {
+    let add = |sum: (usize, usize, usize), one: (usize, usize, usize)| {
+        (
+            sum.0.saturating_add(one.0),
+            sum.1.saturating_add(one.1),
+            sum.2.saturating_add(one.2),
+        )
+    };
+    suites.iter().map(SuiteReport::counts).fold((0, 0, 0), add)
 }
 
 fn counts_text(passed: usize, failed: usize, skipped: usize) -> String {
@@ -314,7 +370,7 @@ fn xml(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Mismatch, RunReport};
+    use super::{Disagreement, Mismatch, RunReport};
     use crate::run::{CaseReport, SuiteReport, Verdict};
 
     fn report() -> RunReport {
@@ -390,6 +446,40 @@ mod tests {
             github.starts_with("::error file=a.test.yaml,line=7,title=bad #1::status"),
             "{github}"
         );
+    }
+
+    #[test]
+    fn a_disagreement_is_a_failed_case_for_every_machine() {
+        let difference = Disagreement {
+            suite: "a.test.yaml".to_owned(),
+            case: "good & plain".to_owned(),
+            what: "status".to_owned(),
+            left: "401".to_owned(),
+            right: "403".to_owned(),
+        };
+        let report = RunReport {
+            disagreements: vec![difference],
+            ..report()
+        };
+        let junit = report.junit();
+        for part in [
+            r#"<testsuites tests="4" failures="2" skipped="1">"#,
+            r#"<testsuite name="a.test.yaml (agreement)" tests="1" failures="1" skipped="0">"#,
+            r#"name="good &amp; plain: the same status""#,
+            "expected 401, seen 403</failure>",
+        ] {
+            assert!(junit.contains(part), "{part} in {junit}");
+        }
+        let tap = report.tap();
+        assert!(tap.starts_with("TAP version 14\n1..4\n"), "{tap}");
+        let line = "not ok 4 - a.test.yaml (agreement): good & plain: the same status";
+        assert!(tap.contains(line), "{tap}");
+        let github = report.github();
+        let error = "::error file=a.test.yaml,line=7,title=good & plain  the same status::status (exec";
+        assert!(github.contains(error), "{github}");
+        assert!(github.contains("1 skipped, 1 disagreement"), "{github}");
+        assert_eq!(report.json()["summary"]["disagreements"], 1);
+        assert!(!report.is_fine());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::build;
 use crate::check::{Mismatch, check};
+use crate::defaults::Facts;
 use crate::exchange::{Answer, Outcome};
 use crate::executor::{Executor, ExecutorError, Session, Setup, Time};
 use crate::native::stopwatch;
@@ -136,6 +137,7 @@ impl<'a> Runner<'a> {
             true => Some(self.executor.open(self.setup)?),
             false => None,
         };
+        let mut facts = Facts::of(&self.suite.policy.document);
         let mut mismatches = Vec::new();
         for (at, step) in case.steps.iter().enumerate() {
             let session = match &mut own {
@@ -147,6 +149,9 @@ impl<'a> Runner<'a> {
                 Step::Reconfigure(policy, accepted) => {
                     let taken = session.reconfigure(policy)?;
                     mismatches.extend(reconfigured(*accepted, taken));
+                    if taken {
+                        facts = Facts::of(&serde_json::from_slice(policy).unwrap_or_default());
+                    }
                 }
                 Step::Send(request, expect) => {
                     let id = format!("{}#{}", case.name, at.saturating_add(1));
@@ -156,10 +161,13 @@ impl<'a> Runner<'a> {
                         None => self.shared()?,
                     };
                     let answer = session.decide(&request)?;
-                    mismatches.extend(match host_status {
-                        Some(status) => answered_by_host(status, &answer),
-                        None => check(expect, &answer),
-                    });
+                    match host_status {
+                        Some(status) => mismatches.extend(answered_by_host(status, &answer)),
+                        None => {
+                            mismatches.extend(check(expect, &answer));
+                            mismatches.extend(facts.check(expect, &request, &answer));
+                        }
+                    }
                     answers.push(answer);
                 }
             }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use scopegate_harness::agreement::disagreements;
 use scopegate_harness::check::describe;
-use scopegate_harness::executor::Executor;
+use scopegate_harness::exchange::{Answer, Request};
+use scopegate_harness::executor::{Executor, ExecutorError, Session, Setup};
 use scopegate_harness::native::Native;
 use scopegate_harness::run::{SuiteReport, Verdict, run};
 use scopegate_harness::suite::Suite;
@@ -172,4 +173,47 @@ fn every_code_that_a_request_can_get_is_in_the_corpus() {
         .filter(|code| !seen.contains(code))
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// The native engine in a proxy that sends on whatever the client sent.
+struct Leaky;
+
+struct LeakySession<'a>(Box<dyn Session + 'a>);
+
+impl Executor for Leaky {
+    fn name(&self) -> &str {
+        "leaky"
+    }
+
+    fn open(&self, setup: &Setup) -> Result<Box<dyn Session + '_>, ExecutorError> {
+        Ok(Box::new(LeakySession(Native.open(setup)?)))
+    }
+}
+
+impl Session for LeakySession<'_> {
+    fn decide(&mut self, request: &Request) -> Result<Answer, ExecutorError> {
+        let mut answer = self.0.decide(request)?;
+        if let Some(upstream) = &mut answer.upstream {
+            upstream.headers.extend(request.headers.iter().cloned());
+        }
+        Ok(answer)
+    }
+
+    fn advance(&mut self, seconds: u64) -> Result<(), ExecutorError> {
+        self.0.advance(seconds)
+    }
+
+    fn reconfigure(&mut self, policy: &[u8]) -> Result<bool, ExecutorError> {
+        self.0.reconfigure(policy)
+    }
+}
+
+#[test]
+fn a_credential_that_goes_on_fails_every_cell_that_says_allow() {
+    let path = root().join("policies/rest-api-tenants/policy.test.yaml");
+    let suite = Suite::load(&path).unwrap();
+    let report = run(&suite, &Leaky, Some("GET /healthz as ")).unwrap();
+    let (passed, failed, _) = report.counts();
+    // Only the caller without a token has nothing that could leak.
+    assert_eq!((passed, failed), (1, report.cases.len() - 1));
 }
