@@ -1,0 +1,193 @@
+//! HTTP callouts and their answers, and gRPC as a proxy that knows no cluster.
+
+use scopegate_host_tests::{Answer, Callout, Host, Outcome, Request, Response};
+
+use crate::guest::Arg::{Num, Out, OutNumber, OutSecond, Pairs};
+use crate::guest::{Code, Guest, lines, text};
+
+const HEADERS: &str = "proxy_on_request_headers";
+const WHOLE: &[(&str, &str)] = &[(":method", "GET"), (":path", "/jwks"), (":authority", "idp.test")];
+
+fn http_call(code: &mut Code<'_>, upstream: &str, headers: &[(&str, &str)], timeout: u32) {
+    let args = [
+        text(upstream),
+        Pairs(headers),
+        text("body"),
+        Pairs(&[]),
+        Num(timeout),
+        OutNumber,
+    ];
+    code.call("proxy_http_call", &args).number();
+}
+
+/// Calls out, holds the request, and lets it go with the answer.
+fn caller() -> Guest {
+    Guest::new()
+        .on(HEADERS, |code| {
+            http_call(code, "idp", WHOLE, 1000);
+            code.returns(1);
+        })
+        .on("proxy_on_http_call_response", |code| {
+            for position in 0..5 {
+                code.param(position);
+            }
+            code.call("proxy_get_header_map_value", &[Num(6), text(":status"), Out])
+                .show();
+            code.call("proxy_get_buffer_bytes", &[Num(4), Num(0), Num(99), Out])
+                .show();
+            code.call("proxy_get_header_map_value", &[Num(7), text("sum"), Out]);
+            code.call("proxy_set_effective_context", &[Num(2)])
+                .call("proxy_continue_stream", &[Num(0)]);
+        })
+}
+
+#[test]
+fn an_answer_arrives_at_the_root_context_and_lets_the_request_go() {
+    let answer = |callout: &Callout| {
+        assert_eq!((callout.upstream.as_str(), callout.timeout_ms), ("idp", 1000));
+        assert_eq!(callout.headers.len(), 3);
+        Answer::Response(Response::new(200).body("{}").trailer("sum", "1"))
+    };
+    let mut host = Host::builder(&caller().module())
+        .upstream("idp", answer)
+        .build()
+        .unwrap();
+    let exchange = host.request(Request::get("a.test", "/"));
+    assert!(exchange.forwarded().is_some(), "{:?}", exchange.outcome);
+    let expected = [
+        "0", "4", "1", "4", "1", "2", "1", "0", "200", "0", "{}", "0", "0", "0",
+    ];
+    assert_eq!(lines(&mut host), expected);
+    assert_eq!(host.callouts(), []);
+}
+
+#[test]
+fn a_broken_callout_has_no_headers_and_a_status() {
+    let guest = Guest::new()
+        .on(HEADERS, |code| http_call(code, "idp", WHOLE, 0))
+        .on("proxy_on_http_call_response", |code| {
+            code.param(2).param(3).param(4);
+            code.call("proxy_get_header_map_value", &[Num(6), text(":status"), Out]);
+            code.call("proxy_get_buffer_bytes", &[Num(4), Num(0), Num(99), Out]);
+            code.call("proxy_get_status", &[Num(1016), Out]).show();
+        });
+    let mut host = Host::builder(&guest.module())
+        .upstream("idp", |_| Answer::Failure)
+        .build()
+        .unwrap();
+    host.request(Request::get("a.test", "/"));
+    assert_eq!(
+        lines(&mut host),
+        ["0", "4", "0", "0", "0", "2", "1", "0", "reset"]
+    );
+}
+
+#[test]
+fn an_answer_may_come_later_and_only_once() {
+    let mut host = Host::builder(&caller().module())
+        .upstream("idp", |_| Answer::Later)
+        .build()
+        .unwrap();
+    let paused = host.request(Request::get("a.test", "/"));
+    assert_eq!(paused.outcome, Outcome::Paused);
+    let token = host.callouts()[0].token;
+    host.answer(token + 1, Answer::Failure).unwrap();
+    assert_eq!(
+        host.resume(paused.stream).outcome,
+        Outcome::Paused,
+        "an unknown callout"
+    );
+    host.answer(token, Answer::Response(Response::new(200))).unwrap();
+    host.answer(token, Answer::Failure).unwrap();
+    assert!(host.resume(paused.stream).forwarded().is_some());
+    assert_eq!(lines(&mut host).iter().filter(|line| *line == "200").count(), 1);
+}
+
+#[test]
+fn an_answer_outlives_the_stream() {
+    let guest = Guest::new()
+        .on(HEADERS, |code| http_call(code, "idp", WHOLE, 0))
+        .on("proxy_on_http_call_response", |code| {
+            code.say("answered");
+        });
+    let mut host = Host::builder(&guest.module())
+        .upstream("idp", |_| Answer::Later)
+        .build()
+        .unwrap();
+    assert!(host.request(Request::get("a.test", "/")).forwarded().is_some());
+    let token = host.callouts()[0].token;
+    host.answer(token, Answer::Failure).unwrap();
+    assert_eq!(lines(&mut host), ["0", "4", "answered"]);
+}
+
+#[test]
+fn a_callout_needs_a_known_upstream_three_headers_and_a_time_that_is_not_negative() {
+    let guest = Guest::new().on(HEADERS, |code| {
+        http_call(code, "nowhere", WHOLE, 0);
+        for left_out in 0..3 {
+            let mut headers = WHOLE.to_vec();
+            headers.remove(left_out);
+            http_call(code, "idp", &headers, 0);
+        }
+        http_call(code, "idp", WHOLE, u32::MAX);
+    });
+    let mut host = Host::builder(&guest.module())
+        .upstream("idp", |_| Answer::Later)
+        .build()
+        .unwrap();
+    host.request(Request::get("a.test", "/"));
+    assert_eq!(lines(&mut host), ["2", "0"].repeat(5));
+    assert_eq!(host.callouts(), []);
+}
+
+#[test]
+fn a_trap_in_an_answer_fails_the_request_that_waits() {
+    let guest = Guest::new()
+        .on(HEADERS, |code| {
+            http_call(code, "idp", WHOLE, 0);
+            code.returns(1);
+        })
+        .on("proxy_on_http_call_response", |code| {
+            code.trap();
+        });
+    let mut host = Host::builder(&guest.module())
+        .upstream("idp", |_| Answer::Failure)
+        .build()
+        .unwrap();
+    let outcome = host.request(Request::get("a.test", "/")).outcome;
+    assert!(
+        matches!(
+            outcome,
+            Outcome::Failed {
+                reply_status: 503,
+                ..
+            }
+        ),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn grpc_callouts_know_no_cluster_and_no_token() {
+    let guest = Guest::new().on(HEADERS, |code| {
+        let names = [text("cluster"), text("service"), text("method"), Pairs(&[])];
+        code.call(
+            "proxy_grpc_call",
+            &[&names[..], &[text("message"), Num(0), OutNumber]].concat(),
+        );
+        code.call("proxy_grpc_stream", &[&names[..], &[OutNumber]].concat());
+        for token in [5, 6, 4] {
+            code.call("proxy_grpc_cancel", &[Num(token)])
+                .call("proxy_grpc_close", &[Num(token)]);
+            code.call("proxy_grpc_send", &[Num(token), text("m"), Num(0)]);
+        }
+        code.call("proxy_get_buffer_status", &[Num(5), OutNumber, OutSecond])
+            .number();
+    });
+    let mut host = guest.host();
+    host.request(Request::get("a.test", "/"));
+    assert_eq!(
+        lines(&mut host),
+        ["4", "4", "1", "1", "2", "1", "1", "1", "2", "2", "2", "0", "0"]
+    );
+}

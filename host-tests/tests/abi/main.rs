@@ -1,0 +1,28 @@
+//! Every host function and callback of the host, with edge arguments, through small modules of its own.
+
+#[cfg(test)]
+mod buffers;
+#[cfg(test)]
+mod callouts;
+#[cfg(test)]
+mod contexts;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod guest;
+#[cfg(test)]
+mod headers;
+#[cfg(test)]
+mod loading;
+#[cfg(test)]
+mod profiles;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod replies;
+#[cfg(test)]
+mod shared;
+#[cfg(test)]
+mod streams;
+#[cfg(test)]
+mod wasi;
