@@ -22,7 +22,12 @@ fn both_layers_decide_in_webassembly_as_elsewhere() {
         ("GET", "/healthz", "", "allow"),
         ("GET", "/tenants/acme/orders", bearer.as_str(), "allow"),
         ("GET", "/tenants/acme/orders", "", "credential_missing"),
-        ("GET", "/tenants/acme/orders", forged.as_str(), "signature_invalid"),
+        (
+            "GET",
+            "/tenants/acme/orders",
+            forged.as_str(),
+            "signature_invalid",
+        ),
         ("GET", "/tenants/other/orders", bearer.as_str(), "tenant_mismatch"),
         ("POST", "/tenants/acme/orders", bearer.as_str(), "scope_missing"),
         ("DELETE", "/tenants/acme/orders", bearer.as_str(), "no_route"),
