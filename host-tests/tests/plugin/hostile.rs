@@ -1,8 +1,8 @@
 //! Requests made to break the module, or to get past it.
 
-use scopegate_host_tests::Request;
+use scopegate_host_tests::{Profile, Request};
 
-use crate::common::{anonymous, host, permitted, public, refused, stopped, token};
+use crate::common::{anonymous, builder, host, permitted, public, refused, stopped, token};
 
 #[test]
 fn a_good_token_passes_with_its_identity_and_without_its_credential() {
@@ -145,9 +145,8 @@ const SPOOFED: [&str; 6] = [
 #[test]
 fn identity_headers_of_the_client_never_reach_the_upstream() {
     let mut host = host();
-    let requests: [(&str, fn() -> Request); 2] = [("public", public), ("guarded", permitted)];
-    for (which, request) in requests {
-        let spoofed = SPOOFED.iter().fold(request(), |request, name| {
+    for (which, request) in [("public", public()), ("guarded", permitted())] {
+        let spoofed = SPOOFED.iter().fold(request, |request, name| {
             request.header(name, "root").header(name, "admin")
         });
         let exchange = host.request(spoofed);
@@ -164,9 +163,8 @@ fn identity_headers_of_the_client_never_reach_the_upstream() {
 #[test]
 fn identity_headers_in_trailers_never_reach_the_upstream() {
     let mut host = host();
-    let requests: [(&str, fn() -> Request); 2] = [("public", public), ("guarded", permitted)];
-    for (which, request) in requests {
-        let start = request().body("b").trailer("checksum", "1");
+    for (which, request) in [("public", public()), ("guarded", permitted())] {
+        let start = request.body("b").trailer("checksum", "1");
         let spoofed = SPOOFED
             .iter()
             .fold(start, |request, name| request.trailer(name, "root"));
@@ -237,4 +235,29 @@ fn thousands_of_streams_leave_nothing_behind() {
     };
     let (first, second, third) = (round(), round(), round());
     assert_eq!((second, third), (first, first), "the module's memory grows");
+}
+
+#[test]
+fn no_host_lets_an_anonymous_request_or_a_spoofed_identity_pass() {
+    for profile in [Profile::Envoy, Profile::Spec, Profile::Nginx] {
+        let mut host = builder().profile(profile).build().unwrap();
+        let exchange = host.request(anonymous());
+        stopped(&host, &exchange, "no credential");
+        for request in [public(), permitted()] {
+            let spoofed = SPOOFED
+                .iter()
+                .fold(request, |request, name| request.header(name, "root"));
+            let exchange = host.request(spoofed);
+            assert_eq!(host.failure(), None, "{profile:?}");
+            let headers = exchange
+                .forwarded()
+                .map(|forwarded| forwarded.headers.clone())
+                .unwrap_or_default();
+            assert!(
+                headers.iter().all(|(_, value)| value != b"root"),
+                "{profile:?}: {:?}",
+                exchange.outcome
+            );
+        }
+    }
 }
