@@ -48,7 +48,6 @@ pub enum DemoError {
 struct Outcome {
     case: Case,
     answer: Answer,
-    seen: Vec<Seen>,
     surprise: Option<String>,
 }
 
@@ -64,8 +63,9 @@ pub fn run(host: Host, module: &Path) -> Result<bool, DemoError> {
     let cases = cases::all(&mint)?;
     let outcomes = cases.into_iter().enumerate();
     let outcomes = outcomes.map(|(number, case)| Ok(play(&gateway, &upstream, case, number)?));
-    let outcomes = outcomes.collect::<Result<Vec<_>, DemoError>>()?;
+    let mut outcomes = outcomes.collect::<Result<Vec<_>, DemoError>>()?;
     let records = gateway.records(&cases::id(outcomes.len().saturating_sub(1)));
+    compare_routes(&mut outcomes, &records);
     println!("{}", show::table(&outcomes, &records));
     show::audit(&records);
     let surprises = show::surprises(&outcomes);
@@ -106,9 +106,21 @@ fn play(gateway: &Gateway, upstream: &Upstream, case: Case, number: usize) -> io
     Ok(Outcome {
         case,
         answer,
-        seen,
         surprise,
     })
+}
+
+/// A request that went through by another route than was expected is a surprise too.
+fn compare_routes(outcomes: &mut [Outcome], records: &[Value]) {
+    for (number, outcome) in outcomes.iter_mut().enumerate() {
+        let Expected::Forwarded { route, .. } = &outcome.case.expected else {
+            continue;
+        };
+        let taken = show::recorded(records, &cases::id(number), "authorization", "route");
+        if outcome.surprise.is_none() && taken != Some(*route) {
+            outcome.surprise = Some(format!("by the route {}", taken.unwrap_or("of nobody's record")));
+        }
+    }
 }
 
 /// What differs from what was expected: in the answer, or in what the upstream saw.
@@ -123,6 +135,13 @@ fn surprise(case: &Case, answer: &Answer, seen: &[Seen]) -> Option<String> {
             }
             if seen.header("x-auth-subject").as_deref() != *subject {
                 return Some("the upstream was told another caller".to_owned());
+            }
+            if seen.path != case.path.as_bytes() {
+                return Some("the upstream was sent another path".to_owned());
+            }
+            let tenant = subject.map(|_| "acme".to_owned());
+            if seen.header("x-auth-tenant") != tenant {
+                return Some("the upstream was told another tenant".to_owned());
             }
             let left = ["authorization", "x_auth_tenant"]
                 .into_iter()

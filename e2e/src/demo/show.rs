@@ -25,7 +25,6 @@ fn row(outcome: &Outcome, records: &[Value], id: &str) -> Vec<Cell> {
     let Outcome {
         case,
         answer,
-        seen,
         surprise,
     } = outcome;
     let expected = match &case.expected {
@@ -33,7 +32,7 @@ fn row(outcome: &Outcome, records: &[Value], id: &str) -> Vec<Cell> {
         Expected::Refused { status, code } => format!("{status} {code}"),
     };
     let code = problem(answer, "code").unwrap_or_else(|| "allow".to_owned());
-    let who = seen.first().and_then(|seen| seen.header("x-auth-subject"));
+    let who = recorded(records, id, "authentication", "subject");
     let colour = if surprise.is_some() {
         Color::Red
     } else {
@@ -45,7 +44,7 @@ fn row(outcome: &Outcome, records: &[Value], id: &str) -> Vec<Cell> {
         Cell::new(expected),
         Cell::new(answer.status).fg(colour),
         Cell::new(code).fg(colour),
-        Cell::new(who.unwrap_or_else(|| "-".to_owned())),
+        Cell::new(who.unwrap_or("-")),
         Cell::new(
             surprise
                 .clone()
@@ -59,10 +58,7 @@ fn why(answer: &Answer, records: &[Value], id: &str) -> String {
     if let Some(title) = problem(answer, "title") {
         return title;
     }
-    let of = |record: &&Value| {
-        text(record, "request_id") == Some(id) && text(record, "event") == Some("authorization")
-    };
-    let Some(record) = records.iter().find(of) else {
+    let Some(record) = record(records, id, "authorization") else {
         return String::new();
     };
     let granted = record
@@ -78,6 +74,18 @@ fn why(answer: &Answer, records: &[Value], id: &str) -> String {
         true => format!("route {route}: public"),
         false => format!("route {route}: {}", granted.join(", ")),
     }
+}
+
+/// What a layer recorded of a request.
+fn record<'r>(records: &'r [Value], id: &str, event: &str) -> Option<&'r Value> {
+    let is_it =
+        |record: &&Value| text(record, "request_id") == Some(id) && text(record, "event") == Some(event);
+    records.iter().find(is_it)
+}
+
+/// A member of what a layer recorded of a request.
+pub(super) fn recorded<'r>(records: &'r [Value], id: &str, event: &str, member: &str) -> Option<&'r str> {
+    text(record(records, id, event)?, member)
 }
 
 /// A member of the problem document of a refusal (RFC 9457).
