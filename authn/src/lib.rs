@@ -21,6 +21,9 @@ mod compile;
 #[cfg(feature = "verify")]
 mod credential;
 #[cfg(feature = "verify")]
+#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
+mod endpoint;
+#[cfg(feature = "verify")]
 mod identity;
 #[cfg(feature = "verify")]
 mod jwk;

@@ -40,3 +40,6 @@ pub const SPIFFE_ID_BYTES: usize = 2048;
 
 /// The longest trust domain of a SPIFFE ID, in bytes (SPIFFE-ID section 2.1).
 pub const TRUST_DOMAIN_BYTES: usize = 255;
+
+/// The longest URL of something that is fetched, in bytes: what servers and proxies commonly take as a path.
+pub const URL_BYTES: usize = 2048;
