@@ -3,6 +3,7 @@
 //! Conversions destructure every field, so that a new field breaks the build until somebody decides what it does.
 
 mod faults;
+mod fields;
 mod identity;
 mod keys;
 mod location;

@@ -94,7 +94,7 @@ impl Provider {
     /// the answer. Nothing a token says is used before this returns.
     pub(crate) fn verify(&self, token: Untrusted<'_>, now: UnixTime) -> Result<Verified, Reject> {
         let algorithm = self.check_algorithm(&token)?;
-        profile::check_type(self.profile, &token.header)?;
+        profile::check_type(self.profile, &token.header, &token.claims)?;
         self.check_audience(&token.claims)?;
         let times = self.times.check(&token.claims, now)?;
         let identity = self.check_claims(&token.claims)?;
@@ -127,7 +127,7 @@ impl Provider {
     }
 
     fn check_claims(&self, claims: &Map<String, Value>) -> Result<Identity, Reject> {
-        self.check_profile_claims(claims)?;
+        profile::check_claims(self.profile, claims)?;
         if claims.get("jti").is_some_and(|id| !id.is_string()) {
             return Err(Reject::ClaimMismatch);
         }
@@ -145,29 +145,6 @@ impl Provider {
         match claims.contains_key("cnf") {
             true => Err(Reject::BindingMismatch),
             false => Ok(()),
-        }
-    }
-
-    fn check_profile_claims(&self, claims: &Map<String, Value>) -> Result<(), Reject> {
-        let string = |name: &str| match claims.get(name) {
-            None => Err(Reject::ClaimMissing),
-            Some(Value::String(text)) => Ok(text.as_str()),
-            Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-                Err(Reject::ClaimMismatch)
-            }
-        };
-        match self.profile {
-            Profile::Jwt | Profile::Kubernetes => Ok(()),
-            Profile::Rfc9068 => {
-                profile::RFC9068_STRINGS
-                    .iter()
-                    .try_for_each(|name| string(name).map(|_| ()))?;
-                claims.get("iat").map(|_| ()).ok_or(Reject::ClaimMissing)
-            }
-            Profile::Spiffe => match spiffe::is_workload_id(string("sub")?) {
-                true => Ok(()),
-                false => Err(Reject::ClaimMismatch),
-            },
         }
     }
 

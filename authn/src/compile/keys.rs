@@ -214,6 +214,7 @@ fn symmetric_key(
         sha256,
         subject,
         tenant,
+        client,
         expires,
     } = entry;
     let foreign = [
@@ -221,6 +222,7 @@ fn symmetric_key(
         ("sha256", sha256.is_some()),
         ("subject", subject.is_some()),
         ("tenant", tenant.is_some()),
+        ("client", client.is_some()),
         ("expires", expires.is_some()),
     ];
     for (field, _) in foreign.iter().filter(|(_, is_set)| *is_set) {

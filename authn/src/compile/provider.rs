@@ -12,7 +12,7 @@ use crate::section::{
 use crate::times::TimeRules;
 use crate::{Algorithm, Notice, limits, spiffe};
 
-use super::{Context, Faults, keys, location};
+use super::{Context, Faults, fields, keys, location};
 
 /// Compiles one provider; nothing where it has faults.
 pub(crate) fn compile(
@@ -21,6 +21,7 @@ pub(crate) fn compile(
     section: &ProviderSection,
 ) -> Option<Provider> {
     let path = format!("providers[{index}]");
+    fields::refuse_foreign(&mut context.faults, &path, section);
     match section.provider_type {
         ProviderType::Jwt => jwt(context, &path, section),
         ProviderType::ApiKey => not_enforced(&mut context.faults, &path, "api_key"),
@@ -44,6 +45,7 @@ fn jwt(context: &mut Context<'_>, path: &str, section: &ProviderSection) -> Opti
         provider_type: _,
         issuer,
         trust_domains,
+        dns_names: _,
         audiences,
         algorithms,
         profile,
@@ -55,21 +57,14 @@ fn jwt(context: &mut Context<'_>, path: &str, section: &ProviderSection) -> Opti
         binding,
         credential,
         forward_credential,
-        proxy_verifies,
-        endpoint,
-        upstream,
-        client_auth,
-        cache,
+        proxy_verifies: _,
+        forwarded_by: _,
+        endpoint: _,
+        upstream: _,
+        client_auth: _,
+        cache: _,
     } = section;
-    let foreign = [
-        ("proxy_verifies", proxy_verifies.is_some(), "mtls"),
-        ("endpoint", endpoint.is_some(), "introspection"),
-        ("upstream", upstream.is_some(), "introspection"),
-        ("client_auth", client_auth.is_some(), "introspection"),
-        ("cache", cache.is_some(), "introspection"),
-    ];
-    refuse_foreign(&mut context.faults, path, &foreign);
-    let profile = check_profile(&mut context.faults, path, *profile);
+    let profile = profile.unwrap_or_default();
     check_binding(&mut context.faults, path, binding.unwrap_or_default());
     let authority = authority(
         &mut context.faults,
@@ -104,29 +99,6 @@ fn jwt(context: &mut Context<'_>, path: &str, section: &ProviderSection) -> Opti
         location: location?,
         forward_credential: forward_credential.unwrap_or_default(),
     })
-}
-
-fn refuse_foreign(faults: &mut Faults, path: &str, fields: &[(&str, bool, &str)]) {
-    for (field, _, owner) in fields.iter().filter(|(_, is_set, _)| *is_set) {
-        let message = format!("`{field}` belongs to providers of type `{owner}`");
-        faults.add(
-            "field_not_of_type",
-            format!("{path}.{field}"),
-            message,
-            "remove the field",
-        );
-    }
-}
-
-fn check_profile(faults: &mut Faults, path: &str, profile: Option<Profile>) -> Profile {
-    let profile = profile.unwrap_or_default();
-    if profile == Profile::Kubernetes {
-        let mut fault = PolicyError::not_enforced(format!("{path}.profile"));
-        fault.message =
-            "profile `kubernetes` is part of the language, but this version does not enforce it".to_owned();
-        faults.push(fault);
-    }
-    profile
 }
 
 fn check_binding(faults: &mut Faults, path: &str, binding: Binding) {

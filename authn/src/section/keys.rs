@@ -75,6 +75,9 @@ pub struct KeyEntry {
     /// The tenant of an API key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
+    /// The client of an API key, where the subject is somebody else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
     /// When an API key ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<Instant>,

@@ -28,9 +28,13 @@ pub struct ProviderSection {
     /// The exact `iss` of its tokens (RFC 7519 section 4.1.1). Not with `profile: spiffe`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
-    /// The trust domains of its SPIFFE IDs, as in `prod.example.com`.
+    /// The trust domains of its SPIFFE IDs, as in `prod.example.com` (`mtls`, and `jwt` with `profile: spiffe`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trust_domains: Option<Vec<String>>,
+    /// The DNS names of its certificates, exact and in lower case, where they have no SPIFFE ID (`mtls` only, in
+    /// place of `trust_domains`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_names: Option<Vec<String>>,
     /// The audiences that name this API; a token must carry one of them, compared whole (RFC 8725 section 3.9).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audiences: Option<Vec<String>>,
@@ -67,6 +71,12 @@ pub struct ProviderSection {
     /// Whether the proxy itself refuses certificates it did not verify (`mtls` only).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy_verifies: Option<bool>,
+    /// The SPIFFE IDs of the hops in front whose `X-Forwarded-Client-Cert` is believed, as in
+    /// `spiffe://prod.example.com/ingress`; none where it is left out (`mtls` only). With Envoy, the connection
+    /// manager needs `forward_client_cert_details: FORWARD_ONLY` or `APPEND_FORWARD`, and the hop
+    /// `SANITIZE_SET` with `set_current_client_cert_details` (`uri: true` or `dns: true`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forwarded_by: Option<Vec<String>>,
     /// The introspection endpoint (`introspection` only, RFC 7662).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
@@ -89,7 +99,7 @@ pub enum ProviderType {
     Jwt,
     /// Opaque keys, known by their SHA-256.
     ApiKey,
-    /// Client certificates with a SPIFFE ID.
+    /// Client certificates with a SPIFFE ID, or with a DNS name that is listed.
     Mtls,
     /// Opaque tokens, looked up at the issuer (RFC 7662).
     Introspection,
@@ -99,15 +109,18 @@ pub enum ProviderType {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Profile {
-    /// RFC 7519 with RFC 8725: `typ` absent, `JWT` or `at+jwt`.
+    /// Access tokens by RFC 7519 with RFC 8725: `typ` is absent, `JWT` or `at+jwt`. ID tokens, logout tokens,
+    /// introspection answers and JWT-SVIDs are refused by what distinguishes them.
     #[default]
     Jwt,
     /// OAuth 2.0 access tokens as RFC 9068 has them: `typ` is `at+jwt`, seven claims are required.
     Rfc9068,
     /// JWT-SVIDs of SPIFFE: `trust_domains` in place of `issuer`, keys with `use: jwt-svid` only.
     Spiffe,
-    /// Service account tokens of Kubernetes.
+    /// Bound service account tokens of Kubernetes: `sub` and the claims under `kubernetes.io` must agree.
     Kubernetes,
+    /// ID tokens of OpenID Connect, for APIs that take them as credentials: `audiences` are the client ids.
+    IdToken,
 }
 
 /// The proof of possession a token is bound to.

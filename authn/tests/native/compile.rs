@@ -160,18 +160,6 @@ fn each_fault_of_a_provider_is_named_with_its_path() {
         (json!({"binding": "mtls"}), "providers[0].binding", "not_enforced"),
         (json!({"binding": "any"}), "providers[0].binding", "not_enforced"),
         (
-            json!({"profile": "kubernetes"}),
-            "providers[0].profile",
-            "not_enforced",
-        ),
-        (json!({"type": "api_key"}), "providers[0].type", "not_enforced"),
-        (json!({"type": "mtls"}), "providers[0].type", "not_enforced"),
-        (
-            json!({"type": "introspection"}),
-            "providers[0].type",
-            "not_enforced",
-        ),
-        (
             json!({"trust_domains": ["a"]}),
             "providers[0].trust_domains",
             "field_not_of_type",

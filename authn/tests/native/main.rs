@@ -16,6 +16,7 @@ mod common;
 mod compile;
 mod credentials;
 mod envoy;
+mod fields;
 mod ietf;
 mod order;
 mod profiles;
