@@ -1,11 +1,13 @@
-//! The names of signature algorithms (RFC 7518 section 3.1, RFC 8037, RFC 9864) and what each asks of a key.
+//! The names of signature algorithms (RFC 7518 section 3.1, RFC 8037, RFC 9864, RFC 9964) and what each asks of a key.
 
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A signature algorithm that is built in. `none` is not one (RFC 8725 section 3.2).
+/// A signature algorithm of the language. `none` is not one (RFC 8725 section 3.2).
+///
+/// A build may lack some: [`Algorithm::is_built_in`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 pub enum Algorithm {
     /// HMAC with SHA-256.
@@ -50,6 +52,15 @@ pub enum Algorithm {
     /// EdDSA on Ed25519 by its full name (RFC 9864 section 2.2).
     #[serde(rename = "Ed25519")]
     Ed25519,
+    /// ML-DSA-44 (FIPS 204, RFC 9964 section 3).
+    #[serde(rename = "ML-DSA-44")]
+    MlDsa44,
+    /// ML-DSA-65 (FIPS 204, RFC 9964 section 3).
+    #[serde(rename = "ML-DSA-65")]
+    MlDsa65,
+    /// ML-DSA-87 (FIPS 204, RFC 9964 section 3).
+    #[serde(rename = "ML-DSA-87")]
+    MlDsa87,
 }
 
 /// What makes two algorithms use keys of one kind.
@@ -63,6 +74,8 @@ pub(crate) enum Family {
     Ecdsa,
     /// Ed25519.
     EdDsa,
+    /// ML-DSA, the parameter set fixed by the algorithm (RFC 9964 section 3).
+    MlDsa,
 }
 
 impl Algorithm {
@@ -82,6 +95,12 @@ impl Algorithm {
         Self::Es512,
         Self::EdDsa,
         Self::Ed25519,
+        #[cfg(feature = "ml-dsa")]
+        Self::MlDsa44,
+        #[cfg(feature = "ml-dsa")]
+        Self::MlDsa65,
+        #[cfg(feature = "ml-dsa")]
+        Self::MlDsa87,
     ];
 
     /// Its registered name, as it stands in `alg`.
@@ -102,10 +121,19 @@ impl Algorithm {
             Self::Es512 => "ES512",
             Self::EdDsa => "EdDSA",
             Self::Ed25519 => "Ed25519",
+            Self::MlDsa44 => "ML-DSA-44",
+            Self::MlDsa65 => "ML-DSA-65",
+            Self::MlDsa87 => "ML-DSA-87",
         }
     }
 
-    /// The algorithm called `name`, compared with case (RFC 7515 section 4.1.1).
+    /// Whether this build can verify it: ML-DSA needs the feature `ml-dsa`.
+    #[must_use]
+    pub const fn is_built_in(self) -> bool {
+        cfg!(feature = "ml-dsa") || !matches!(self.family(), Family::MlDsa)
+    }
+
+    /// The algorithm called `name`, compared with case (RFC 7515 section 4.1.1); none that this build lacks.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL
@@ -126,15 +154,25 @@ impl Algorithm {
             Self::Rs256 | Self::Rs384 | Self::Rs512 | Self::Ps256 | Self::Ps384 | Self::Ps512 => Family::Rsa,
             Self::Es256 | Self::Es384 | Self::Es512 => Family::Ecdsa,
             Self::EdDsa | Self::Ed25519 => Family::EdDsa,
+            Self::MlDsa44 | Self::MlDsa65 | Self::MlDsa87 => Family::MlDsa,
         }
     }
 
-    /// The length of its hash in bytes: the least an HMAC secret must have (RFC 7518 section 3.2).
+    /// The length of its hash in bytes: the least an HMAC secret must have (RFC 7518 section 3.2). For ML-DSA that
+    /// of its message representative (FIPS 204 section 6.2).
     pub(crate) const fn hash_bytes(self) -> usize {
         match self {
             Self::Hs256 | Self::Rs256 | Self::Ps256 | Self::Es256 => 32,
             Self::Hs384 | Self::Rs384 | Self::Ps384 | Self::Es384 => 48,
-            Self::Hs512 | Self::Rs512 | Self::Ps512 | Self::Es512 | Self::EdDsa | Self::Ed25519 => 64,
+            Self::Hs512
+            | Self::Rs512
+            | Self::Ps512
+            | Self::Es512
+            | Self::EdDsa
+            | Self::Ed25519
+            | Self::MlDsa44
+            | Self::MlDsa65
+            | Self::MlDsa87 => 64,
         }
     }
 

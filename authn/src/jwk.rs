@@ -3,6 +3,8 @@
 //! What a key says of itself binds: `alg`, `use`, `key_ops`. What it says is checked before any signature is:
 //! sizes, curves, full-length coordinates, exponents.
 
+mod ml_dsa;
+
 use std::fmt;
 
 use rsa::{BoxedUint, RsaPublicKey};
@@ -34,6 +36,13 @@ pub(crate) enum Material {
     P384(Box<p384::ecdsa::VerifyingKey>),
     P521(Box<p521::ecdsa::VerifyingKey>),
     Ed25519(Box<ed25519_dalek::VerifyingKey>),
+    // Expanded, so that a check does not do it again: 4, 6 and 8 KiB.
+    #[cfg(feature = "ml-dsa")]
+    MlDsa44(Box<fips204::ml_dsa_44::PublicKey>),
+    #[cfg(feature = "ml-dsa")]
+    MlDsa65(Box<fips204::ml_dsa_65::PublicKey>),
+    #[cfg(feature = "ml-dsa")]
+    MlDsa87(Box<fips204::ml_dsa_87::PublicKey>),
 }
 
 /// What an author should know of a key that is usable all the same.
@@ -84,6 +93,12 @@ impl fmt::Debug for Material {
             Self::P384(_) => "P384(..)",
             Self::P521(_) => "P521(..)",
             Self::Ed25519(_) => "Ed25519(..)",
+            #[cfg(feature = "ml-dsa")]
+            Self::MlDsa44(_) => "MlDsa44(..)",
+            #[cfg(feature = "ml-dsa")]
+            Self::MlDsa65(_) => "MlDsa65(..)",
+            #[cfg(feature = "ml-dsa")]
+            Self::MlDsa87(_) => "MlDsa87(..)",
         })
     }
 }
@@ -94,9 +109,10 @@ impl Key {
         let members = jwk
             .as_object()
             .ok_or_else(|| Unusable::new("it is not an object"))?;
+        ml_dsa::check_built_in(members)?;
         let is_jwt_svid = check_use(members)?;
         let algorithm = algorithm(members)?;
-        let (material, concerns) = material(members)?;
+        let (material, concerns) = material(members, algorithm)?;
         let key = Self {
             id: key_id(members)?,
             algorithm,
@@ -179,6 +195,12 @@ impl Material {
             Self::P384(_) => algorithm == Algorithm::Es384,
             Self::P521(_) => algorithm == Algorithm::Es512,
             Self::Ed25519(_) => algorithm.family() == Family::EdDsa,
+            #[cfg(feature = "ml-dsa")]
+            Self::MlDsa44(_) => algorithm == Algorithm::MlDsa44,
+            #[cfg(feature = "ml-dsa")]
+            Self::MlDsa65(_) => algorithm == Algorithm::MlDsa65,
+            #[cfg(feature = "ml-dsa")]
+            Self::MlDsa87(_) => algorithm == Algorithm::MlDsa87,
         }
     }
 
@@ -240,8 +262,11 @@ fn key_id(members: &Map<String, Value>) -> Result<Option<String>, Unusable> {
     }
 }
 
-fn material(members: &Map<String, Value>) -> Result<(Material, Vec<Concern>), Unusable> {
-    let concern = if members.contains_key("d") {
+fn material(
+    members: &Map<String, Value>,
+    algorithm: Option<Algorithm>,
+) -> Result<(Material, Vec<Concern>), Unusable> {
+    let concern = if members.contains_key("d") || members.contains_key("priv") {
         vec![Concern::PrivateMembers]
     } else {
         Vec::new()
@@ -268,8 +293,9 @@ fn material(members: &Map<String, Value>) -> Result<(Material, Vec<Concern>), Un
             Ok((Material::P521(Box::new(key)), concern))
         }
         ("OKP", Some("Ed25519")) => Ok((ed25519_key(members)?, concern)),
+        ("AKP", _) => Ok((ml_dsa::key(members, algorithm)?, concern)),
         ("EC" | "OKP", _) => Err(Unusable::new("its curve is none of P-256, P-384, P-521, Ed25519")),
-        _ => Err(Unusable::new("its `kty` is none of RSA, EC, OKP, oct")),
+        _ => Err(Unusable::new("its `kty` is none of RSA, EC, OKP, AKP, oct")),
     }
 }
 

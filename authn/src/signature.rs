@@ -6,6 +6,9 @@
 //! algorithm is a type without values. Its `Validator` is not used either: it reads the payload as claims once
 //! more, with dates no calendar has as errors, and a JWS may carry what is no claim at all.
 
+#[cfg(feature = "ml-dsa")]
+mod ml_dsa;
+
 use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
@@ -55,6 +58,12 @@ pub(crate) fn holds(algorithm: Algorithm, key: &Material, message: &[u8], signat
         (Algorithm::EdDsa | Algorithm::Ed25519, Material::Ed25519(key)) => {
             check(&Ed25519(algorithm), key, message, signature)
         }
+        #[cfg(feature = "ml-dsa")]
+        (Algorithm::MlDsa44, Material::MlDsa44(key)) => check(&ml_dsa::MlDsa44, key, message, signature),
+        #[cfg(feature = "ml-dsa")]
+        (Algorithm::MlDsa65, Material::MlDsa65(key)) => check(&ml_dsa::MlDsa65, key, message, signature),
+        #[cfg(feature = "ml-dsa")]
+        (Algorithm::MlDsa87, Material::MlDsa87(key)) => check(&ml_dsa::MlDsa87, key, message, signature),
         // INVARIANT: a key never serves an algorithm of another family or curve.
         (
             Algorithm::Hs256
@@ -70,7 +79,10 @@ pub(crate) fn holds(algorithm: Algorithm, key: &Material, message: &[u8], signat
             | Algorithm::Es384
             | Algorithm::Es512
             | Algorithm::EdDsa
-            | Algorithm::Ed25519,
+            | Algorithm::Ed25519
+            | Algorithm::MlDsa44
+            | Algorithm::MlDsa65
+            | Algorithm::MlDsa87,
             _,
         ) => false,
     }

@@ -219,6 +219,13 @@ fn check_algorithms<'s>(
                 "remove one of them",
             );
         }
+        if !algorithm.is_built_in() {
+            faults.invalid(
+                &path,
+                format!("`{algorithm}` is not part of this build"),
+                "use another algorithm, or a build with the feature `ml-dsa`",
+            );
+        }
         if profile == Profile::Spiffe && !matches!(algorithm.family(), Family::Rsa | Family::Ecdsa) {
             let message = format!("a JWT-SVID is never signed with `{algorithm}`");
             faults.invalid(

@@ -1,7 +1,9 @@
 //! What the tests share: published keys, signing, a provider to start from.
 //!
-//! The keys are those of RFC 7515 appendix A, RFC 7520 section 3 and RFC 8037 appendix A: known to everybody, worth
-//! nothing. Signing lives here only; the crate itself cannot sign.
+//! The keys are those of RFC 7515 appendix A, RFC 7520 section 3, RFC 8037 appendix A and RFC 9964 appendix A: known
+//! to everybody, worth nothing. Signing lives here only; the crate itself cannot sign.
+
+mod ml_dsa;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -66,6 +68,7 @@ pub(crate) fn private_jwk(algorithm: Algorithm) -> Value {
             "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
             "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
         }),
+        Algorithm::MlDsa44 | Algorithm::MlDsa65 | Algorithm::MlDsa87 => ml_dsa::private_jwk(algorithm),
     };
     jwk["kid"] = json!(algorithm.name().to_lowercase());
     jwk
@@ -75,7 +78,7 @@ pub(crate) fn private_jwk(algorithm: Algorithm) -> Value {
 pub(crate) fn public_jwk(algorithm: Algorithm) -> Value {
     let mut jwk = private_jwk(algorithm);
     let members = jwk.as_object_mut().expect("a JWK is an object");
-    for private in ["d", "p", "q"] {
+    for private in ["d", "p", "q", "priv"] {
         members.remove(private);
     }
     jwk
@@ -122,6 +125,7 @@ pub(crate) fn sign(algorithm: Algorithm, message: &[u8]) -> Vec<u8> {
                 .to_bytes()
                 .to_vec()
         }
+        Algorithm::MlDsa44 | Algorithm::MlDsa65 | Algorithm::MlDsa87 => ml_dsa::sign(algorithm, message),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The examples of the IETF's own documents, each answered as a verifier of access tokens should.
 
-use scopegate_authn::jws;
+use scopegate_authn::{Algorithm, jws};
 
 use crate::vectors::{list, load, text};
 
@@ -18,8 +18,11 @@ fn every_example_is_answered_as_an_access_token_verifier_should() {
         };
         run += 1;
         let answer = jws::verify(token.as_bytes(), vector["jwk"].to_string().as_bytes());
-        // `invalid unless ML-DSA is built`: it is not.
-        if answer.is_ok() != (expected == "valid") {
+        let is_valid = match expected {
+            "invalid unless ML-DSA is built" => Algorithm::MlDsa44.is_built_in(),
+            expected => expected == "valid",
+        };
+        if answer.is_ok() != is_valid {
             wrong.push(format!(
                 "{}: expected {expected}, got {answer:?}",
                 text(vector, "id")

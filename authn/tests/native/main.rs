@@ -18,6 +18,7 @@ mod credentials;
 mod envoy;
 mod fields;
 mod ietf;
+mod ml_dsa;
 mod order;
 mod profiles;
 mod properties;

@@ -39,7 +39,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("R066", "introspection is refused in a policy"),
     ("R068", "the reply, in the engine"),
     ("R069", "routes, in authorization"),
-    ("R078", "ML-DSA is not built"),
     ("R080", "paths, in authorization"),
     ("R081", "paths, in authorization"),
     ("R082", "paths, in authorization"),
@@ -50,7 +49,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
 
 /// Rules that ask for more than a token and an answer: a test of their own each, below.
 const OWN_TESTS: &[&str] = &[
-    "R015", "R016", "R017", "R019", "R032", "R035", "R044", "R045", "R047", "R072",
+    "R015", "R016", "R017", "R019", "R032", "R035", "R044", "R045", "R047", "R072", "R078",
 ];
 
 #[test]
@@ -233,6 +232,50 @@ fn r045_r047_a_query_is_read_only_where_a_provider_says_so_and_never_beside_a_he
         .map(|_| ())
         .map_err(|it| it.reason.code());
     assert_eq!(answer, Err("credential_multiple"));
+}
+
+#[test]
+fn r078_a_key_of_ml_dsa_carries_its_algorithm_and_has_the_size_of_it() {
+    for (algorithm, length) in [
+        (Algorithm::MlDsa44, 1_312),
+        (Algorithm::MlDsa65, 1_952),
+        (Algorithm::MlDsa87, 2_592),
+    ] {
+        let usable = |key: Value| jws::usable_keys(json!({"keys": [key]}).to_string().as_bytes());
+        let key =
+            |length: usize| json!({"kty": "AKP", "alg": algorithm.name(), "pub": encode(&vec![1; length])});
+        let expected = Some(usize::from(algorithm.is_built_in()));
+        assert_eq!(usable(key(length)), expected, "{algorithm}");
+        for (what, changes) in [
+            ("one byte less", json!({"pub": encode(&vec![1; length - 1])})),
+            ("one byte more", json!({"pub": encode(&vec![1; length + 1])})),
+            ("no algorithm", json!({"alg": null})),
+            ("another algorithm", json!({"alg": "ES256"})),
+            ("no algorithm that exists", json!({"alg": "ML-DSA-45"})),
+            ("no public key", json!({"pub": null})),
+            ("another type", json!({"kty": "OKP"})),
+        ] {
+            assert_eq!(
+                usable(merge(key(length), &changes)),
+                Some(0),
+                "{algorithm}: {what}"
+            );
+        }
+    }
+}
+
+#[test]
+fn r079_a_build_without_ml_dsa_refuses_its_name() {
+    for name in ["ML-DSA-44", "ML-DSA-65", "ML-DSA-87"] {
+        let settings = json!({"algorithms": [name]});
+        let compiled = compile(&json!({"providers": [provider(&[ALG], &settings)]}));
+        let is_named = compiled
+            .err()
+            .into_iter()
+            .flatten()
+            .any(|fault| fault.message == format!("`{name}` is not part of this build"));
+        assert_eq!(is_named, !Algorithm::MlDsa44.is_built_in(), "{name}");
+    }
 }
 
 #[test]
