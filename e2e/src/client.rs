@@ -1,8 +1,14 @@
 //! A client that sends exactly the bytes it is given, over one connection of its own for each request.
 
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
+
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned};
+
+use crate::certificates::{Authority, Identity};
 
 use crate::http1::{Field, Message};
 
@@ -42,11 +48,79 @@ impl Answer {
 /// # Errors
 /// The connection failed, ended without an answer, or was silent for too long.
 pub fn send(address: SocketAddr, request: &[u8]) -> io::Result<Answer> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    exchange(connect(address)?, request)
+}
+
+/// How a client speaks TLS.
+#[derive(Debug, Clone)]
+pub struct TlsClient {
+    config: Arc<ClientConfig>,
+    host: ServerName<'static>,
+}
+
+impl TlsClient {
+    /// A client that knows the server as `host`, by a certificate of `authority`. With an identity it shows that
+    /// certificate where it is asked for one.
+    ///
+    /// # Errors
+    /// The host is no DNS name, or a certificate is wrong.
+    pub fn new(authority: &Authority, host: &str, identity: Option<&Identity>) -> io::Result<Self> {
+        let mut roots = RootCertStore::empty();
+        let root = CertificateDer::from(authority.der().to_vec());
+        roots.add(root).map_err(io::Error::other)?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let config = config.map_err(io::Error::other)?.with_root_certificates(roots);
+        let config = match identity {
+            None => config.with_no_client_auth(),
+            Some(identity) => {
+                let chain = vec![CertificateDer::from(identity.certificate().to_vec())];
+                let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(identity.key().to_vec()));
+                config
+                    .with_client_auth_cert(chain, key)
+                    .map_err(io::Error::other)?
+            }
+        };
+        let host = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        Ok(Self {
+            config: Arc::new(config),
+            host,
+        })
+    }
+
+    /// Sends `request` over a connection of its own and reads one answer, as [`send`] does.
+    ///
+    /// # Errors
+    /// As [`send`], and where the server refuses the client's certificate, or has none that is trusted.
+    pub fn send(&self, address: SocketAddr, request: &[u8]) -> io::Result<Answer> {
+        self.converse(address, request).map(|(answer, _)| answer)
+    }
+
+    /// The same, and whether the server resumed a session of before (RFC 8446 section 2.2).
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub fn converse(&self, address: SocketAddr, request: &[u8]) -> io::Result<(Answer, bool)> {
+        let connection = ClientConnection::new(Arc::clone(&self.config), self.host.clone());
+        let mut stream = StreamOwned::new(connection.map_err(io::Error::other)?, connect(address)?);
+        let answer = exchange(&mut stream, request)?;
+        Ok((
+            answer,
+            stream.conn.handshake_kind() == Some(HandshakeKind::Resumed),
+        ))
+    }
+}
+
+fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+fn exchange(mut stream: impl Read + Write, request: &[u8]) -> io::Result<Answer> {
     // A server that answers before it has read everything may close: what it said still counts.
-    let sent = stream.write_all(request);
+    let sent = stream.write_all(request).and_then(|()| stream.flush());
     let mut reader = BufReader::new(stream);
     loop {
         let answer = Message::read(&mut reader, request.starts_with(b"HEAD "));

@@ -3,6 +3,7 @@
 pub mod bootstrap;
 mod find;
 mod process;
+mod tls;
 
 pub use find::find;
 pub use process::{Envoy, EnvoyError};

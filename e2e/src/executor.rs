@@ -229,11 +229,7 @@ fn listener(module: &Path, number: usize, setup: &Setup) -> Result<Listener, Env
         shift_instants(&mut policy, crate::mint::now().since(time));
     }
     let filters = vec![plugin(module, &policy.to_string(), &setup.environment)];
-    Ok(Listener {
-        name: name(number),
-        filters,
-        direct: false,
-    })
+    Ok(Listener::new(&name(number), filters))
 }
 
 /// Moves the instants that a policy names by some seconds: to a clock that runs they are then what they are to

@@ -8,6 +8,7 @@
 
 pub mod bench;
 pub mod cases;
+pub mod certificates;
 pub mod client;
 pub mod demo;
 pub mod envoy;
@@ -17,3 +18,4 @@ pub mod log;
 pub mod mint;
 pub mod size;
 pub mod upstream;
+pub mod wait;

@@ -91,11 +91,7 @@ fn row(name: &str, filters: Vec<Value>, path: &str, token: Option<&str>, status:
         &[],
     );
     Row {
-        listener: Listener {
-            name: name.to_owned(),
-            filters,
-            direct: true,
-        },
+        listener: Listener::new(name, filters).answering_at_once(),
         request,
         status,
     }

@@ -62,11 +62,7 @@ impl Gateway {
             Host::Wasmtime => serve(module, policy, upstream),
             Host::Envoy => {
                 let filters = vec![plugin(module, &policy.to_string(), &BTreeMap::new())];
-                let listener = Listener {
-                    name: "demo".to_owned(),
-                    filters,
-                    direct: false,
-                };
+                let listener = Listener::new("demo", filters);
                 let envoy = Envoy::start(&find()?, &bootstrap(&[listener], upstream), Path::new("."), &[])?;
                 let address = envoy.listener("demo");
                 let address =

@@ -9,8 +9,16 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+pub use super::tls::{ClientCertificateHeader, Clients, Tls};
+
 /// The header under which an answer carries what the plugin says of its decision, for tests alone.
 pub const DECISION: &str = "x-test-decision";
+
+/// The addresses that stand behind the names a policy gives as `upstream`.
+pub type Clusters = BTreeMap<String, SocketAddr>;
+
+/// The cluster that requests are forwarded to; no name that a policy may use for its own.
+const UPSTREAM: &str = "upstream";
 
 /// A listener with filters before the router.
 #[derive(Debug, Clone)]
@@ -21,6 +29,48 @@ pub struct Listener {
     pub filters: Vec<Value>,
     /// What the router does: forward to the upstream, or answer at once.
     pub direct: bool,
+    /// TLS, where it speaks it.
+    pub tls: Option<Tls>,
+    /// What becomes of `X-Forwarded-Client-Cert`; Envoy's default is to remove it.
+    pub client_certificate_header: ClientCertificateHeader,
+}
+
+impl Listener {
+    /// A listener without TLS that forwards to the upstream.
+    #[must_use]
+    pub fn new(name: &str, filters: Vec<Value>) -> Self {
+        Self {
+            name: name.to_owned(),
+            filters,
+            direct: false,
+            tls: None,
+            client_certificate_header: ClientCertificateHeader::default(),
+        }
+    }
+
+    /// The same, and the router answers at once.
+    #[must_use]
+    pub fn answering_at_once(self) -> Self {
+        Self { direct: true, ..self }
+    }
+
+    /// The same behind TLS.
+    #[must_use]
+    pub fn with_tls(self, tls: Tls) -> Self {
+        Self {
+            tls: Some(tls),
+            ..self
+        }
+    }
+
+    /// The same with another treatment of `X-Forwarded-Client-Cert`.
+    #[must_use]
+    pub fn with_client_certificate_header(self, client_certificate_header: ClientCertificateHeader) -> Self {
+        Self {
+            client_certificate_header,
+            ..self
+        }
+    }
 }
 
 /// The plugin as a filter. `environment` is what the VM may read of secrets.
@@ -47,27 +97,41 @@ pub fn plugin(module: &Path, policy: &str, environment: &BTreeMap<String, String
 /// A whole bootstrap in JSON: the listeners on free ports of loopback, one upstream.
 #[must_use]
 pub fn bootstrap(listeners: &[Listener], upstream: SocketAddr) -> String {
+    bootstrap_with(listeners, upstream, &Clusters::new())
+}
+
+/// The same with clusters that the plugin may call out to.
+#[must_use]
+pub fn bootstrap_with(listeners: &[Listener], upstream: SocketAddr, clusters: &Clusters) -> String {
+    let named = clusters.iter().map(|(name, address)| cluster(name, *address));
+    let clusters: Vec<Value> = std::iter::once(cluster(UPSTREAM, upstream))
+        .chain(named)
+        .collect();
     json!({
         "admin": {"address": socket(SocketAddr::from(([127, 0, 0, 1], 0)))},
         "static_resources": {
             "listeners": listeners.iter().map(listener).collect::<Vec<_>>(),
-            "clusters": [{
-                "name": "upstream",
-                "type": "STATIC",
-                "connect_timeout": "5s",
-                "load_assignment": {
-                    "cluster_name": "upstream",
-                    "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket(upstream)}}]}],
-                },
-                "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                    "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                    "common_http_protocol_options": {"max_headers_count": 2000},
-                    "explicit_http_config": {"http_protocol_options": {"enable_trailers": true}},
-                }},
-            }],
+            "clusters": clusters,
         },
     })
     .to_string()
+}
+
+fn cluster(name: &str, address: SocketAddr) -> Value {
+    json!({
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "5s",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket(address)}}]}],
+        },
+        "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "common_http_protocol_options": {"max_headers_count": 2000},
+            "explicit_http_config": {"http_protocol_options": {"enable_trailers": true}},
+        }},
+    })
 }
 
 fn socket(address: SocketAddr) -> Value {
@@ -75,13 +139,17 @@ fn socket(address: SocketAddr) -> Value {
 }
 
 fn listener(listener: &Listener) -> Value {
+    let mut chain = json!({"filters": [{
+        "name": "envoy.filters.network.http_connection_manager",
+        "typed_config": connection_manager(listener),
+    }]});
+    if let (Some(tls), Some(chain)) = (&listener.tls, chain.as_object_mut()) {
+        chain.insert("transport_socket".to_owned(), tls.transport_socket());
+    }
     json!({
         "name": listener.name,
         "address": socket(SocketAddr::from(([127, 0, 0, 1], 0))),
-        "filter_chains": [{"filters": [{
-            "name": "envoy.filters.network.http_connection_manager",
-            "typed_config": connection_manager(listener),
-        }]}],
+        "filter_chains": [chain],
     })
 }
 
@@ -100,6 +168,8 @@ fn connection_manager(listener: &Listener) -> Value {
         "generate_request_id": false,
         "preserve_external_request_id": true,
         "skip_xff_append": true,
+        "forward_client_cert_details": listener.client_certificate_header.name(),
+        "set_current_client_cert_details": {"subject": true, "cert": true, "dns": true, "uri": true},
         "max_request_headers_kb": 1024,
         "normalize_path": false,
         "merge_slashes": false,
@@ -134,7 +204,7 @@ fn route(direct: bool) -> Value {
             json!({"status": 200, "body": {"inline_string": "ok"}}),
         )
     } else {
-        ("route", json!({"cluster": "upstream", "timeout": "15s"}))
+        ("route", json!({"cluster": UPSTREAM, "timeout": "15s"}))
     };
     json!({
         "name": "all",

@@ -19,6 +19,9 @@ const POLL: Duration = Duration::from_millis(25);
 /// 60 seconds of polls: V8 compiles the module at start, on a machine that may be busy.
 const POLLS: u32 = 2400;
 
+/// How many workers serve requests where nothing else is said: one, so that one VM sees them all.
+const ONE_WORKER: u32 = 1;
+
 /// Why there is no running Envoy.
 #[derive(Debug, thiserror::Error)]
 pub enum EnvoyError {
@@ -60,20 +63,29 @@ impl Envoy {
         directory: &Path,
         environment: &[(&str, &str)],
     ) -> Result<Self, EnvoyError> {
+        Self::start_with_workers(program, bootstrap, directory, environment, ONE_WORKER)
+    }
+
+    /// The same with this many workers. Each has a VM of its own; connections are spread over them.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_with_workers(
+        program: &Path,
+        bootstrap: &str,
+        directory: &Path,
+        environment: &[(&str, &str)],
+        workers: u32,
+    ) -> Result<Self, EnvoyError> {
         let folder = tempfile::Builder::new().prefix("scopegate-envoy-").tempdir()?;
         let file = folder.path().join("bootstrap.yaml");
         fs::write(&file, bootstrap)?;
         let log = fs::File::create(folder.path().join("envoy.log"))?;
         let admin_file = folder.path().join("admin");
         let child = Command::new(program)
-            .args([
-                "--use-dynamic-base-id",
-                "--concurrency",
-                "1",
-                "--log-level",
-                "info",
-                "--config-path",
-            ])
+            .args(["--use-dynamic-base-id", "--log-level", "info", "--concurrency"])
+            .arg(workers.to_string())
+            .arg("--config-path")
             .arg(&file)
             .arg("--admin-address-path")
             .arg(&admin_file)

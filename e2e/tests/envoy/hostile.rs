@@ -22,11 +22,7 @@ fn listener(name: &str, policy: &Value) -> Listener {
         &policy.to_string(),
         &BTreeMap::new(),
     )];
-    Listener {
-        name: name.to_owned(),
-        filters,
-        direct: false,
-    }
+    Listener::new(name, filters)
 }
 
 /// A policy of more than a mebibyte: the same with many more routes.

@@ -8,3 +8,5 @@ mod example;
 mod hostile;
 #[cfg(test)]
 mod proxy;
+#[cfg(test)]
+mod tls;

@@ -15,11 +15,7 @@ fn without_a_filter_the_upstream_sees_what_was_sent() {
         return;
     };
     let upstream = Upstream::start().unwrap();
-    let listeners = [Listener {
-        name: "plain".to_owned(),
-        filters: vec![],
-        direct: false,
-    }];
+    let listeners = [Listener::new("plain", vec![])];
     let envoy = Envoy::start(
         &program,
         &bootstrap(&listeners, upstream.address()),

@@ -1,0 +1,24 @@
+//! Waiting for a condition: looked at again and again until it holds or patience ends. Tests wait for what they
+//! want to see, and never for a time.
+
+use std::thread;
+use std::time::Duration;
+
+const POLL: Duration = Duration::from_millis(10);
+
+/// 30 seconds: a machine that is busy is waited for, a hang is not.
+const POLLS: u32 = 3000;
+
+/// Waits until `ready` gives a value.
+///
+/// # Errors
+/// It gave none in time; the message names `what` was waited for.
+pub fn until<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> Result<T, String> {
+    for _ in 0..POLLS {
+        if let Some(value) = ready() {
+            return Ok(value);
+        }
+        thread::sleep(POLL);
+    }
+    Err(format!("{what} did not come in time"))
+}
