@@ -21,8 +21,9 @@ mod compile;
 #[cfg(feature = "verify")]
 mod credential;
 #[cfg(feature = "verify")]
-#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
 mod endpoint;
+#[cfg(feature = "verify")]
+mod fetched;
 #[cfg(feature = "verify")]
 mod identity;
 #[cfg(feature = "verify")]
@@ -41,11 +42,17 @@ mod provider;
 #[cfg(feature = "verify")]
 mod reject;
 #[cfg(feature = "verify")]
+#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
+mod revocation;
+#[cfg(feature = "verify")]
 pub mod section;
 #[cfg(feature = "verify")]
 mod signature;
 #[cfg(feature = "verify")]
 mod spiffe;
+#[cfg(feature = "verify")]
+#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
+mod status_list;
 #[cfg(feature = "verify")]
 mod times;
 #[cfg(feature = "verify")]

@@ -43,3 +43,30 @@ pub const TRUST_DOMAIN_BYTES: usize = 255;
 
 /// The longest URL of something that is fetched, in bytes: what servers and proxies commonly take as a path.
 pub const URL_BYTES: usize = 2048;
+
+/// The longest document that is fetched, in bytes: a key set, a feed, a status list, an introspection answer. What
+/// hosts hand over in one piece, and far above what issuers publish.
+pub const DOCUMENT_BYTES: usize = 1024 * 1024;
+
+/// The `refresh` of something that is fetched, where none is named, in seconds.
+pub const REFRESH_DEFAULT: i64 = 10 * 60;
+
+/// The `max_stale` of something that is fetched, where none is named, in seconds.
+pub const MAX_STALE_DEFAULT: i64 = 60 * 60;
+
+/// The longest `max_stale`, in seconds: who can reach no issuer for a week has no revocation, only an old list.
+pub const MAX_STALE_MAX: i64 = 7 * 24 * 60 * 60;
+
+/// Entries of the policy's own revocations, and of a feed. Longer lists belong into a status list, which takes bits
+/// where this takes texts.
+pub const REVOCATION_ENTRIES: usize = 50_000;
+
+/// Status lists of a policy: each is held in memory whole and fetched again and again.
+pub const STATUS_LISTS: usize = 16;
+
+/// The longest status list once inflated, in bytes: the statuses of 2^25 tokens at one bit each, of 2^24 at two, of
+/// 2^22 at eight. With [`STATUS_LISTS`] of them a policy holds 64 MiB at most; inflating one takes twice its size.
+pub const STATUS_LIST_BYTES: usize = 4 * 1024 * 1024;
+
+/// The longest `cache` of introspection answers, in seconds: so long a token may pass after it was revoked.
+pub const INTROSPECTION_CACHE_MAX: i64 = 60 * 60;

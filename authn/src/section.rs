@@ -18,7 +18,11 @@ pub use provider::{
     BasicAuth, Binding, ClaimMapping, ClientAuth, CredentialLocationSection, MaxLifetime, Profile,
     ProviderSection, ProviderType, Require, RequiredValues, Scalar,
 };
-pub use revocation::{RevocationFeed, RevocationSection, RevokedKey, RevokedSubject, RevokedToken};
+pub(crate) use revocation::FeedDocument;
+pub use revocation::{
+    RevocationFeed, RevocationSection, RevokedClient, RevokedKey, RevokedSubject, RevokedToken,
+    StatusListSource,
+};
 
 /// The `authentication` section: proofs of identity. Nothing in it grants anything.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
@@ -36,7 +40,7 @@ pub struct AuthenticationSection {
     /// Who vouches for callers. Each credential belongs to exactly one provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub providers: Option<Vec<ProviderSection>>,
-    /// Tokens, subjects and keys that count no longer.
+    /// Tokens, subjects, keys and clients that count no longer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revocation: Option<RevocationSection>,
     /// Headers that tell the upstream who is calling. `subject`, `client`, `scopes`, `tenant` and `provider`

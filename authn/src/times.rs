@@ -48,7 +48,7 @@ impl TimeRules {
 
 /// A `NumericDate` (RFC 7519 section 2): a number, perhaps with a fraction, rounded so that the token is never
 /// valid longer than it says.
-fn numeric_date(
+pub(crate) fn numeric_date(
     claims: &Map<String, Value>,
     name: &str,
     round: fn(f64) -> f64,

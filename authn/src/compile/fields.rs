@@ -53,7 +53,7 @@ fn fields_set(section: &ProviderSection) -> impl Iterator<Item = (&'static str, 
         cache,
     } = section;
     let table: [(&'static str, bool, &'static [ProviderType]); 20] = [
-        ("issuer", issuer.is_some(), &[Jwt]),
+        ("issuer", issuer.is_some(), &[Jwt, Introspection]),
         ("trust_domains", trust_domains.is_some(), &[Jwt, Mtls]),
         ("dns_names", dns_names.is_some(), &[Mtls]),
         ("audiences", audiences.is_some(), &[Jwt, Introspection]),

@@ -8,7 +8,7 @@ use crate::key_set::{KeyRemark, KeySet, RemarkKind};
 use crate::section::{KeyEntry, KeySource, Keys, Profile, SecretReference};
 use crate::{Algorithm, Notice, base64url, limits};
 
-use super::Context;
+use super::{Context, secret};
 
 /// Compiles `keys`.
 pub(crate) fn compile(
@@ -287,33 +287,7 @@ fn read_secret(
     reference: Option<&SecretReference>,
 ) -> Option<Zeroizing<Vec<u8>>> {
     let path = format!("{path}.secret");
-    let Some(SecretReference { env }) = reference else {
-        context.faults.missing(
-            path,
-            "name the environment variable that holds it, as in `{env: NAME}`",
-        );
-        return None;
-    };
-    if !is_variable_name(env) {
-        // What stands here may be the secret itself: it is not shown.
-        let message = "this is no name of an environment variable";
-        let help = "name the variable that holds the secret, as in `{env: ORDERS_SECRET}`";
-        context
-            .faults
-            .add("invalid_value", format!("{path}.env"), message, help);
-        return None;
-    }
-    let Some(text) = context.secrets.get(env).map(Zeroizing::new) else {
-        let message = match is_plain_name(env) {
-            true => format!("the environment has no `{env}`"),
-            false => "the environment has no variable of this name".to_owned(),
-        };
-        let help = "set the variable for the proxy's VM, base64url without padding";
-        context
-            .faults
-            .add("secret_missing", format!("{path}.env"), message, help);
-        return None;
-    };
+    let text = secret::read(context, &path, reference, "base64url without padding")?;
     let secret = base64url::decode(text.as_bytes()).map(Zeroizing::new);
     if secret.is_none() {
         let message = "the value of this variable is not base64url without padding";
@@ -325,16 +299,4 @@ fn read_secret(
         );
     }
     secret
-}
-
-/// A name of a variable (POSIX.1-2017 section 8.1), in either case.
-fn is_variable_name(name: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let starts_with_digit = name.starts_with(|first: char| first.is_ascii_digit());
-    (1..=64).contains(&name.len()) && name.bytes().all(fits) && !starts_with_digit
-}
-
-/// A name in upper case, as variables are written: no secret looks like that.
-fn is_plain_name(name: &str) -> bool {
-    !name.bytes().any(|byte| byte.is_ascii_lowercase())
 }

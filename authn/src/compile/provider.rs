@@ -176,7 +176,7 @@ fn check_trust_domains(faults: &mut Faults, path: &str, domains: Option<&[String
     Some(Authority::TrustDomains(domains.to_vec()))
 }
 
-fn check_audiences<'s>(
+pub(super) fn check_audiences<'s>(
     faults: &mut Faults,
     path: &str,
     audiences: Option<&'s [String]>,
@@ -238,7 +238,7 @@ fn check_algorithms<'s>(
     algorithms
 }
 
-fn times(
+pub(super) fn times(
     faults: &mut Faults,
     path: &str,
     clock_skew: Option<Duration>,
@@ -272,7 +272,11 @@ fn times(
     }
 }
 
-fn required(faults: &mut Faults, path: &str, require: Option<&Require>) -> Vec<(ClaimPath, Vec<Scalar>)> {
+pub(super) fn required(
+    faults: &mut Faults,
+    path: &str,
+    require: Option<&Require>,
+) -> Vec<(ClaimPath, Vec<Scalar>)> {
     let Some(Require { claims }) = require else {
         return Vec::new();
     };
@@ -298,7 +302,7 @@ fn required(faults: &mut Faults, path: &str, require: Option<&Require>) -> Vec<(
     required
 }
 
-fn mapping(faults: &mut Faults, path: &str, claims: Option<&ClaimMapping>) -> Option<Mapping> {
+pub(super) fn mapping(faults: &mut Faults, path: &str, claims: Option<&ClaimMapping>) -> Option<Mapping> {
     let defaults = ClaimMapping::default();
     let ClaimMapping {
         scopes,

@@ -86,7 +86,8 @@ pub struct ProviderSection {
     /// How this API proves itself to the introspection endpoint (`introspection` only).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_auth: Option<ClientAuth>,
-    /// How long an introspection answer may be reused (`introspection` only).
+    /// How long an introspection answer may be reused, never beyond its `exp` (`introspection` only). Every request
+    /// asks where it is left out; at most `1h`, for so long a token may pass after it was revoked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<Duration>,
 }
@@ -256,22 +257,25 @@ impl Scalar {
     }
 }
 
-/// How this API proves itself to an introspection endpoint.
+/// How this API proves itself to an introspection endpoint. Exactly one of `basic`, `bearer`.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientAuth {
-    /// HTTP Basic (RFC 7617).
+    /// HTTP Basic with a client id and its secret (RFC 6749 section 2.3.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basic: Option<BasicAuth>,
+    /// An access token of its own, sent as `Bearer` (RFC 7662 section 2.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bearer: Option<SecretReference>,
 }
 
-/// A user name and a password from the environment.
+/// A client id and its secret from the environment, each encoded as a form field before they are joined.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BasicAuth {
-    /// The user name.
+    /// The client id.
     pub username: String,
-    /// Where the password is.
+    /// Where the secret is.
     pub password: SecretReference,
 }
 

@@ -12,7 +12,11 @@ const TYPES: [&str; 4] = ["jwt", "api_key", "mtls", "introspection"];
 fn fields() -> Vec<(&'static str, Value, &'static [&'static str])> {
     let jwt = provider(&[Algorithm::Es256], &json!({}));
     vec![
-        ("issuer", json!("https://idp.example.com"), &["jwt"]),
+        (
+            "issuer",
+            json!("https://idp.example.com"),
+            &["jwt", "introspection"],
+        ),
         ("trust_domains", json!(["prod.example.com"]), &["jwt", "mtls"]),
         ("dns_names", json!(["a.example.com"]), &["mtls"]),
         ("audiences", json!(["a"]), &["jwt", "introspection"]),
