@@ -5,6 +5,10 @@
 
 #![forbid(unsafe_code)]
 
+// What the tests share speaks of this crate as its users do.
+#[cfg(test)]
+extern crate self as scopegate_authn;
+
 pub mod caller;
 pub use caller::{Evidence, Verified};
 
@@ -19,8 +23,15 @@ mod claim_path;
 #[cfg(feature = "verify")]
 mod compile;
 #[cfg(feature = "verify")]
+#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
+mod confirmation;
+#[cfg(feature = "verify")]
 mod credential;
 #[cfg(feature = "verify")]
+#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
+mod dpop;
+#[cfg(feature = "verify")]
+#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
 mod endpoint;
 #[cfg(feature = "verify")]
 mod fetched;
@@ -50,6 +61,11 @@ pub mod section;
 mod signature;
 #[cfg(feature = "verify")]
 mod spiffe;
+#[cfg(test)]
+#[cfg(feature = "verify")]
+mod test_support;
+#[cfg(feature = "verify")]
+mod thumbprint;
 #[cfg(feature = "verify")]
 #[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
 mod status_list;
@@ -66,6 +82,8 @@ pub use authenticator::{Authenticator, Challenge, Fields, Notice, ProviderSummar
 pub use claim_path::ClaimPath;
 #[cfg(feature = "verify")]
 pub use credential::{CredentialLocation, Stripped, is_same_header_name};
+#[cfg(feature = "verify")]
+pub use dpop::{Claim, Nonces};
 #[cfg(feature = "verify")]
 pub use identity::{IdentityHeader, IdentitySource};
 #[cfg(feature = "verify")]

@@ -70,3 +70,22 @@ pub const STATUS_LIST_BYTES: usize = 4 * 1024 * 1024;
 
 /// The longest `cache` of introspection answers, in seconds: so long a token may pass after it was revoked.
 pub const INTROSPECTION_CACHE_MAX: i64 = 60 * 60;
+/// The longest DPoP proof, in bytes. One with an RSA key of 4096 bits has 3 KiB; one with a key of ML-DSA-87, the
+/// largest there is, has 11.
+pub const PROOF_BYTES: usize = 12 * 1024;
+
+/// The longest `jti` of a DPoP proof, in bytes. Random ones have some 20 to 40 (RFC 9449 section 4.2).
+pub const PROOF_ID_BYTES: usize = 256;
+
+/// The longest RSA modulus of a DPoP proof's key, in bits: the caller chooses that key, nobody who is trusted.
+pub const PROOF_RSA_BITS_MAX: usize = 4096;
+
+/// How old a DPoP proof may be where a provider does not say, in seconds: it is made for one request.
+pub const PROOF_AGE_DEFAULT: i64 = 60;
+
+/// The largest `max_age` of a DPoP proof, in seconds: each proof is remembered for that long.
+pub const PROOF_AGE_MAX: i64 = 5 * 60;
+
+/// How long one nonce is issued, in seconds; it is taken for up to twice as long. Callers ask for a new one with
+/// every change.
+pub const NONCE_WINDOW: i64 = 2 * 60;

@@ -89,7 +89,8 @@ impl Header {
         Self::read(object(segment)?)
     }
 
-    fn read(mut members: Map<String, Value>) -> Result<Self, Reject> {
+    /// Reads a header from its members.
+    pub(crate) fn read(mut members: Map<String, Value>) -> Result<Self, Reject> {
         let is_critical = members.contains_key("crit") || members.get("b64") == Some(&Value::Bool(false));
         let algorithm = take_string(&mut members, "alg")?.ok_or(Reject::TokenMalformed)?;
         let key_id = take_string(&mut members, "kid")?;
