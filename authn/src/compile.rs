@@ -2,6 +2,8 @@
 //!
 //! Conversions destructure every field, so that a new field breaks the build until somebody decides what it does.
 
+#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
+pub(crate) mod binding;
 mod faults;
 mod fetched;
 mod fields;

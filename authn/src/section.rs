@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 pub use keys::{KeyEntry, KeySource, Keys, SecretReference};
 pub use provider::{
-    BasicAuth, Binding, ClaimMapping, ClientAuth, CredentialLocationSection, MaxLifetime, Profile,
-    ProviderSection, ProviderType, Require, RequiredValues, Scalar,
+    BasicAuth, Binding, ClaimMapping, ClientAuth, CredentialLocationSection, DpopNonce, DpopSection,
+    MaxLifetime, Profile, ProviderSection, ProviderType, Require, RequiredValues, Scalar,
 };
 pub(crate) use revocation::FeedDocument;
 pub use revocation::{

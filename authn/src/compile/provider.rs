@@ -55,6 +55,7 @@ fn jwt(context: &mut Context<'_>, path: &str, section: &ProviderSection) -> Opti
         require,
         claims,
         binding,
+        dpop,
         credential,
         forward_credential,
         proxy_verifies: _,
@@ -66,6 +67,11 @@ fn jwt(context: &mut Context<'_>, path: &str, section: &ProviderSection) -> Opti
     } = section;
     let profile = profile.unwrap_or_default();
     check_binding(&mut context.faults, path, binding.unwrap_or_default());
+    if dpop.is_some() {
+        context
+            .faults
+            .push(PolicyError::not_enforced(format!("{path}.dpop")));
+    }
     let authority = authority(
         &mut context.faults,
         path,

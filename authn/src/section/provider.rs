@@ -62,6 +62,9 @@ pub struct ProviderSection {
     /// The proof of possession a token is bound to; `none` where it is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub binding: Option<Binding>,
+    /// How DPoP proofs are checked, with `binding: dpop` or `any` (RFC 9449).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dpop: Option<DpopSection>,
     /// Where a request carries the credential; `Authorization: Bearer` where it is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<CredentialLocationSection>,
@@ -137,6 +140,34 @@ pub enum Binding {
     Mtls,
     /// Either of the two.
     Any,
+}
+
+/// How DPoP proofs are checked (RFC 9449 section 4.3).
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DpopSection {
+    /// The algorithms a proof may be signed with, none of them symmetric. Every one that is built in where it is
+    /// left out: a caller chooses its own key, and the issuer bound the token to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub algorithms: Option<Vec<Algorithm>>,
+    /// How old a proof may be, `now - iat`, besides `clock_skew`. `60s` where it is left out, at most `5m`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<Duration>,
+    /// Whether a proof must carry a nonce that this API issued; `none` where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<DpopNonce>,
+}
+
+/// Whether a DPoP proof must carry a nonce that this API issued (RFC 9449 section 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DpopNonce {
+    /// It need not, and one that it carries is not looked at.
+    #[default]
+    None,
+    /// It must: proofs cannot be made in advance. Callers without one are told to try again with the one they are
+    /// given.
+    Required,
 }
 
 /// Where a request carries a credential: `{header, scheme}`, `{cookie}` or `{query}`.

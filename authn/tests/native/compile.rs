@@ -159,6 +159,7 @@ fn each_fault_of_a_provider_is_named_with_its_path() {
         (json!({"binding": "dpop"}), "providers[0].binding", "not_enforced"),
         (json!({"binding": "mtls"}), "providers[0].binding", "not_enforced"),
         (json!({"binding": "any"}), "providers[0].binding", "not_enforced"),
+        (json!({"dpop": {}}), "providers[0].dpop", "not_enforced"),
         (
             json!({"trust_domains": ["a"]}),
             "providers[0].trust_domains",
