@@ -31,7 +31,6 @@ mod credential;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
 mod dpop;
 #[cfg(feature = "verify")]
-#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
 mod endpoint;
 #[cfg(feature = "verify")]
 mod fetched;
@@ -61,14 +60,14 @@ pub mod section;
 mod signature;
 #[cfg(feature = "verify")]
 mod spiffe;
+#[cfg(feature = "verify")]
+#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
+mod status_list;
 #[cfg(test)]
 #[cfg(feature = "verify")]
 mod test_support;
 #[cfg(feature = "verify")]
 mod thumbprint;
-#[cfg(feature = "verify")]
-#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
-mod status_list;
 #[cfg(feature = "verify")]
 mod times;
 #[cfg(feature = "verify")]
