@@ -109,7 +109,7 @@ mod tests {
     use crate::{Reject, base64url};
 
     const KEY: &str = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
-    /// The example of RFC 8705 section 3.1.
+    /// The example of RFC 8705 section 3.1. Its last bits are not zero: it is no encoding of a SHA-256, and refused.
     const CERTIFICATE: &str = "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2";
 
     fn required(binding: Binding, claims: &Value) -> Result<(bool, bool), Reject> {
