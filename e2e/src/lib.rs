@@ -14,6 +14,7 @@ pub mod demo;
 pub mod envoy;
 pub mod executor;
 pub mod http1;
+pub mod key_server;
 pub mod log;
 pub mod mint;
 pub mod size;

@@ -34,7 +34,7 @@ impl Seen {
         crate::http1::first(&self.headers, name).map(|value| String::from_utf8_lossy(value).into_owned())
     }
 
-    fn from_message(message: Message) -> Self {
+    pub(crate) fn from_message(message: Message) -> Self {
         let mut parts = message.start.splitn(2, |byte| *byte == b' ').map(<[u8]>::to_vec);
         let method = parts.next().unwrap_or_default();
         let target = parts.next().unwrap_or_default();

@@ -2,7 +2,7 @@
 //! want to see, and never for a time.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const POLL: Duration = Duration::from_millis(10);
 
@@ -21,4 +21,14 @@ pub fn until<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> Result<T, S
         thread::sleep(POLL);
     }
     Err(format!("{what} did not come in time"))
+}
+
+/// The time of a clock that only goes forward, for the distances between events.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "measures distances for a report; decides nothing"
+)]
+#[must_use]
+pub fn now() -> Instant {
+    Instant::now()
 }
