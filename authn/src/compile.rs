@@ -3,6 +3,8 @@
 //! Conversions destructure every field, so that a new field breaks the build until somebody decides what it does.
 
 #[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
+mod api_key;
+#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
 pub(crate) mod binding;
 mod faults;
 mod fetched;
@@ -10,6 +12,8 @@ mod fields;
 mod identity;
 mod keys;
 mod location;
+#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
+mod mtls;
 mod provider;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
 mod revocation;
@@ -227,3 +231,6 @@ fn distinct_locations(providers: &[Provider]) -> Vec<CredentialLocation> {
     }
     locations
 }
+
+#[cfg(test)]
+mod tests;

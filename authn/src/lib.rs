@@ -15,6 +15,9 @@ pub use caller::{Evidence, Verified};
 #[cfg(feature = "verify")]
 mod algorithm;
 #[cfg(feature = "verify")]
+#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
+mod api_key;
+#[cfg(feature = "verify")]
 mod authenticator;
 #[cfg(feature = "verify")]
 mod base64url;
@@ -34,6 +37,7 @@ mod dpop;
 mod endpoint;
 #[cfg(feature = "verify")]
 mod fetched;
+mod hex;
 #[cfg(feature = "verify")]
 mod identity;
 #[cfg(feature = "verify")]
@@ -45,6 +49,11 @@ pub mod jws;
 mod key_set;
 #[cfg(feature = "verify")]
 pub mod limits;
+#[cfg(feature = "verify")]
+#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
+mod mtls;
+#[cfg(feature = "verify")]
+mod peer;
 #[cfg(feature = "verify")]
 mod profile;
 #[cfg(feature = "verify")]
@@ -85,5 +94,7 @@ pub use credential::{CredentialLocation, Stripped, is_same_header_name};
 pub use dpop::{Claim, Nonces};
 #[cfg(feature = "verify")]
 pub use identity::{IdentityHeader, IdentitySource};
+#[cfg(feature = "verify")]
+pub use peer::{Peer, RawPeer};
 #[cfg(feature = "verify")]
 pub use reject::Reject;

@@ -89,3 +89,21 @@ pub const PROOF_AGE_MAX: i64 = 5 * 60;
 /// How long one nonce is issued, in seconds; it is taken for up to twice as long. Callers ask for a new one with
 /// every change.
 pub const NONCE_WINDOW: i64 = 2 * 60;
+/// Keys of one provider of API keys. A credential is compared with every one of them, which takes a fraction of a
+/// millisecond at this size; more keys belong behind an introspection endpoint.
+pub const API_KEYS: usize = 10_000;
+
+/// The longest `X-Forwarded-Client-Cert`, in bytes. A hop that adds a whole certificate chain needs a few thousand;
+/// reading is linear in this.
+pub const FORWARDED_CERTIFICATE_BYTES: usize = 16 * 1024;
+
+/// The longest DNS name, in bytes (RFC 1035 section 2.3.4).
+pub const DNS_NAME_BYTES: usize = 253;
+
+/// The shortest time between two fetches that a SPIFFE bundle may ask for, in seconds: a bundle that says less would
+/// have us ask without end.
+pub const SPIFFE_REFRESH_HINT_MIN: i64 = 30;
+
+/// The longest time between two fetches that a SPIFFE bundle may ask for, in seconds: keys that were taken out of it
+/// must be noticed within a day.
+pub const SPIFFE_REFRESH_HINT_MAX: i64 = 24 * 60 * 60;

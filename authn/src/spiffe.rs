@@ -1,6 +1,22 @@
-//! SPIFFE IDs: `spiffe://<trust domain>/<path>` (SPIFFE-ID section 2).
+//! SPIFFE IDs: `spiffe://<trust domain>/<path>` (SPIFFE-ID section 2), and what a bundle document says of itself.
+//!
+//! The keys of a bundle are read as those of any JWK set.
+
+use serde_json::Value;
 
 use crate::limits;
+
+/// How often a bundle wants to be fetched, in seconds, within the limits of ours (SPIFFE Trust Domain and Bundle
+/// section 4.1.2); nothing where it does not say, or says what is no whole number of seconds above zero.
+#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
+pub(crate) fn refresh_hint(bundle: &Value) -> Option<i64> {
+    let hint = bundle
+        .get("spiffe_refresh_hint")?
+        .as_u64()
+        .filter(|hint| *hint > 0)?;
+    let hint = i64::try_from(hint).unwrap_or(i64::MAX);
+    Some(hint.clamp(limits::SPIFFE_REFRESH_HINT_MIN, limits::SPIFFE_REFRESH_HINT_MAX))
+}
 
 /// The trust domain that `id` claims, where it has the scheme at all. Says nothing of the rest.
 pub(crate) fn claimed_trust_domain(id: &str) -> Option<&str> {
@@ -29,7 +45,31 @@ fn is_segment(segment: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{claimed_trust_domain, is_workload_id};
+    use serde_json::json;
+
+    use super::{claimed_trust_domain, is_workload_id, refresh_hint};
+    use crate::limits;
+
+    #[test]
+    fn a_bundle_says_how_often_it_wants_to_be_fetched_within_limits() {
+        let hint =
+            |hint| refresh_hint(&json!({"keys": [], "spiffe_sequence": 3, "spiffe_refresh_hint": hint}));
+        assert_eq!(hint(json!(300)), Some(300));
+        assert_eq!(hint(json!(1)), Some(limits::SPIFFE_REFRESH_HINT_MIN));
+        assert_eq!(hint(json!(u64::MAX)), Some(limits::SPIFFE_REFRESH_HINT_MAX));
+        for none in [
+            json!(0),
+            json!(-300),
+            json!(300.5),
+            json!("300"),
+            json!(null),
+            json!([300]),
+        ] {
+            assert_eq!(hint(none.clone()), None, "{none}");
+        }
+        assert_eq!(refresh_hint(&json!({"keys": []})), None);
+        assert_eq!(refresh_hint(&json!([])), None);
+    }
 
     #[test]
     fn a_workload_has_a_trust_domain_and_a_path() {

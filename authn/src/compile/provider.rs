@@ -10,9 +10,9 @@ use crate::section::{
     Binding, ClaimMapping, MaxLifetime, Profile, ProviderSection, ProviderType, Require, Scalar,
 };
 use crate::times::TimeRules;
-use crate::{Algorithm, Notice, limits, spiffe};
+use crate::{Algorithm, Notice, limits};
 
-use super::{Context, Faults, fields, keys, location};
+use super::{Context, Faults, fields, keys, location, mtls};
 
 /// Compiles one provider; nothing where it has faults.
 pub(crate) fn compile(
@@ -166,19 +166,7 @@ fn check_trust_domains(faults: &mut Faults, path: &str, domains: Option<&[String
         );
         return None;
     };
-    faults.check_texts(path, domains);
-    for (index, domain) in domains
-        .iter()
-        .enumerate()
-        .filter(|(_, domain)| !spiffe::is_trust_domain(domain))
-    {
-        let message = format!("`{}` is no trust domain", domain.escape_debug());
-        faults.invalid(
-            format!("{path}[{index}]"),
-            message,
-            "write the name alone, in lower case: `prod.example.com`",
-        );
-    }
+    mtls::check_trust_domains(faults, path, domains);
     Some(Authority::TrustDomains(domains.to_vec()))
 }
 

@@ -122,6 +122,34 @@ fn spiffe_wants_a_workload_of_the_trust_domain_and_a_bare_header() {
 }
 
 #[test]
+fn of_a_spiffe_bundle_only_the_keys_for_jwt_svids_are_read() {
+    let key = |algorithm: Algorithm, changes: &Value| crate::common::merge(public_jwk(algorithm), changes);
+    let svid = json!({"use": "jwt-svid"});
+    let ca =
+        json!({"use": "x509-svid", "kid": null, "x5c": ["MIIBzDCCAVOgAwIBAgIJAJM4DhRH0vmuMAoGCCqGSM49"]});
+    let bundle = json!({
+        "keys": [key(ALG, &ca), key(Algorithm::Rs256, &svid), key(Algorithm::Es512, &json!({})), key(ALG, &ca)],
+        "spiffe_sequence": 42,
+        "spiffe_refresh_hint": 300,
+    });
+    let mut mesh = mesh();
+    mesh["keys"]["jwks"] = bundle;
+    let algorithms = [ALG, Algorithm::Rs256, Algorithm::Es512];
+    let authenticator = authenticator(&[provider(&algorithms, &mesh)]);
+    let id = "spiffe://prod.example.com/api";
+    let signed_by = |algorithm: Algorithm| {
+        let claims = claims(&json!({"iss": null, "sub": id}));
+        answer(
+            &authenticator,
+            &token_with(algorithm, &header_with(algorithm, &json!({})), &claims),
+        )
+    };
+    assert_eq!(signed_by(Algorithm::Rs256), Ok(id.to_owned()));
+    assert_eq!(signed_by(ALG), Err("key_not_found"));
+    assert_eq!(signed_by(Algorithm::Es512), Err("key_not_found"));
+}
+
+#[test]
 fn an_issuer_is_asked_before_a_trust_domain_and_neither_for_the_other() {
     let authenticator = authenticator(&[provider(&[ALG], &mesh()), provider(&[ALG], &json!({}))]);
     let id = "spiffe://prod.example.com/api";
