@@ -17,6 +17,7 @@ mod algorithm;
 #[cfg(feature = "verify")]
 #[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
 mod api_key;
+mod audience;
 #[cfg(feature = "verify")]
 mod authenticator;
 #[cfg(feature = "verify")]
@@ -40,6 +41,9 @@ mod fetched;
 mod hex;
 #[cfg(feature = "verify")]
 mod identity;
+#[cfg(feature = "verify")]
+#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
+mod introspection;
 #[cfg(feature = "verify")]
 mod jwk;
 #[cfg(feature = "verify")]

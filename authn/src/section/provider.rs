@@ -25,7 +25,8 @@ pub struct ProviderSection {
     /// What kind of credential the provider issues.
     #[serde(rename = "type")]
     pub provider_type: ProviderType,
-    /// The exact `iss` of its tokens (RFC 7519 section 4.1.1). Not with `profile: spiffe`.
+    /// The exact `iss` of its tokens (RFC 7519 section 4.1.1). Not with `profile: spiffe`. Introspection answers need
+    /// none; where it is named for them, they must have it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
     /// The trust domains of its SPIFFE IDs, as in `prod.example.com` (`mtls`, and `jwt` with `profile: spiffe`).
