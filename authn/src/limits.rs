@@ -107,3 +107,6 @@ pub const SPIFFE_REFRESH_HINT_MIN: i64 = 30;
 /// The longest time between two fetches that a SPIFFE bundle may ask for, in seconds: keys that were taken out of it
 /// must be noticed within a day.
 pub const SPIFFE_REFRESH_HINT_MAX: i64 = 24 * 60 * 60;
+
+/// The shortest `ttl` of a status list that is heeded, in seconds: a list must not make us flood the one who serves it.
+pub const STATUS_LIST_TTL_MIN: i64 = 30;

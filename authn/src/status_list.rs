@@ -3,12 +3,14 @@
 
 mod token;
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use scopegate_document::UnixTime;
 
-use crate::Reject;
 use crate::fetched::Source;
+use crate::{Reject, limits};
 
 #[cfg_attr(
     not(test),
@@ -30,7 +32,7 @@ pub(crate) struct StatusListRules {
 }
 
 /// A verified list: the statuses packed as they came, so that the list of a million tokens takes 128 KiB.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(crate) struct StatusList {
     width: Width,
     packed: Box<[u8]>,
@@ -70,6 +72,26 @@ impl Width {
             Self::Four => (4, 0b1111),
             Self::Eight => (8, 0b1111_1111),
         }
+    }
+}
+
+impl fmt::Debug for StatusList {
+    /// Without the statuses: there are millions.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            width,
+            packed,
+            issued_at,
+            expires_at,
+            ttl,
+        } = self;
+        f.debug_struct("StatusList")
+            .field("width", width)
+            .field("bytes", &packed.len())
+            .field("issued_at", issued_at)
+            .field("expires_at", expires_at)
+            .field("ttl", ttl)
+            .finish()
     }
 }
 
@@ -130,6 +152,13 @@ impl<'c> Reference<'c> {
 }
 
 impl StatusListRules {
+    /// How long after its fetch the list is fetched again, in seconds: its own `ttl` shortens `refresh`, within reason
+    /// (section 11.5), and never lengthens it.
+    pub(crate) fn refresh_after(&self, list: &StatusList) -> i64 {
+        let ttl = list.ttl.unwrap_or(i64::MAX).max(limits::STATUS_LIST_TTL_MIN);
+        ttl.min(self.source.refresh)
+    }
+
     /// Finds the list that a token of `provider` points at among the policy's, as its place in `lists` and the index
     /// in it; nothing where the token need not have a status: the provider has no lists, or lists that are optional.
     ///

@@ -410,6 +410,24 @@ fn a_token_points_at_a_list_of_its_own_provider() {
     assert_eq!(Reference::read(&Map::new()), Ok(None));
 }
 
+#[test]
+fn a_list_may_ask_to_be_fetched_more_often_within_reason() {
+    let cases = [
+        (600, json!(null), 600),
+        (600, json!(300), 300),
+        (600, json!(43_200), 600),
+        (600, json!(1), 30),
+        (600, json!(1e300), 600),
+        (10, json!(1), 10),
+    ];
+    for (refresh, ttl, expected) in cases {
+        let mut rules = rules("corp", URI, false);
+        rules.source.refresh = refresh;
+        let list = read_claims(&claims_with(&json!({"ttl": ttl}))).expect("a good list");
+        assert_eq!(rules.refresh_after(&list), expected, "{refresh} {ttl}");
+    }
+}
+
 #[cfg(not(target_arch = "wasm32"))]
 mod properties {
     use miniz_oxide::deflate::compress_to_vec_zlib;
