@@ -110,3 +110,30 @@ pub const SPIFFE_REFRESH_HINT_MAX: i64 = 24 * 60 * 60;
 
 /// The shortest `ttl` of a status list that is heeded, in seconds: a list must not make us flood the one who serves it.
 pub const STATUS_LIST_TTL_MIN: i64 = 30;
+/// The largest document that is fetched, in bytes. Real key sets have a few kilobytes.
+pub const FETCHED_BYTES: usize = 1024 * 1024;
+
+/// The longest entity tag that is sent back, in bytes.
+pub const ETAG_BYTES: usize = 256;
+
+/// Seconds between two fetches that strangers provoke with key ids nobody knows, and between tries after a failure:
+/// one a minute and provider.
+pub const REFETCH_SECONDS: i64 = 60;
+
+/// Seconds after which a fetch counts as failed. An identity provider answers in a fraction of one.
+pub const FETCH_SECONDS: i64 = 5;
+
+/// The `refresh` of a source that names none, in seconds.
+pub const REFRESH_DEFAULT: i64 = 10 * 60;
+
+/// The `max_stale` of a source that names none, in seconds: how long an outage of its publisher is survived.
+pub const MAX_STALE_DEFAULT: i64 = 60 * 60;
+
+/// The shortest `refresh`, in seconds: a shorter one is an attack on the publisher.
+pub const REFRESH_MIN: i64 = 5;
+
+/// The longest `max_stale`, in seconds: a week.
+pub const MAX_STALE_MAX: i64 = 7 * 24 * 60 * 60;
+
+/// Bytes that verified tokens may take in memory, for each worker. A token of 1 kB with its claims takes about 4 kB.
+pub const TOKEN_CACHE_BYTES: u64 = 16 * 1024 * 1024;

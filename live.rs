@@ -1,0 +1,93 @@
+//! What changes while a policy is in force: documents that were fetched, tokens that were proved. Each worker has
+//! its own; another policy begins with an empty one.
+
+use std::fmt;
+
+use scopegate_document::UnixTime;
+
+use crate::key_set::KeySet;
+use crate::proof::Proof;
+use crate::remote::{Content, Schedule, SourceId, SourceState};
+use crate::token_cache::TokenCache;
+use crate::{Authenticator, Reject};
+
+/// The state of an [`Authenticator`](crate::Authenticator). Made by [`Authenticator::live`](crate::Authenticator::live).
+pub struct Live {
+    pub(crate) sources: Vec<SourceState>,
+    pub(crate) tokens: TokenCache<Proof>,
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sources, tokens } = self;
+        f.debug_struct("Live")
+            .field("sources", &sources.len())
+            .field("tokens", &tokens.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the token cache holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheUse {
+    /// Tokens.
+    pub tokens: usize,
+    /// Bytes, estimated.
+    pub bytes: u64,
+    /// The most bytes it will ever hold.
+    pub bound: u64,
+}
+
+impl Live {
+    pub(crate) fn new(sources: usize) -> Self {
+        Self {
+            sources: std::iter::repeat_with(SourceState::default).take(sources).collect(),
+            tokens: TokenCache::new(),
+        }
+    }
+
+    /// What is known of the times of a document.
+    #[must_use]
+    pub fn schedule(&self, id: SourceId) -> Schedule {
+        self.sources.get(id.0).map(|state| state.schedule).unwrap_or_default()
+    }
+
+    /// Takes over what another worker knows of the times of a document. `true` where it has a newer document than the
+    /// one in hand.
+    pub fn observe(&mut self, id: SourceId, schedule: Schedule) -> bool {
+        let Some(state) = self.sources.get_mut(id.0) else { return false };
+        state.observe(schedule);
+        state.is_behind()
+    }
+
+    /// Seconds since a document was known to be good; none before the first.
+    #[must_use]
+    pub fn age(&self, id: SourceId, now: UnixTime) -> Option<i64> {
+        self.sources.get(id.0)?.age(now)
+    }
+
+    /// What the token cache holds.
+    #[must_use]
+    pub fn cache_use(&self) -> CacheUse {
+        self.tokens.usage()
+    }
+
+    /// The content of a source that is fresh enough, with its generation.
+    pub(crate) fn content(&self, authenticator: &Authenticator, id: SourceId, now: UnixTime) -> Option<(&Content, u64)> {
+        let max_stale = authenticator.sources.get(id.0)?.rules.max_stale;
+        self.sources.get(id.0)?.usable(max_stale, now)
+    }
+
+    /// The keys of a source that are fresh enough, with their generation.
+    pub(crate) fn keys(
+        &self,
+        authenticator: &Authenticator,
+        id: SourceId,
+        now: UnixTime,
+    ) -> Result<(&KeySet, u64), Reject> {
+        match self.content(authenticator, id, now) {
+            Some((Content::Keys(keys), generation)) => Ok((keys, generation)),
+            None => Err(Reject::KeysUnavailable),
+        }
+    }
+}
