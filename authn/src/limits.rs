@@ -137,3 +137,7 @@ pub const MAX_STALE_MAX: i64 = 7 * 24 * 60 * 60;
 
 /// Bytes that verified tokens may take in memory, for each worker. A token of 1 kB with its claims takes about 4 kB.
 pub const TOKEN_CACHE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Seconds after which metadata that says where keys are is asked again: a day. It is asked at once where the keys
+/// are no longer found there.
+pub const METADATA_SECONDS: i64 = 24 * 60 * 60;

@@ -1,0 +1,256 @@
+//! One document of the policy that is fetched: what is asked for, what an answer becomes, what is in hand.
+
+use scopegate_document::{UnixTime, json};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::endpoint::Endpoint;
+use crate::jwk::{Key, Unusable};
+use crate::key_set::KeySet;
+use crate::limits;
+
+use super::accept::{Accepted, JSON};
+use super::{Answer, Fetch, Record, Schedule, Taken, cache_control, discovery};
+
+/// A document of the policy that is fetched.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// What it is called in logs and metrics, as in `keys.corp`.
+    pub(crate) name: String,
+    /// What it is for.
+    pub(crate) subject: Subject,
+    /// Where it is, and how often it is fetched.
+    pub(crate) rules: SourceRules,
+}
+
+/// What a document is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// The keys of a provider, by its place.
+    Keys(usize),
+}
+
+/// Where a document is, and how often it is fetched. Times in seconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SourceRules {
+    pub(crate) endpoint: Endpoint,
+    /// The issuer whose metadata stands at the endpoint, where the document itself is named in there.
+    pub(crate) discovers: Option<String>,
+    pub(crate) upstream: String,
+    pub(crate) refresh: i64,
+    pub(crate) max_stale: i64,
+}
+
+/// What a good document becomes.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// Keys.
+    Keys(KeySet),
+}
+
+/// What is in hand of a source.
+#[derive(Debug, Default)]
+pub(crate) struct SourceState {
+    /// What is known of it in all workers.
+    pub(crate) schedule: Schedule,
+    /// What the last good document became.
+    content: Option<Content>,
+    /// The number of the last good document, as in the schedule.
+    version: u64,
+    /// Another number for each content.
+    generation: u64,
+    /// When the last good document was known to be good.
+    fetched_at: Option<UnixTime>,
+    digest: Option<[u8; 32]>,
+    etag: Option<String>,
+    /// Where the document stands, where metadata says so, and since when that is known.
+    discovered: Option<(Endpoint, UnixTime)>,
+}
+
+impl Source {
+    /// What tells the document from every other one in the process, whatever policy names it.
+    pub(crate) fn key(&self) -> String {
+        let SourceRules {
+            endpoint,
+            discovers,
+            upstream,
+            refresh: _,
+            max_stale: _,
+        } = &self.rules;
+        let issuer = discovers.as_deref().unwrap_or_default();
+        format!("{upstream} {endpoint} {issuer}")
+    }
+
+    /// The request to send now.
+    pub(crate) fn fetch(&self, state: &SourceState, now: UnixTime) -> Fetch {
+        let is_known = |since: UnixTime| now.since(since).saturating_abs() < limits::METADATA_SECONDS;
+        match (&self.rules.discovers, &state.discovered) {
+            (Some(_), Some((endpoint, since))) if is_known(*since) => self.document(endpoint, state),
+            (Some(_), _) => self.get(&self.rules.endpoint, None),
+            (None, _) => self.document(&self.rules.endpoint, state),
+        }
+    }
+
+    fn document(&self, endpoint: &Endpoint, state: &SourceState) -> Fetch {
+        self.get(endpoint, state.etag.clone().filter(|_| state.content.is_some()))
+    }
+
+    fn get(&self, endpoint: &Endpoint, etag: Option<String>) -> Fetch {
+        let accepted = match self.subject {
+            Subject::Keys(_) => "application/json, application/jwk-set+json",
+        };
+        let mut headers = vec![("accept", accepted.to_owned())];
+        headers.extend(etag.map(|etag| ("if-none-match", etag)));
+        Fetch {
+            upstream: self.rules.upstream.clone(),
+            method: "GET",
+            scheme: endpoint.scheme,
+            authority: endpoint.authority.clone(),
+            path: endpoint.path.clone(),
+            headers,
+            body: Vec::new(),
+        }
+    }
+
+    /// Takes the answer to `asked`, and says what it is worth. `read` makes content of a document.
+    pub(crate) fn take(
+        &self,
+        state: &mut SourceState,
+        asked: &Fetch,
+        answer: &Answer<'_>,
+        read: impl FnOnce(&[u8]) -> Result<Content, &'static str>,
+        (chance, now): (u64, UnixTime),
+    ) -> Taken {
+        let SourceRules { endpoint, discovers, .. } = &self.rules;
+        let is_metadata = asked.path == endpoint.path && asked.authority == endpoint.authority;
+        let taken = match discovers {
+            Some(issuer) if is_metadata => self.discover(state, issuer, answer, now),
+            _ => self.receive(state, asked, answer, read, (chance, now)),
+        };
+        taken.unwrap_or_else(|reason| {
+            state.discovered = None;
+            state.schedule = state.schedule.failed(self.rules.refresh, chance, now);
+            Taken::Refused(reason)
+        })
+    }
+
+    fn discover(
+        &self,
+        state: &mut SourceState,
+        issuer: &str,
+        answer: &Answer<'_>,
+        now: UnixTime,
+    ) -> Result<Taken, &'static str> {
+        let Accepted::Body(body) = answer.accept(JSON, false)? else {
+            return Err("it was not asked whether it is new");
+        };
+        let endpoint = discovery::keys_endpoint(body, issuer, &self.rules.endpoint)?;
+        let next = self.document(&endpoint, state);
+        state.discovered = Some((endpoint, now));
+        state.schedule = state.schedule.continued(now);
+        Ok(Taken::Next(next))
+    }
+
+    fn receive(
+        &self,
+        state: &mut SourceState,
+        asked: &Fetch,
+        answer: &Answer<'_>,
+        read: impl FnOnce(&[u8]) -> Result<Content, &'static str>,
+        (chance, now): (u64, UnixTime),
+    ) -> Result<Taken, &'static str> {
+        let is_conditional = asked.headers.iter().any(|(name, _)| *name == "if-none-match");
+        let interval = cache_control::interval(answer, self.rules.refresh);
+        let body = match answer.accept(JSON, is_conditional)? {
+            Accepted::NotModified => None,
+            Accepted::Body(body) => Some(body).filter(|body| state.digest != Some(digest(body))),
+        };
+        if let Some(body) = body {
+            state.install(read(body)?, body, answer.etag());
+        }
+        let changed = body.is_some();
+        state.schedule = state.schedule.succeeded(changed, interval, chance, now);
+        state.version = state.schedule.version;
+        state.fetched_at = Some(now);
+        Ok(match body {
+            None => Taken::Unchanged,
+            Some(body) => Taken::Document(Record {
+                version: state.version,
+                etag: state.etag.clone(),
+                body: body.to_vec(),
+            }),
+        })
+    }
+}
+
+impl SourceState {
+    fn install(&mut self, content: Content, body: &[u8], etag: Option<String>) {
+        self.content = Some(content);
+        self.generation = self.generation.wrapping_add(1);
+        self.digest = Some(digest(body));
+        self.etag = etag;
+    }
+
+    /// Takes over what another worker wrote of the times.
+    pub(crate) fn observe(&mut self, schedule: Schedule) {
+        self.schedule = schedule;
+        if schedule.version == self.version && self.content.is_some() {
+            self.fetched_at = Some(schedule.fetched_at);
+        }
+    }
+
+    /// Whether another worker has a newer document than the one in hand.
+    pub(crate) const fn is_behind(&self) -> bool {
+        self.schedule.version != self.version
+    }
+
+    /// Takes over a document that another worker fetched. One that cannot be read changes nothing.
+    pub(crate) fn adopt(
+        &mut self,
+        record: &Record,
+        read: impl FnOnce(&[u8]) -> Result<Content, &'static str>,
+    ) -> Result<(), &'static str> {
+        if self.digest != Some(digest(&record.body)) {
+            let content = read(&record.body)?;
+            self.install(content, &record.body, record.etag.clone());
+        }
+        self.version = record.version;
+        if record.version == self.schedule.version {
+            self.fetched_at = Some(self.schedule.fetched_at);
+        }
+        Ok(())
+    }
+
+    /// What is in hand, with its generation, while it is not too old.
+    pub(crate) fn usable(&self, max_stale: i64, now: UnixTime) -> Option<(&Content, u64)> {
+        let age = now.since(self.fetched_at?).saturating_abs();
+        Some((self.content.as_ref()?, self.generation)).filter(|_| age <= max_stale)
+    }
+
+    /// Seconds since what is in hand was known to be good.
+    pub(crate) fn age(&self, now: UnixTime) -> Option<i64> {
+        self.fetched_at.map(|fetched_at| now.since(fetched_at))
+    }
+}
+
+/// Makes content of the document of a key set, with the keys that `accepts` lets pass.
+pub(crate) fn read_keys(
+    body: &[u8],
+    accepts: impl Fn(&Key) -> Result<(), Unusable>,
+) -> Result<Content, &'static str> {
+    let document = json::parse(body).map_err(|_| "it is not valid JSON")?;
+    let is_secret = |jwk: &Value| jwk.get("kty").and_then(Value::as_str) == Some("oct");
+    let listed = document.get("keys").and_then(Value::as_array);
+    if listed.is_some_and(|keys| keys.iter().any(is_secret)) {
+        return Err("it publishes a secret as a key");
+    }
+    let (keys, _) = KeySet::from_jwks(&document, accepts).map_err(|_| "it is no key set")?;
+    match keys.len() {
+        0 => Err("it holds no key that can be used"),
+        _ => Ok(Content::Keys(keys)),
+    }
+}
+
+fn digest(body: &[u8]) -> [u8; 32] {
+    Sha256::digest(body).into()
+}
