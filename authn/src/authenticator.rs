@@ -2,15 +2,17 @@
 
 use std::borrow::Cow;
 
-use scopegate_document::{PolicyError, UnixTime};
+use scopegate_document::PolicyError;
 
+use crate::Reject;
 use crate::compile;
 use crate::credential::{self, CredentialLocation, Stripped};
 use crate::identity::IdentityHeader;
+use crate::live::Live;
 use crate::provider::{self, Provider};
+use crate::remote::Source;
 use crate::section::AuthenticationSection;
 use crate::untrusted::Untrusted;
-use crate::{Algorithm, Reject, Verified};
 
 /// The providers of a policy, compiled.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub struct Authenticator {
     pub(crate) realm: Option<String>,
     pub(crate) resource: Option<String>,
     pub(crate) origins: Vec<String>,
+    /// The documents that are fetched.
+    pub(crate) sources: Vec<Source>,
 }
 
 /// Where secrets named in a policy (`{env: NAME}`) come from.
@@ -31,7 +35,7 @@ pub trait Secrets {
 }
 
 /// The fields of a request that may hold a credential, as bytes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Fields<'r> {
     /// Header names and values as the proxy gave them; pseudo-headers may be among them.
     pub headers: &'r [(&'r [u8], &'r [u8])],
@@ -101,23 +105,10 @@ impl Authenticator {
             .collect()
     }
 
-    /// Finds exactly one credential in `fields` and proves it at the time `now`.
-    ///
-    /// # Errors
-    /// The first check that fails, in the order of the language.
-    pub fn authenticate(&self, fields: Fields<'_>, now: UnixTime) -> Result<Verified, Rejection> {
-        let unattributed = |reason| Rejection {
-            reason,
-            provider: None,
-        };
-        let found = credential::find(&self.locations, fields).map_err(unattributed)?;
-        let token = Untrusted::parse(&found.credential).map_err(unattributed)?;
-        let provider = self.provider_of(&token, found.location).map_err(unattributed)?;
-        let attributed = |reason| Rejection {
-            reason,
-            provider: Some(provider.name.clone()),
-        };
-        provider.verify(token, now).map_err(attributed)
+    /// The state to begin with: nothing fetched, nothing proved.
+    #[must_use]
+    pub fn live(&self) -> Live {
+        Live::new(self.sources.len())
     }
 
     /// What identifies the one credential in `fields` in a record, whatever it is worth; nothing where there is not
@@ -126,38 +117,6 @@ impl Authenticator {
     pub fn fingerprint(&self, fields: Fields<'_>) -> Option<String> {
         let found = credential::find(&self.locations, fields).ok()?;
         Some(provider::fingerprint(&found.credential))
-    }
-
-    /// The provider that a well-formed token goes to: by its exact `iss`, else by the trust domain of its `sub`.
-    fn provider_of(&self, token: &Untrusted<'_>, location: &CredentialLocation) -> Result<&Provider, Reject> {
-        // No extension is understood, so none may be critical (RFC 7515 section 4.1.11).
-        if token.header.is_critical {
-            return Err(Reject::CriticalHeader);
-        }
-        let algorithm = Algorithm::from_name(&token.header.algorithm).ok_or(Reject::AlgorithmNotAllowed)?;
-        if !self
-            .providers
-            .iter()
-            .any(|provider| provider.algorithms.contains(&algorithm))
-        {
-            return Err(Reject::AlgorithmNotAllowed);
-        }
-        self.named_by(token, location).ok_or(Reject::IssuerUnknown)
-    }
-
-    /// INVARIANT: no two providers read one location and answer to one issuer or trust domain. A token may name
-    /// an issuer and a trust domain of different providers: the issuer decides.
-    fn named_by(&self, token: &Untrusted<'_>, location: &CredentialLocation) -> Option<&Provider> {
-        let named = || {
-            let here = self
-                .providers
-                .iter()
-                .filter(|provider| provider.location.is_same(location));
-            here.filter(|provider| provider.is_named_by(&token.claims))
-        };
-        named()
-            .find(|provider| provider.is_issuer())
-            .or_else(|| named().next())
     }
 
     /// One challenge per provider named in `providers` (all of them where it is empty), without repeats.
@@ -193,11 +152,7 @@ impl Authenticator {
 
     /// Whether what stands in `location` is forwarded: all its providers say so, or the one that its token goes to.
     fn is_kept(&self, location: &CredentialLocation, fields: Fields<'_>) -> bool {
-        let readers = || {
-            self.providers
-                .iter()
-                .filter(|provider| provider.location.is_same(location))
-        };
+        let readers = || self.providers.iter().filter(|provider| provider.reads(location));
         if readers().all(|provider| provider.forward_credential) {
             return true;
         }
@@ -209,7 +164,7 @@ impl Authenticator {
         let token = Untrusted::parse(&credential).ok();
         token
             .and_then(|token| self.named_by(&token, location))
-            .is_some_and(|provider| provider.forward_credential)
+            .is_some_and(|(_, provider, _)| provider.forward_credential)
     }
 
     /// The identity headers of the policy, in the order of their keys.

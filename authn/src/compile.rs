@@ -20,22 +20,27 @@ mod provider;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
 mod revocation;
 mod secret;
+mod remote;
 
 use scopegate_document::PolicyError;
 
 use crate::authenticator::Secrets;
 use crate::credential::CredentialLocation;
 use crate::provider::{Authority, Provider};
+use crate::remote::Source;
 use crate::section::AuthenticationSection;
 use crate::{Authenticator, Notice};
 
 pub(crate) use faults::Faults;
+pub(crate) use keys::accepts;
 
 /// What compiling a part needs and leaves behind.
 pub(crate) struct Context<'s> {
     pub(crate) secrets: &'s dyn Secrets,
     pub(crate) faults: Faults,
     pub(crate) notices: Vec<Notice>,
+    /// The documents that are fetched, found so far.
+    pub(crate) sources: Vec<Source>,
 }
 
 /// Compiles the section.
@@ -55,6 +60,7 @@ pub(crate) fn compile(
         secrets,
         faults: Faults::default(),
         notices: Vec::new(),
+        sources: Vec::new(),
     };
     let faults = &mut context.faults;
     check_realm(faults, realm.as_deref());
@@ -81,6 +87,7 @@ pub(crate) fn compile(
         secrets: _,
         faults,
         notices,
+        sources,
     } = context;
     let (realm, resource) = (realm.clone(), resource.clone());
     let origins = origins.clone().unwrap_or_default();
@@ -91,6 +98,7 @@ pub(crate) fn compile(
         realm,
         resource,
         origins,
+        sources,
     };
     faults.or((authenticator, notices))
 }
@@ -168,67 +176,67 @@ fn check_names<'n>(faults: &mut Faults, names: impl Iterator<Item = &'n str>) {
 /// No two providers may claim one credential.
 fn check_overlaps(faults: &mut Faults, providers: &[Option<Provider>]) {
     let compiled = || {
-        providers
-            .iter()
-            .enumerate()
-            .filter_map(|(index, it)| Some((index, it.as_ref()?)))
+        let providers = providers.iter().enumerate();
+        providers.filter_map(|(index, it)| Some((index, it.as_ref()?)))
     };
     for (later, second) in compiled() {
         for (_, first) in compiled().filter(|(earlier, _)| *earlier < later) {
-            let is_same_place = first.location.is_same(&second.location);
-            if is_same_place && share_authority(&first.authority, &second.authority) {
-                let field = if second.is_issuer() {
-                    "issuer"
-                } else {
-                    "trust_domains"
-                };
-                let message = format!(
-                    "`{}` and `{}` would claim the same tokens",
-                    first.name, second.name
-                );
-                let help = "give them different issuers or different credential locations, or make them one provider";
-                faults.add(
-                    "provider_overlap",
-                    format!("providers[{later}].{field}"),
-                    message,
-                    help,
-                );
-            } else if first.location.overlaps(&second.location) && !is_same_place {
-                let message = format!(
-                    "`{}` and `{}` read one header in different ways",
-                    first.name, second.name
-                );
-                let help = "read it with a scheme in both, or read another header";
-                faults.add(
-                    "provider_overlap",
-                    format!("providers[{later}].credential"),
-                    message,
-                    help,
-                );
-            }
+            check_overlap(faults, later, first, second);
         }
     }
 }
 
-fn share_authority(first: &Authority, second: &Authority) -> bool {
-    match (first, second) {
-        (Authority::Issuer(first), Authority::Issuer(second)) => first == second,
+fn check_overlap(faults: &mut Faults, later: usize, first: &Provider, second: &Provider) {
+    let pairs = || {
+        let others = |location| second.locations.iter().map(move |other| (location, other));
+        first.locations.iter().flat_map(others)
+    };
+    let names = (&first.name, &second.name);
+    if pairs().any(|(one, other)| one.is_same(other)) {
+        if let Some(field) = shared_authority(first, second) {
+            let message = format!("`{}` and `{}` would claim the same tokens", names.0, names.1);
+            let help =
+                "give them different issuers or different credential locations, or make them one provider";
+            faults.add(
+                "provider_overlap",
+                format!("providers[{later}].{field}"),
+                message,
+                help,
+            );
+        }
+    } else if pairs().any(|(one, other)| one.overlaps(other)) {
+        let message = format!(
+            "`{}` and `{}` read one header in different ways",
+            names.0, names.1
+        );
+        let help = "read it with a scheme in both, or read another header";
+        faults.add(
+            "provider_overlap",
+            format!("providers[{later}].credential"),
+            message,
+            help,
+        );
+    }
+}
+
+/// The field by which both providers would claim one token, where there is one.
+fn shared_authority(first: &Provider, second: &Provider) -> Option<&'static str> {
+    match (&first.tokens()?.authority, &second.tokens()?.authority) {
+        (Authority::Issuer(first), Authority::Issuer(second)) => (first == second).then_some("issuer"),
         (Authority::TrustDomains(first), Authority::TrustDomains(second)) => {
-            first.iter().any(|domain| second.contains(domain))
+            let is_shared = first.iter().any(|domain| second.contains(domain));
+            is_shared.then_some("trust_domains")
         }
         (Authority::Issuer(_), Authority::TrustDomains(_))
-        | (Authority::TrustDomains(_), Authority::Issuer(_)) => false,
+        | (Authority::TrustDomains(_), Authority::Issuer(_)) => None,
     }
 }
 
 fn distinct_locations(providers: &[Provider]) -> Vec<CredentialLocation> {
     let mut locations: Vec<CredentialLocation> = Vec::new();
-    for provider in providers {
-        if !locations
-            .iter()
-            .any(|location| location.is_same(&provider.location))
-        {
-            locations.push(provider.location.clone());
+    for location in providers.iter().flat_map(|provider| &provider.locations) {
+        if !locations.iter().any(|known| known.is_same(location)) {
+            locations.push(location.clone());
         }
     }
     locations

@@ -18,6 +18,7 @@ mod algorithm;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
 mod api_key;
 mod audience;
+mod authenticate;
 #[cfg(feature = "verify")]
 mod authenticator;
 #[cfg(feature = "verify")]
@@ -39,6 +40,9 @@ mod endpoint;
 #[cfg(feature = "verify")]
 mod fetched;
 mod hex;
+mod endpoint;
+#[cfg(feature = "verify")]
+mod fetching;
 #[cfg(feature = "verify")]
 mod identity;
 #[cfg(feature = "verify")]
@@ -58,8 +62,11 @@ pub mod limits;
 mod mtls;
 #[cfg(feature = "verify")]
 mod peer;
+mod live;
 #[cfg(feature = "verify")]
 mod profile;
+#[cfg(feature = "verify")]
+mod proof;
 #[cfg(feature = "verify")]
 mod provider;
 #[cfg(feature = "verify")]
@@ -67,6 +74,7 @@ mod reject;
 #[cfg(feature = "verify")]
 #[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
 mod revocation;
+pub mod remote;
 #[cfg(feature = "verify")]
 pub mod section;
 #[cfg(feature = "verify")]
@@ -81,8 +89,11 @@ mod status_list;
 mod test_support;
 #[cfg(feature = "verify")]
 mod thumbprint;
+mod step;
 #[cfg(feature = "verify")]
 mod times;
+#[cfg(feature = "verify")]
+mod token_cache;
 #[cfg(feature = "verify")]
 mod untrusted;
 
@@ -100,5 +111,8 @@ pub use dpop::{Claim, Nonces};
 pub use identity::{IdentityHeader, IdentitySource};
 #[cfg(feature = "verify")]
 pub use peer::{Peer, RawPeer};
+pub use live::{CacheUse, Live};
 #[cfg(feature = "verify")]
 pub use reject::Reject;
+#[cfg(feature = "verify")]
+pub use step::{Attempt, Need, Step};

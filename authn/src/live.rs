@@ -41,7 +41,9 @@ pub struct CacheUse {
 impl Live {
     pub(crate) fn new(sources: usize) -> Self {
         Self {
-            sources: std::iter::repeat_with(SourceState::default).take(sources).collect(),
+            sources: std::iter::repeat_with(SourceState::default)
+                .take(sources)
+                .collect(),
             tokens: TokenCache::new(),
         }
     }
@@ -49,13 +51,18 @@ impl Live {
     /// What is known of the times of a document.
     #[must_use]
     pub fn schedule(&self, id: SourceId) -> Schedule {
-        self.sources.get(id.0).map(|state| state.schedule).unwrap_or_default()
+        self.sources
+            .get(id.0)
+            .map(|state| state.schedule)
+            .unwrap_or_default()
     }
 
     /// Takes over what another worker knows of the times of a document. `true` where it has a newer document than the
     /// one in hand.
     pub fn observe(&mut self, id: SourceId, schedule: Schedule) -> bool {
-        let Some(state) = self.sources.get_mut(id.0) else { return false };
+        let Some(state) = self.sources.get_mut(id.0) else {
+            return false;
+        };
         state.observe(schedule);
         state.is_behind()
     }
@@ -72,8 +79,19 @@ impl Live {
         self.tokens.usage()
     }
 
+    /// Whether there may soon be a newer document than the one in hand: somebody fetches, or may begin to.
+    pub(crate) fn may_be_newer(&self, id: SourceId, now: UnixTime) -> bool {
+        let schedule = self.schedule(id);
+        schedule.is_busy(now) || schedule.may_be_wanted(now)
+    }
+
     /// The content of a source that is fresh enough, with its generation.
-    pub(crate) fn content(&self, authenticator: &Authenticator, id: SourceId, now: UnixTime) -> Option<(&Content, u64)> {
+    pub(crate) fn content(
+        &self,
+        authenticator: &Authenticator,
+        id: SourceId,
+        now: UnixTime,
+    ) -> Option<(&Content, u64)> {
         let max_stale = authenticator.sources.get(id.0)?.rules.max_stale;
         self.sources.get(id.0)?.usable(max_stale, now)
     }

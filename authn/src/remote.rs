@@ -14,7 +14,7 @@ mod source;
 pub use accept::Answer;
 pub use record::Record;
 pub use schedule::Schedule;
-pub(crate) use source::{Content, Source, SourceRules, SourceState, Subject};
+pub(crate) use source::{Content, Source, SourceRules, SourceState, Subject, read_keys};
 
 use std::fmt;
 

@@ -19,15 +19,28 @@ pub(crate) struct TimeRules {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Times {
     pub(crate) issued_at: Option<UnixTime>,
+    pub(crate) not_before: Option<UnixTime>,
     pub(crate) expires_at: UnixTime,
 }
 
 impl TimeRules {
-    /// Checks `exp`, `nbf` and `iat` at the time `now`.
+    /// Reads `exp`, `nbf` and `iat`, and checks them at the time `now`.
     pub(crate) fn check(self, claims: &Map<String, Value>, now: UnixTime) -> Result<Times, Reject> {
-        let expires_at = numeric_date(claims, "exp", f64::floor)?.ok_or(Reject::ClaimMissing)?;
-        let not_before = numeric_date(claims, "nbf", f64::ceil)?;
-        let issued_at = numeric_date(claims, "iat", f64::ceil)?;
+        let times = Times {
+            expires_at: numeric_date(claims, "exp", f64::floor)?.ok_or(Reject::ClaimMissing)?,
+            not_before: numeric_date(claims, "nbf", f64::ceil)?,
+            issued_at: numeric_date(claims, "iat", f64::ceil)?,
+        };
+        self.allow(times, now).map(|()| times)
+    }
+
+    /// Checks times at the time `now`: on every request, for a clock may have stepped either way.
+    pub(crate) fn allow(self, times: Times, now: UnixTime) -> Result<(), Reject> {
+        let Times {
+            issued_at,
+            not_before,
+            expires_at,
+        } = times;
         if now >= expires_at.plus(self.clock_skew) {
             return Err(Reject::TokenExpired);
         }
@@ -38,10 +51,7 @@ impl TimeRules {
         let lifetime = expires_at.since(issued_at.unwrap_or(now));
         match self.max_lifetime.is_some_and(|longest| lifetime > longest) {
             true => Err(Reject::LifetimeTooLong),
-            false => Ok(Times {
-                issued_at,
-                expires_at,
-            }),
+            false => Ok(()),
         }
     }
 }

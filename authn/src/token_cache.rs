@@ -4,7 +4,7 @@
 //! (`exp`, other keys, a revocation, a binding) is looked at on every use, not here. Another policy begins with an
 //! empty cache.
 
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{Hash, Hasher, RandomState};
 use std::rc::Rc;
 
 use quick_cache::unsync::{Cache, DefaultLifecycle};
@@ -157,8 +157,17 @@ mod tests {
         assert_eq!(cache.get(0, token), None);
         let same_tail = b"header.CLAIMS.signature-of-the-token";
         let hasher = RandomState::new();
-        let hash = |credential: &[u8]| hasher.hash_one(Sought { location: 1, credential });
-        assert_eq!(hash(token), hash(same_tail), "the two are looked for in one place");
+        let hash = |credential: &[u8]| {
+            hasher.hash_one(Sought {
+                location: 1,
+                credential,
+            })
+        };
+        assert_eq!(
+            hash(token),
+            hash(same_tail),
+            "the two are looked for in one place"
+        );
         assert_eq!(cache.get(1, same_tail), None);
         cache.insert(1, same_tail, Rc::new(8));
         assert_eq!(cache.get(1, token).map(|found| **found), Some(7));
@@ -171,12 +180,23 @@ mod tests {
     #[test]
     fn a_key_is_sought_as_it_was_put() {
         let hasher = RandomState::new();
-        for credential in [&b""[..], b"short", b"sixteen-bytes-ok", b"a long credential with a tail"] {
+        for credential in [
+            &b""[..],
+            b"short",
+            b"sixteen-bytes-ok",
+            b"a long credential with a tail",
+        ] {
             let key = Key {
                 location: 2,
                 credential: credential.into(),
             };
-            assert_eq!(hasher.hash_one(&key), hasher.hash_one(Sought { location: 2, credential }));
+            assert_eq!(
+                hasher.hash_one(&key),
+                hasher.hash_one(Sought {
+                    location: 2,
+                    credential
+                })
+            );
         }
     }
 

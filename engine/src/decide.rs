@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use scopegate_authn::{Challenge, Fields, Reject, Rejection, Verified};
+use scopegate_authn::{Attempt, Challenge, Fields, Live, Need, Reject, Rejection, Step, Verified};
 use scopegate_authz::{
     Action, Denial, Deny, GuardedAction, Permit, RequestError, RouteView, Target, Unrouted,
 };
@@ -23,6 +23,15 @@ pub enum Unready {
     NotConfigured,
     /// The host shows only a part of the request, or more than is looked at.
     HeadersTruncated,
+}
+
+/// How far a decision came.
+#[derive(Debug)]
+pub enum Progress {
+    /// Decided.
+    Decided(Box<Decision>),
+    /// Something must be known first. Nothing of the request passes until it is decided.
+    Wait(Need),
 }
 
 impl Engine {
@@ -63,9 +72,15 @@ impl Engine {
     }
 
     /// Decides on a request. Total: whatever fails, the answer is a refusal. `now` is `None` when the clock
-    /// failed.
+    /// failed. With [`Attempt::has_waited`] it is always decided.
     #[must_use]
-    pub fn decide(&self, request: &Request<'_>, now: Option<UnixTime>) -> Decision {
+    pub fn decide(
+        &self,
+        request: &Request<'_>,
+        live: &mut Live,
+        attempt: &Attempt,
+        now: Option<UnixTime>,
+    ) -> Progress {
         let target = Target {
             method: request.method,
             path: request.path,
@@ -73,8 +88,8 @@ impl Engine {
             headers: request.headers,
         };
         match self.authorizer.select(target) {
-            Err(Unrouted::Request(error)) => self.unrouted(request, now, Refusal::Request(error)),
-            Err(Unrouted::NoRoute) => self.unrouted(request, now, Refusal::Deny(Deny::NoRoute)),
+            Err(Unrouted::Request(error)) => decided(self.unrouted(request, now, Refusal::Request(error))),
+            Err(Unrouted::NoRoute) => decided(self.unrouted(request, now, Refusal::Deny(Deny::NoRoute))),
             Ok(action) => {
                 let context = Context {
                     request,
@@ -83,9 +98,11 @@ impl Engine {
                     policy: &self.policy,
                 };
                 match (&action, now) {
-                    (_, None) => self.rejected(&context, &unproved(Reject::ClockUnavailable)),
-                    (Action::Public(public), Some(_)) => self.public(&context, &public.permit()),
-                    (Action::Guarded(guarded), Some(now)) => self.guarded(&context, guarded, now),
+                    (_, None) => decided(self.rejected(&context, &unproved(Reject::ClockUnavailable))),
+                    (Action::Public(public), Some(_)) => decided(self.public(&context, &public.permit())),
+                    (Action::Guarded(guarded), Some(now)) => {
+                        self.guarded(&context, guarded, (live, attempt), now)
+                    }
                 }
             }
         }
@@ -119,14 +136,30 @@ impl Engine {
         )
     }
 
-    fn guarded(&self, context: &Context<'_>, action: &GuardedAction<'_>, now: UnixTime) -> Decision {
-        let caller = match self.authenticator.authenticate(fields(context.request), now) {
-            Ok(caller) => caller,
-            Err(rejection) => return self.rejected(context, &rejection),
-        };
-        match action.authorize(&caller, now) {
-            Ok(permit) => self.permitted(context, &caller, &permit),
-            Err(denial) => self.denied(context, &caller, denial),
+    fn guarded(
+        &self,
+        context: &Context<'_>,
+        action: &GuardedAction<'_>,
+        (live, attempt): (&mut Live, &Attempt),
+        now: UnixTime,
+    ) -> Progress {
+        match self.authenticator.authenticate(fields(context.request), live, attempt, now) {
+            Ok(Step::Done(caller)) => decided(self.authorized(context, action, &caller, now)),
+            Ok(Step::Wait(need)) => Progress::Wait(need),
+            Err(rejection) => decided(self.rejected(context, &rejection)),
+        }
+    }
+
+    fn authorized(
+        &self,
+        context: &Context<'_>,
+        action: &GuardedAction<'_>,
+        caller: &Verified,
+        now: UnixTime,
+    ) -> Decision {
+        match action.authorize(caller, now) {
+            Ok(permit) => self.permitted(context, caller, &permit),
+            Err(denial) => self.denied(context, caller, denial),
         }
     }
 
@@ -250,6 +283,10 @@ impl Engine {
     fn is_sampled(&self, serial: u64) -> bool {
         self.audit.sample >= 1.0 || digest::fraction(serial) < self.audit.sample
     }
+}
+
+fn decided(decision: Decision) -> Progress {
+    Progress::Decided(Box::new(decision))
 }
 
 pub(crate) fn fields<'r>(request: &Request<'r>) -> Fields<'r> {

@@ -104,6 +104,12 @@ impl Engine {
         &self.policy
     }
 
+    /// The layer that proves callers, for whoever fetches what it needs.
+    #[must_use]
+    pub const fn authenticator(&self) -> &Authenticator {
+        &self.authenticator
+    }
+
     /// Whether a header or trailer called `name` says who a caller is, and so must never come from a client.
     #[must_use]
     pub fn is_identity_header(&self, name: &[u8]) -> bool {

@@ -18,7 +18,7 @@ pub mod request;
 #[cfg(feature = "authoring")]
 pub mod source;
 
-pub use decide::Unready;
+pub use decide::{Progress, Unready};
 pub use decision::{Counted, Decision, Forward, Layer, Outcome, Record, Reply};
 pub use document::{PolicyDocument, schema};
 pub use engine::{Compiled, Engine};

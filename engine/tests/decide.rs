@@ -207,7 +207,7 @@ fn an_outage_is_never_reported_as_a_bad_token() {
             id: "r",
             serial: 1,
         };
-        let decision = engine.decide(&request, None);
+        let decision = decide_at(&engine, &request, None);
         let reply = reply(&decision);
         assert_eq!((decision.code, reply.status), ("clock_unavailable", 503));
         assert_eq!(

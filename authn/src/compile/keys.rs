@@ -1,31 +1,46 @@
-//! The keys of a `jwt` provider: an inline set, or symmetric keys whose secrets stand outside the policy.
+//! The keys of a `jwt` provider: fetched, inline, or symmetric keys whose secrets stand outside the policy.
 
-use scopegate_document::PolicyError;
 use zeroize::Zeroizing;
 
 use crate::jwk::{Concern, Key, Unusable};
 use crate::key_set::{KeyRemark, KeySet, RemarkKind};
+use crate::provider::ProviderKeys;
+use crate::remote::{Source, SourceId, SourceRules, Subject};
 use crate::section::{KeyEntry, KeySource, Keys, Profile, SecretReference};
 use crate::{Algorithm, Notice, base64url, limits};
 
 use super::{Context, secret};
+
+use super::remote::{self, Fetching};
+
+/// Whose keys are compiled.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Owner<'s> {
+    /// The place of the provider.
+    pub(crate) index: usize,
+    /// Its name.
+    pub(crate) name: &'s str,
+    /// Its issuer, where it has one.
+    pub(crate) issuer: Option<&'s str>,
+    pub(crate) algorithms: &'s [Algorithm],
+    pub(crate) profile: Profile,
+}
 
 /// Compiles `keys`.
 pub(crate) fn compile(
     context: &mut Context<'_>,
     path: &str,
     keys: Option<&Keys>,
-    algorithms: &[Algorithm],
-    profile: Profile,
-) -> Option<KeySet> {
+    owner: Owner<'_>,
+) -> Option<ProviderKeys> {
     match keys {
-        Some(Keys::Set(source)) => from_source(context, path, source, algorithms, profile),
-        Some(Keys::List(entries)) => from_list(context, path, entries, algorithms),
+        Some(Keys::Set(source)) => from_source(context, path, source, owner),
+        Some(Keys::List(entries)) => {
+            from_list(context, path, entries, owner.algorithms).map(ProviderKeys::Own)
+        }
         None => {
-            context.faults.missing(
-                path,
-                "write the JWK set inline, as in `keys: {jwks: {keys: [...]}}`",
-            );
+            let help = "write `keys: {jwks_uri: URL, upstream: NAME}`, or the JWK set inline, as in `keys: {jwks: {keys: [...]}}`";
+            context.faults.missing(path, help);
             None
         }
     }
@@ -35,50 +50,128 @@ fn from_source(
     context: &mut Context<'_>,
     path: &str,
     source: &KeySource,
-    algorithms: &[Algorithm],
-    profile: Profile,
-) -> Option<KeySet> {
+    owner: Owner<'_>,
+) -> Option<ProviderKeys> {
     let KeySource {
         jwks,
         jwks_file,
         jwks_uri,
         discovery,
-        upstream,
-        refresh,
-        max_stale,
+        upstream: _,
+        refresh: _,
+        max_stale: _,
     } = source;
-    let fetching = [
+    let named = [
+        ("jwks", jwks.is_some()),
+        ("jwks_file", jwks_file.is_some()),
         ("jwks_uri", jwks_uri.is_some()),
         ("discovery", discovery.is_some()),
-        ("upstream", upstream.is_some()),
-        ("refresh", refresh.is_some()),
-        ("max_stale", max_stale.is_some()),
     ];
-    for (field, _) in fetching.iter().filter(|(_, is_set)| *is_set) {
-        context
-            .faults
-            .push(PolicyError::not_enforced(format!("{path}.{field}")));
+    let mut named = named
+        .iter()
+        .filter(|(_, is_set)| *is_set)
+        .map(|(field, _)| *field);
+    let (first, second) = (named.next(), named.next());
+    if let Some(second) = second {
+        let message = "a provider has its keys from one place";
+        let help = "write one of `jwks_uri`, `discovery`, `jwks` and `jwks_file`";
+        context.faults.invalid(format!("{path}.{second}"), message, help);
+        return None;
     }
-    if jwks_file.is_some() {
-        let message = "`jwks_file` names a file, and files are not read here";
-        let help = "let the `scopegate` command put the file's content in place, or write it under `jwks`";
-        context
-            .faults
-            .add("jwks_file_unresolved", format!("{path}.jwks_file"), message, help);
-    }
-    match (
-        jwks,
-        jwks_file.is_some() || fetching.iter().any(|(_, is_set)| *is_set),
-    ) {
-        (Some(jwks), _) => from_jwks(context, &format!("{path}.jwks"), jwks, algorithms, profile),
-        (None, true) => None,
-        (None, false) => {
-            context.faults.missing(
-                format!("{path}.jwks"),
-                "write the JWK set inline, as in `jwks: {keys: [...]}`",
-            );
+    match (jwks, jwks_uri, discovery) {
+        (Some(jwks), _, _) => {
+            refuse_fetching(context, path, source);
+            from_jwks(
+                context,
+                &format!("{path}.jwks"),
+                jwks,
+                owner.algorithms,
+                owner.profile,
+            )
+            .map(ProviderKeys::Own)
+        }
+        (None, Some(uri), _) => fetched(context, path, source, ("jwks_uri", uri), owner),
+        (None, None, Some(uri)) => fetched(context, path, source, ("discovery", uri), owner),
+        (None, None, None) if first.is_some() => {
+            let message = "`jwks_file` names a file, and files are not read here";
+            let help =
+                "let the `scopegate` command put the file's content in place, or write it under `jwks`";
+            let field = format!("{path}.jwks_file");
+            context.faults.add("jwks_file_unresolved", field, message, help);
             None
         }
+        (None, None, None) => {
+            let help =
+                "write `jwks_uri` with an `upstream`, or the JWK set inline, as in `jwks: {keys: [...]}`";
+            context.faults.missing(format!("{path}.jwks_uri"), help);
+            None
+        }
+    }
+}
+
+/// What belongs to a fetch says nothing of keys that stand in the policy.
+fn refuse_fetching(context: &mut Context<'_>, path: &str, source: &KeySource) {
+    let fields = [
+        ("upstream", source.upstream.is_some()),
+        ("refresh", source.refresh.is_some()),
+        ("max_stale", source.max_stale.is_some()),
+    ];
+    for (field, _) in fields.iter().filter(|(_, is_set)| *is_set) {
+        let message = format!("`{field}` belongs to keys that are fetched");
+        context
+            .faults
+            .invalid(format!("{path}.{field}"), message, "remove the field");
+    }
+}
+
+/// Keys that are fetched from `uri`, which stands in `field`.
+fn fetched(
+    context: &mut Context<'_>,
+    path: &str,
+    source: &KeySource,
+    (field, uri): (&str, &str),
+    owner: Owner<'_>,
+) -> Option<ProviderKeys> {
+    let discovers = match field {
+        "discovery" if owner.issuer.is_none() => {
+            let message = "metadata is found by an issuer, and this provider has none";
+            context.faults.invalid(
+                format!("{path}.discovery"),
+                message,
+                "write `jwks_uri`: the URL of its bundle",
+            );
+            return None;
+        }
+        "discovery" => owner.issuer.map(str::to_owned),
+        _ => None,
+    };
+    let fetching = Fetching {
+        field,
+        uri,
+        upstream: source.upstream.as_deref(),
+        refresh: source.refresh,
+        max_stale: source.max_stale,
+    };
+    let rules = remote::compile(&mut context.faults, path, &fetching, remote::KEYS)?;
+    context.sources.push(Source {
+        name: format!("keys.{}", owner.name),
+        subject: Subject::Keys(owner.index),
+        rules: SourceRules { discovers, ..rules },
+    });
+    Some(ProviderKeys::Fetched(SourceId(
+        context.sources.len().saturating_sub(1),
+    )))
+}
+
+/// Which keys of a published set a provider takes.
+pub(crate) fn accepts(algorithms: &[Algorithm], profile: Profile) -> impl Fn(&Key) -> Result<(), Unusable> {
+    move |key| match (key.is_jwt_svid, profile == Profile::Spiffe) {
+        (false, true) => Err(Unusable("its `use` is not `jwt-svid`".to_owned())),
+        (true, false) => Err(Unusable("its `use` is not `sig`".to_owned())),
+        _ if !algorithms.iter().any(|algorithm| key.fits(*algorithm)) => {
+            Err(Unusable("it fits none of the provider's algorithms".to_owned()))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -89,15 +182,7 @@ fn from_jwks(
     algorithms: &[Algorithm],
     profile: Profile,
 ) -> Option<KeySet> {
-    let accepts = |key: &Key| match (key.is_jwt_svid, profile == Profile::Spiffe) {
-        (false, true) => Err(Unusable("its `use` is not `jwt-svid`".to_owned())),
-        (true, false) => Err(Unusable("its `use` is not `sig`".to_owned())),
-        _ if !algorithms.iter().any(|algorithm| key.fits(*algorithm)) => {
-            Err(Unusable("it fits none of the provider's algorithms".to_owned()))
-        }
-        _ => Ok(()),
-    };
-    let (keys, remarks) = match KeySet::from_jwks(jwks, accepts) {
+    let (keys, remarks) = match KeySet::from_jwks(jwks, accepts(algorithms, profile)) {
         Ok(read) => read,
         Err(error) => {
             let help = "write a JWK set, as in `{\"keys\": [...]}` (RFC 7517 section 5)";

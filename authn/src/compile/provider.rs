@@ -5,7 +5,7 @@ use scopegate_document::{Duration, PolicyError};
 use crate::algorithm::Family;
 use crate::claim_path::ClaimPath;
 use crate::credential::CredentialLocation;
-use crate::provider::{Authority, Mapping, Provider};
+use crate::provider::{Authority, Kind, Mapping, Provider, TokenProvider};
 use crate::section::{
     Binding, ClaimMapping, MaxLifetime, Profile, ProviderSection, ProviderType, Require, Scalar,
 };
@@ -23,7 +23,7 @@ pub(crate) fn compile(
     let path = format!("providers[{index}]");
     fields::refuse_foreign(&mut context.faults, &path, section);
     match section.provider_type {
-        ProviderType::Jwt => jwt(context, &path, section),
+        ProviderType::Jwt => jwt(context, (index, &path), section),
         ProviderType::ApiKey => not_enforced(&mut context.faults, &path, "api_key"),
         ProviderType::Mtls => not_enforced(&mut context.faults, &path, "mtls"),
         ProviderType::Introspection => not_enforced(&mut context.faults, &path, "introspection"),
@@ -39,7 +39,11 @@ fn not_enforced(faults: &mut Faults, path: &str, provider_type: &str) -> Option<
     None
 }
 
-fn jwt(context: &mut Context<'_>, path: &str, section: &ProviderSection) -> Option<Provider> {
+fn jwt(
+    context: &mut Context<'_>,
+    (index, path): (usize, &str),
+    section: &ProviderSection,
+) -> Option<Provider> {
     let ProviderSection {
         name,
         provider_type: _,
@@ -82,7 +86,14 @@ fn jwt(context: &mut Context<'_>, path: &str, section: &ProviderSection) -> Opti
     let audiences = check_audiences(&mut context.faults, path, audiences.as_deref());
     let algorithms = check_algorithms(&mut context.faults, path, profile, algorithms.as_deref());
     let known = algorithms.unwrap_or(Algorithm::ALL);
-    let keys = keys::compile(context, &format!("{path}.keys"), keys.as_ref(), known, profile);
+    let owner = keys::Owner {
+        index,
+        name,
+        issuer: issuer.as_deref(),
+        algorithms: known,
+        profile,
+    };
+    let keys = keys::compile(context, &format!("{path}.keys"), keys.as_ref(), owner);
     let location = location::compile(
         &mut context.faults,
         &format!("{path}.credential"),
@@ -92,8 +103,7 @@ fn jwt(context: &mut Context<'_>, path: &str, section: &ProviderSection) -> Opti
     let times = times(&mut context.faults, path, *clock_skew, *max_lifetime);
     let required = required(&mut context.faults, path, require.as_ref());
     let mapping = mapping(&mut context.faults, path, claims.as_ref());
-    Some(Provider {
-        name: name.clone(),
+    let tokens = TokenProvider {
         authority: authority?,
         audiences: audiences?.to_vec(),
         algorithms: algorithms?.to_vec(),
@@ -102,8 +112,12 @@ fn jwt(context: &mut Context<'_>, path: &str, section: &ProviderSection) -> Opti
         times,
         required,
         mapping: mapping?,
-        location: location?,
+    };
+    Some(Provider {
+        name: name.clone(),
+        locations: vec![location?],
         forward_credential: forward_credential.unwrap_or_default(),
+        kind: Kind::Token(Box::new(tokens)),
     })
 }
 

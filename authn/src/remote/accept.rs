@@ -82,8 +82,14 @@ impl<'a> Answer<'a> {
     fn is_of(&self, types: &[&str]) -> bool {
         let mut fields = self.values(b"content-type");
         let Some(field) = fields.next() else { return true };
-        let media_type = field.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-        let is_one = types.iter().any(|name| media_type.eq_ignore_ascii_case(name.as_bytes()));
+        let media_type = field
+            .split(|byte| *byte == b';')
+            .next()
+            .unwrap_or_default()
+            .trim_ascii();
+        let is_one = types
+            .iter()
+            .any(|name| media_type.eq_ignore_ascii_case(name.as_bytes()));
         is_one && fields.next().is_none()
     }
 }
@@ -96,7 +102,11 @@ mod tests {
     use super::{Accepted, Answer, JSON};
     use crate::limits;
 
-    fn accept<'a>(status: u16, headers: &'a [(&'a [u8], &'a [u8])], body: &'a [u8]) -> Result<Accepted<'a>, &'static str> {
+    fn accept<'a>(
+        status: u16,
+        headers: &'a [(&'a [u8], &'a [u8])],
+        body: &'a [u8],
+    ) -> Result<Accepted<'a>, &'static str> {
         let answer = Answer {
             status: Some(status),
             headers,
@@ -110,15 +120,31 @@ mod tests {
         let json: &[(&[u8], &[u8])] = &[(b"content-type", b"application/json; charset=utf-8")];
         assert_eq!(accept(200, json, b"{}"), Ok(Accepted::Body(b"{}")));
         assert_eq!(accept(200, &[], b"{}"), Ok(Accepted::Body(b"{}")));
-        assert_eq!(accept(200, &[(b"Content-Type", b"Application/JWK-Set+json")], b"{}"), Ok(Accepted::Body(b"{}")));
+        assert_eq!(
+            accept(200, &[(b"Content-Type", b"Application/JWK-Set+json")], b"{}"),
+            Ok(Accepted::Body(b"{}"))
+        );
         for status in [0, 100, 201, 204, 206, 301, 302, 304, 307, 401, 404, 429, 500, 503] {
             assert!(accept(status, json, b"{}").is_err(), "{status}");
         }
         assert!(accept(200, json, b"").is_err());
-        for kind in [&b"text/html"[..], b"application/jsonp", b"", b"\xff", b"application/jwt"] {
-            assert!(accept(200, &[(b"content-type", kind)], b"{}").is_err(), "{}", kind.escape_ascii());
+        for kind in [
+            &b"text/html"[..],
+            b"application/jsonp",
+            b"",
+            b"\xff",
+            b"application/jwt",
+        ] {
+            assert!(
+                accept(200, &[(b"content-type", kind)], b"{}").is_err(),
+                "{}",
+                kind.escape_ascii()
+            );
         }
-        let twice: &[(&[u8], &[u8])] = &[(b"content-type", b"application/json"), (b"content-type", b"text/html")];
+        let twice: &[(&[u8], &[u8])] = &[
+            (b"content-type", b"application/json"),
+            (b"content-type", b"text/html"),
+        ];
         assert!(accept(200, twice, b"{}").is_err());
         for length in [&b"3"[..], b"1", b"x", b"-1", b""] {
             assert!(accept(200, &[(b"content-length", length)], b"{}").is_err());

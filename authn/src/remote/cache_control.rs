@@ -27,11 +27,18 @@ fn fresh_for(answer: &Answer<'_>) -> Option<i64> {
     let max_age = directives().find_map(|directive| {
         let (name, seconds) = directive.split_once('=')?;
         let is_max_age = name.trim().eq_ignore_ascii_case("max-age");
-        is_max_age.then(|| seconds.trim().trim_matches('"'))?.parse::<u32>().ok()
+        is_max_age
+            .then(|| seconds.trim().trim_matches('"'))?
+            .parse::<u32>()
+            .ok()
     })?;
     let age = answer.values(b"age").next();
     let age = age.and_then(|age| std::str::from_utf8(age).ok()?.trim().parse::<u32>().ok());
-    Some(i64::from(max_age).saturating_sub(i64::from(age.unwrap_or_default())).max(0))
+    Some(
+        i64::from(max_age)
+            .saturating_sub(i64::from(age.unwrap_or_default()))
+            .max(0),
+    )
 }
 
 #[cfg(test)]
@@ -49,7 +56,13 @@ mod tests {
             (&[(b"cache-control", b"max-age=86400")], 600),
             (&[(b"cache-control", b"max-age=1")], 60),
             (&[(b"cache-control", b"no-store")], 60),
-            (&[(b"cache-control", b"max-age=300"), (b"cache-control", b"no-cache")], 60),
+            (
+                &[
+                    (b"cache-control", b"max-age=300"),
+                    (b"cache-control", b"no-cache"),
+                ],
+                60,
+            ),
             (&[(b"cache-control", b"max-age=-1")], 600),
             (&[(b"cache-control", b"max-age=99999999999999999999")], 600),
             (&[(b"cache-control", b"s-maxage=5")], 600),

@@ -11,7 +11,11 @@ use crate::endpoint::Endpoint;
 /// # Errors
 /// Why the metadata is not believed: it is that of another issuer (OpenID Connect Discovery 1.0 section 4.3, RFC 8414
 /// section 3.3), or the keys stand on another host: the fetch goes to the one upstream that the policy names.
-pub(super) fn keys_endpoint(body: &[u8], issuer: &str, metadata: &Endpoint) -> Result<Endpoint, &'static str> {
+pub(super) fn keys_endpoint(
+    body: &[u8],
+    issuer: &str,
+    metadata: &Endpoint,
+) -> Result<Endpoint, &'static str> {
     let document = json::parse_object(body).map_err(|_| "the metadata is not valid JSON")?;
     if document.get("issuer").and_then(Value::as_str) != Some(issuer) {
         return Err("the metadata is that of another issuer");
@@ -38,7 +42,10 @@ mod tests {
         let metadata = Endpoint::parse("https://idp.example.com/.well-known/openid-configuration").unwrap();
         let keys = |body: &str| keys_endpoint(body.as_bytes(), "https://idp.example.com", &metadata);
         let good = r#"{"issuer": "https://idp.example.com", "jwks_uri": "https://idp.example.com/jwks?v=1"}"#;
-        assert_eq!(keys(good).map(|endpoint| endpoint.path), Ok("/jwks?v=1".to_owned()));
+        assert_eq!(
+            keys(good).map(|endpoint| endpoint.path),
+            Ok("/jwks?v=1".to_owned())
+        );
         let bad = [
             r#"{"issuer": "https://idp.example.com/", "jwks_uri": "https://idp.example.com/jwks"}"#,
             r#"{"issuer": "https://evil.example.com", "jwks_uri": "https://idp.example.com/jwks"}"#,

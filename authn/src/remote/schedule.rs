@@ -112,7 +112,9 @@ impl Schedule {
     #[must_use]
     pub fn failed(self, refresh: i64, chance: u64, now: UnixTime) -> Self {
         let patience = match self.version {
-            0 => 1_i64.checked_shl(self.failures.min(6)).unwrap_or(limits::REFETCH_SECONDS),
+            0 => 1_i64
+                .checked_shl(self.failures.min(6))
+                .unwrap_or(limits::REFETCH_SECONDS),
             _ => refresh,
         };
         let pause = thinned(patience.min(limits::REFETCH_SECONDS), chance);
@@ -170,7 +172,9 @@ fn time(bytes: &[u8]) -> Option<(UnixTime, &[u8])> {
 /// `seconds`, less up to a tenth of them, so that a fleet that started together does not stay together.
 fn thinned(seconds: i64, chance: u64) -> i64 {
     let tenth = u64::try_from(seconds / 10).unwrap_or_default().saturating_add(1);
-    let less = chance.checked_rem(tenth).and_then(|less| i64::try_from(less).ok());
+    let less = chance
+        .checked_rem(tenth)
+        .and_then(|less| i64::try_from(less).ok());
     seconds.saturating_sub(less.unwrap_or_default())
 }
 
@@ -200,7 +204,10 @@ mod tests {
         let loaded = loaded();
         assert!(!loaded.should_begin(false, NOW.plus(599)) && loaded.should_begin(false, NOW.plus(600)));
         for chance in [0, 1, 59, 60, 61, u64::MAX] {
-            let due = Schedule::default().begun(NOW).succeeded(true, 600, chance, NOW).due_at;
+            let due = Schedule::default()
+                .begun(NOW)
+                .succeeded(true, 600, chance, NOW)
+                .due_at;
             assert!((540..=600).contains(&due.since(NOW)), "{chance}");
         }
     }

@@ -121,7 +121,9 @@ impl Source {
         read: impl FnOnce(&[u8]) -> Result<Content, &'static str>,
         (chance, now): (u64, UnixTime),
     ) -> Taken {
-        let SourceRules { endpoint, discovers, .. } = &self.rules;
+        let SourceRules {
+            endpoint, discovers, ..
+        } = &self.rules;
         let is_metadata = asked.path == endpoint.path && asked.authority == endpoint.authority;
         let taken = match discovers {
             Some(issuer) if is_metadata => self.discover(state, issuer, answer, now),

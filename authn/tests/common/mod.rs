@@ -7,6 +7,7 @@ mod ml_dsa;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::rc::Rc;
 
 use base64_simd::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -15,7 +16,9 @@ use rsa::pss::Pss;
 use rsa::rand_core::{TryCryptoRng, TryRng};
 use rsa::{BoxedUint, RsaPrivateKey};
 use scopegate_authn::section::AuthenticationSection;
-use scopegate_authn::{Algorithm, Authenticator, Fields, Notice, Reject, Rejection, Secrets, Verified};
+use scopegate_authn::{
+    Algorithm, Attempt, Authenticator, Fields, Notice, Reject, Rejection, Secrets, Step, Verified,
+};
 use scopegate_document::{PolicyError, UnixTime};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256, Sha384, Sha512};
@@ -283,7 +286,20 @@ pub(crate) fn authenticator(providers: &[Value]) -> Authenticator {
 pub(crate) fn present(authenticator: &Authenticator, token: &str) -> Result<Verified, Rejection> {
     let value = format!("Bearer {token}");
     let headers: &[(&[u8], &[u8])] = &[(b"authorization", value.as_bytes())];
-    authenticator.authenticate(Fields { headers, query: None }, UnixTime(NOW))
+    prove(authenticator, Fields { headers, ..Fields::default() }, UnixTime(NOW))
+}
+
+/// Authenticates where nothing was proved before and nothing is fetched.
+pub(crate) fn prove(
+    authenticator: &Authenticator,
+    fields: Fields<'_>,
+    now: UnixTime,
+) -> Result<Verified, Rejection> {
+    let attempt = Attempt { has_waited: true };
+    match authenticator.authenticate(fields, &mut authenticator.live(), &attempt, now)? {
+        Step::Done(caller) => Ok(Rc::unwrap_or_clone(caller)),
+        Step::Wait(need) => panic!("nothing is fetched here: {need:?}"),
+    }
 }
 
 /// The answer to a bearer token: the subject, or the code of the rejection.

@@ -73,7 +73,7 @@ fn each_fault_of_a_provider_is_named_with_its_path() {
             "invalid_value",
         ),
         (json!({"keys": null}), "providers[0].keys", "missing_field"),
-        (json!({"keys": {}}), "providers[0].keys.jwks", "missing_field"),
+        (json!({"keys": {}}), "providers[0].keys.jwks_uri", "missing_field"),
         (json!({"keys": []}), "providers[0].keys", "empty_list"),
         (
             json!({"keys": {"jwks": []}}),

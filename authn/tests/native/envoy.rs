@@ -9,8 +9,7 @@ use scopegate_document::UnixTime;
 use serde_json::{Value, json};
 
 use crate::common::{
-    AUDIENCE, ISSUER, NOW, authenticator, claims, compile, encode, header, merge, provider, token, token_with,
-};
+    AUDIENCE, ISSUER, NOW, authenticator, claims, compile, encode, header, merge, provider, token, token_with, prove};
 use crate::vectors::{list, load, text};
 
 const DIFFERENCES: &str = include_str!("../envoy_differences.json");
@@ -64,8 +63,7 @@ fn form(token: &str) -> String {
     let authenticator = authenticator(&[provider(&[Algorithm::Es256], &settings)]);
     let value = format!("Bearer {token}");
     let headers: &[(&[u8], &[u8])] = &[(b"authorization", value.as_bytes())];
-    match authenticator
-        .authenticate(Fields { headers, query: None }, UnixTime(NOW))
+    match prove(&authenticator, Fields { headers, ..Fields::default() }, UnixTime(NOW))
         .map_err(|it| it.reason)
     {
         Ok(_) | Err(Reject::SignatureInvalid | Reject::KeyNotFound) => "Ok".to_owned(),
@@ -129,7 +127,7 @@ fn time(vector: &Value) -> String {
 fn word_at(authenticator: &Authenticator, token: &str, now: i64) -> String {
     let value = format!("Bearer {token}");
     let headers: &[(&[u8], &[u8])] = &[(b"authorization", value.as_bytes())];
-    let answer = authenticator.authenticate(Fields { headers, query: None }, UnixTime(now));
+    let answer = prove(&authenticator, Fields { headers, ..Fields::default() }, UnixTime(now));
     word(answer.map(|_| ()).map_err(|rejection| rejection.reason))
 }
 

@@ -7,7 +7,7 @@ use scopegate_authn::{Algorithm, Authenticator, Fields, jws};
 use scopegate_document::UnixTime;
 use serde_json::{Value, json};
 
-use crate::common::{NOW, authenticator, encode, present, provider, token};
+use crate::common::{NOW, authenticator, encode, present, provider, token, prove};
 
 static AUTHENTICATOR: LazyLock<Authenticator> = LazyLock::new(|| {
     authenticator(&[
@@ -60,7 +60,7 @@ proptest! {
         let value = [prefix, value].concat();
         let headers: &[(&[u8], &[u8])] = &[(&name, &value)];
         let fields = Fields { headers, query: Some(&query) };
-        prop_assert!(AUTHENTICATOR.authenticate(fields, UnixTime(NOW)).is_err());
+        prop_assert!(prove(&AUTHENTICATOR, fields, UnixTime(NOW)).is_err());
         let _ = AUTHENTICATOR.strip(&fields);
     }
 
@@ -79,7 +79,7 @@ proptest! {
         changed[index] = byte;
         let value = [&b"Bearer "[..], &changed].concat();
         let headers: &[(&[u8], &[u8])] = &[(b"authorization", &value)];
-        let answer = AUTHENTICATOR.authenticate(Fields { headers, query: None }, UnixTime(NOW));
+        let answer = prove(&AUTHENTICATOR, Fields { headers, ..Fields::default() }, UnixTime(NOW));
         prop_assert!(answer.is_err(), "{}", value.escape_ascii());
     }
 
@@ -97,7 +97,7 @@ proptest! {
         let token = token(Algorithm::EdDsa, &json!({"exp": exp, "nbf": nbf, "iat": iat}));
         let value = format!("Bearer {token}");
         let headers: &[(&[u8], &[u8])] = &[(b"authorization", value.as_bytes())];
-        let _ = AUTHENTICATOR.authenticate(Fields { headers, query: None }, UnixTime(now));
+        let _ = prove(&AUTHENTICATOR, Fields { headers, ..Fields::default() }, UnixTime(now));
     }
 
     #[test]

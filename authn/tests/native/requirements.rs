@@ -13,8 +13,7 @@ use serde_json::{Value, json};
 
 use crate::common::{
     NOW, answer, authenticator, claims, compile, encode, header_with, merge, provider, public_jwk, sign,
-    token, token_with,
-};
+    token, token_with, prove};
 use crate::vectors::{load, text};
 use cases::cases;
 
@@ -210,8 +209,7 @@ fn r045_r047_a_query_is_read_only_where_a_provider_says_so_and_never_beside_a_he
             headers,
             query: Some(query.as_bytes()),
         };
-        authenticator
-            .authenticate(fields, UnixTime(NOW))
+        prove(&authenticator, fields, UnixTime(NOW))
             .map(|_| ())
             .map_err(|it| it.reason.code())
     };
@@ -227,8 +225,7 @@ fn r045_r047_a_query_is_read_only_where_a_provider_says_so_and_never_beside_a_he
         headers: header,
         query: Some(query.as_bytes()),
     };
-    let answer = two
-        .authenticate(fields, UnixTime(NOW))
+    let answer = prove(&two, fields, UnixTime(NOW))
         .map(|_| ())
         .map_err(|it| it.reason.code());
     assert_eq!(answer, Err("credential_multiple"));

@@ -95,5 +95,14 @@ pub(crate) fn decide(engine: &Engine, method: &str, path: &str, headers: &[(&str
         id: "r-1",
         serial: 1,
     };
-    engine.decide(&request, Some(NOW))
+    decide_at(engine, &request, Some(NOW))
+}
+
+/// The decision at `now`, where nothing was proved before and nothing is fetched.
+pub(crate) fn decide_at(engine: &Engine, request: &Request<'_>, now: Option<UnixTime>) -> Decision {
+    let mut live = engine.authenticator().live();
+    match engine.decide(request, &mut live, &Attempt::default(), now) {
+        Progress::Decided(decision) => *decision,
+        Progress::Wait(need) => panic!("nothing is fetched here: {need:?}"),
+    }
 }
