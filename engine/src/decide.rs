@@ -143,7 +143,10 @@ impl Engine {
         (live, attempt): (&mut Live, &Attempt),
         now: UnixTime,
     ) -> Progress {
-        match self.authenticator.authenticate(fields(context.request), live, attempt, now) {
+        match self
+            .authenticator
+            .authenticate(fields(context.request), live, attempt, now)
+        {
             Ok(Step::Done(caller)) => decided(self.authorized(context, action, &caller, now)),
             Ok(Step::Wait(need)) => Progress::Wait(need),
             Err(rejection) => decided(self.rejected(context, &rejection)),

@@ -12,7 +12,7 @@ mod support;
 use scopegate_engine::Engine;
 use scopegate_engine::{Decision, Forward, Layer, Outcome, Reply, Request, Unready};
 use serde_json::{Value, json};
-use support::{NOW, decide, engine, policy, token};
+use support::{NOW, decide, decide_at, engine, policy, token};
 
 fn reply(decision: &Decision) -> &Reply {
     match &decision.outcome {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime};
 
-use scopegate_authn::Secrets;
+use scopegate_authn::{Attempt, Live, Secrets};
 use scopegate_document::UnixTime;
-use scopegate_engine::{Decision, Engine, Forward, Outcome as Decided};
+use scopegate_engine::{Decision, Engine, Forward, Outcome as Decided, Progress};
 
 use crate::exchange::{Answer, Headers, Outcome, Request, Upstream, value_of};
 use crate::executor::{Executor, ExecutorError, Session, Setup, Time};
@@ -23,6 +23,7 @@ impl Executor for Native {
         let environment = Environment(setup.environment.clone());
         let engine = compile(&setup.policy, &environment)?;
         Ok(Box::new(NativeSession {
+            live: engine.authenticator().live(),
             engine,
             environment,
             time: setup.time,
@@ -43,6 +44,7 @@ impl Secrets for Environment {
 
 struct NativeSession {
     engine: Engine,
+    live: Live,
     environment: Environment,
     time: Time,
     requests: u64,
@@ -70,7 +72,7 @@ impl Session for NativeSession {
         };
         let now = self.now();
         let start = stopwatch();
-        let decision = self.engine.decide(&shown, now);
+        let decision = self.settle(&shown, now);
         let elapsed = start.elapsed();
         let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
         Ok(answer(request, decision, elapsed_us))
@@ -91,6 +93,7 @@ impl Session for NativeSession {
     fn reconfigure(&mut self, policy: &[u8]) -> Result<bool, ExecutorError> {
         match compile(policy, &self.environment) {
             Ok(engine) => {
+                self.live = engine.authenticator().live();
                 self.engine = engine;
                 Ok(true)
             }
@@ -101,6 +104,17 @@ impl Session for NativeSession {
 }
 
 impl NativeSession {
+    /// Decides. What a policy fetches is not fetched here: whoever waits for it waits in vain.
+    fn settle(&mut self, request: &scopegate_engine::Request<'_>, now: Option<UnixTime>) -> Decision {
+        let mut attempt = Attempt::default();
+        loop {
+            match self.engine.decide(request, &mut self.live, &attempt, now) {
+                Progress::Decided(decision) => return *decision,
+                Progress::Wait(_) => attempt.has_waited = true,
+            }
+        }
+    }
+
     fn now(&self) -> Option<UnixTime> {
         match self.time {
             Time::Fixed(now) => Some(now),

@@ -26,7 +26,18 @@ pub(crate) enum Map {
     RequestHeaders = 0,
     /// The trailers of the request.
     RequestTrailers = 1,
+    /// The headers of the answer to a callout.
+    CalloutHeaders = 6,
 }
+
+/// Streams of an HTTP context (Proxy-Wasm ABI 0.2.1, `proxy_stream_type_t`).
+const HTTP_REQUEST: u32 = 0;
+
+/// Another writer came first (Proxy-Wasm ABI 0.2.1, `proxy_status_t`).
+const CAS_MISMATCH: u32 = 8;
+
+/// There is no such thing (Proxy-Wasm ABI 0.2.1, `proxy_status_t`).
+const NOT_FOUND: u32 = 1;
 
 /// Severities of the log (Proxy-Wasm ABI 0.2.1, `proxy_log_level_t`).
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +50,7 @@ pub(crate) enum Level {
     Error = 4,
 }
 
+const CALLOUT_BODY: u32 = 4;
 const PLUGIN_CONFIGURATION: u32 = 7;
 const COUNTER: u32 = 0;
 
@@ -90,6 +102,17 @@ host_functions! {
         headers_size: usize,
         grpc_status: i32,
     ) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_set_effective_context(context: u32) -> u32;
+    fn proxy_continue_stream(stream: u32) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+        cas: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(key: *const u8, key_size: usize, data: *const u8, size: usize, cas: u32) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
 }
@@ -123,6 +146,63 @@ pub(crate) fn configuration() -> Result<Vec<u8>, HostError> {
         // SAFETY: the host writes a pointer and a size to live variables.
         unsafe { proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, usize::MAX, data, size) }
     })
+}
+
+/// The first `limit` bytes of the body of the answer to a callout.
+pub(crate) fn callout_body(limit: usize) -> Result<Vec<u8>, HostError> {
+    owned("proxy_get_buffer_bytes", |data, size| {
+        // SAFETY: the host writes a pointer and a size to live variables.
+        unsafe { proxy_get_buffer_bytes(CALLOUT_BODY, 0, limit, data, size) }
+    })
+}
+
+/// Has the root called every `milliseconds`. Called once: some hosts trap on a second period.
+pub(crate) fn set_tick_period(milliseconds: u32) -> Result<(), HostError> {
+    // SAFETY: plain numbers.
+    let status = unsafe { proxy_set_tick_period_milliseconds(milliseconds) };
+    checked("proxy_set_tick_period_milliseconds", status)
+}
+
+/// Makes the calls that follow act on another context, until the host is given back control.
+pub(crate) fn set_effective_context(context: u32) -> Result<(), HostError> {
+    // SAFETY: plain numbers.
+    let status = unsafe { proxy_set_effective_context(context) };
+    checked("proxy_set_effective_context", status)
+}
+
+/// Lets a request go on that was held.
+pub(crate) fn continue_request() -> Result<(), HostError> {
+    // SAFETY: plain numbers.
+    checked("proxy_continue_stream", unsafe {
+        proxy_continue_stream(HTTP_REQUEST)
+    })
+}
+
+/// What stands under `key` in the data that all workers share, and the number by which to replace it.
+pub(crate) fn shared_data(key: &str) -> Result<Option<(Vec<u8>, u32)>, HostError> {
+    let mut cas = 0;
+    let found = owned("proxy_get_shared_data", |data, size| {
+        // SAFETY: the key is a live string, which the host only reads; it writes to live variables.
+        unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut cas) }
+    });
+    match found {
+        Ok(value) => Ok(Some((value, cas))),
+        Err(HostError {
+            status: NOT_FOUND, ..
+        }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Puts `value` under `key` in the data that all workers share, if nobody did so since `cas` was read. `false`
+/// where somebody did.
+pub(crate) fn set_shared_data(key: &str, value: &[u8], cas: u32) -> Result<bool, HostError> {
+    // SAFETY: pointers and lengths are those of live slices, which the host only reads.
+    let status = unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) };
+    match status {
+        CAS_MISMATCH => Ok(false),
+        status => checked("proxy_set_shared_data", status).map(|()| true),
+    }
 }
 
 /// All pairs of a header map in the encoding of the ABI.

@@ -2,12 +2,19 @@
 //!
 //! Nothing is decided here. What can fail here is the host; whatever fails, the request is not forwarded.
 
+mod callout;
+mod clock;
+mod documents;
 mod environment;
 mod facts;
 mod host;
+mod log;
 mod metrics;
+mod policy;
 mod root;
+mod shared;
 mod stream;
+mod waiting;
 
 use std::rc::Rc;
 

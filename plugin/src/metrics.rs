@@ -20,6 +20,11 @@ impl Metrics {
         self.increment(name("authorization", &decision.authorization))
     }
 
+    /// Counts what became of a fetch. Where counting fails, fetching goes on.
+    pub(crate) fn fetched(&self, document: &str, outcome: &str) {
+        let _ = self.increment(format!("scopegate.fetch.{document}.{outcome}"));
+    }
+
     fn increment(&self, name: String) -> Result<(), HostError> {
         let known = self.ids.borrow().get(&name).copied();
         let id = match known {

@@ -9,23 +9,32 @@ use proxy_wasm::types::ContextType;
 use scopegate_document::PolicyError;
 use scopegate_engine::{Compiled, Engine};
 
+use crate::callout::Received;
+use crate::clock::Time;
 use crate::environment::Environment;
 use crate::host::{self, Level};
+use crate::log::say;
 use crate::metrics::Metrics;
-use crate::stream::Stream;
+use crate::policy::Policy;
+use crate::stream::{Held, Stream};
+
+/// How often the root is called, in milliseconds. So long may the first request after a start, or after a rotation of
+/// keys, wait before a fetch begins.
+const TICK_MILLISECONDS: u32 = 100;
 
 /// What all streams of a root share.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    engine: RefCell<Option<Rc<Engine>>>,
+    policy: RefCell<Option<Rc<Policy>>>,
     pub(crate) metrics: Metrics,
     served: Cell<u64>,
+    ticks: Cell<bool>,
 }
 
 impl State {
     /// The policy in force; `None` before the first good configuration.
-    pub(crate) fn engine(&self) -> Option<Rc<Engine>> {
-        self.engine.borrow().clone()
+    pub(crate) fn policy(&self) -> Option<Rc<Policy>> {
+        self.policy.borrow().clone()
     }
 
     /// A number that no other stream of this root has.
@@ -50,16 +59,33 @@ impl Root {
     /// Puts the policy in force, or says why not.
     fn install(&self, text: &[u8]) -> Result<(), Vec<String>> {
         let Compiled { engine, notices } = Engine::from_json(text, &Environment).map_err(shown)?;
-        let policy = engine.policy().to_string();
-        *self.state.engine.borrow_mut() = Some(Rc::new(engine));
-        say(
-            Level::Info,
-            &format!("scopegate: the policy {policy} is in force"),
-        );
+        if engine.authenticator().sources().next().is_some() {
+            self.start_ticking()?;
+        }
+        let name = engine.policy().to_string();
+        let replaced = self
+            .state
+            .policy
+            .borrow_mut()
+            .replace(Rc::new(Policy::new(engine)));
+        say(Level::Info, &format!("scopegate: the policy {name} is in force"));
         for notice in notices {
             let message = format!("scopegate: {}: {} ({})", notice.path, notice.message, notice.help);
             say(Level::Warn, &message);
         }
+        // Whoever waited for the old policy is decided by the new one.
+        resume(replaced.map(|policy| policy.waiting.all()).unwrap_or_default());
+        Ok(())
+    }
+
+    /// Some hosts trap on a second period: it is set once, and never another.
+    fn start_ticking(&self) -> Result<(), Vec<String>> {
+        if self.state.ticks.get() {
+            return Ok(());
+        }
+        let started = host::set_tick_period(TICK_MILLISECONDS);
+        started.map_err(|error| vec![format!("{} answered {}", error.function, error.status)])?;
+        self.state.ticks.set(true);
         Ok(())
     }
 }
@@ -68,12 +94,26 @@ fn shown(errors: Vec<PolicyError>) -> Vec<String> {
     errors.iter().map(ToString::to_string).collect()
 }
 
-/// A line for the operator. Where even the log fails there is nobody to tell, and nothing is loosened.
-fn say(level: Level, message: &str) {
-    let _ = host::log(level, message);
+fn resume(streams: Vec<Rc<Held>>) {
+    streams.iter().for_each(|stream| stream.resume());
 }
 
-impl Context for Root {}
+impl Context for Root {
+    fn on_http_call_response(&mut self, token: u32, _headers: usize, _body: usize, _trailers: usize) {
+        let time = Time::now();
+        let (Some(policy), Some(now)) = (self.state.policy(), time.believed()) else {
+            return;
+        };
+        let received = Received::take();
+        let desk = policy.desk(&self.state.metrics, time, now);
+        let Some(id) = policy.documents.receive(desk, token, &received) else {
+            return;
+        };
+        if !policy.documents.is_coming(desk, id) {
+            resume(policy.waiting.released(id));
+        }
+    }
+}
 
 impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
@@ -88,7 +128,7 @@ impl RootContext for Root {
                 &format!("scopegate: the policy is refused: {fault}"),
             );
         }
-        let kept = match self.state.engine().is_some() {
+        let kept = match self.state.policy().is_some() {
             true => "scopegate: the policy before it stays in force",
             false => "scopegate: no policy is in force: every request is refused",
         };
@@ -96,8 +136,20 @@ impl RootContext for Root {
         false
     }
 
-    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Stream::new(Rc::clone(&self.state))))
+    fn on_tick(&mut self) {
+        let time = Time::now();
+        let Some(policy) = self.state.policy() else { return };
+        let Some(now) = time.believed() else {
+            // Without a clock nothing is fetched, and nobody waits for what is not fetched.
+            return resume(policy.waiting.all());
+        };
+        let desk = policy.desk(&self.state.metrics, time, now);
+        policy.documents.tick(desk);
+        resume(policy.waiting.tick(|id| policy.documents.is_coming(desk, id)));
+    }
+
+    fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Stream::new(context_id, Rc::clone(&self.state))))
     }
 
     fn get_type(&self) -> Option<ContextType> {

@@ -286,7 +286,14 @@ pub(crate) fn authenticator(providers: &[Value]) -> Authenticator {
 pub(crate) fn present(authenticator: &Authenticator, token: &str) -> Result<Verified, Rejection> {
     let value = format!("Bearer {token}");
     let headers: &[(&[u8], &[u8])] = &[(b"authorization", value.as_bytes())];
-    prove(authenticator, Fields { headers, ..Fields::default() }, UnixTime(NOW))
+    prove(
+        authenticator,
+        Fields {
+            headers,
+            ..Fields::default()
+        },
+        UnixTime(NOW),
+    )
 }
 
 /// Authenticates where nothing was proved before and nothing is fetched.

@@ -4,7 +4,7 @@ use scopegate_authn::{Algorithm, Authenticator, Challenge, CredentialLocation, F
 use scopegate_document::UnixTime;
 use serde_json::{Value, json};
 
-use crate::common::{NOW, authenticator, provider, token, prove};
+use crate::common::{NOW, authenticator, prove, provider, token};
 
 const ALG: Algorithm = Algorithm::Es256;
 
@@ -23,9 +23,7 @@ fn with_fields<T>((headers, query): Request<'_>, act: impl FnOnce(Fields<'_>) ->
 }
 
 fn code(authenticator: &Authenticator, request: Request<'_>) -> String {
-    let answer = with_fields(request, |fields| {
-        prove(&authenticator, fields, UnixTime(NOW))
-    });
+    let answer = with_fields(request, |fields| prove(&authenticator, fields, UnixTime(NOW)));
     answer
         .map_or_else(|rejection| rejection.reason.code(), |_| "ok")
         .to_owned()

@@ -9,7 +9,9 @@ use scopegate_document::UnixTime;
 use serde_json::{Value, json};
 
 use crate::common::{
-    AUDIENCE, ISSUER, NOW, authenticator, claims, compile, encode, header, merge, provider, token, token_with, prove};
+    AUDIENCE, ISSUER, NOW, authenticator, claims, compile, encode, header, merge, prove, provider, token,
+    token_with,
+};
 use crate::vectors::{list, load, text};
 
 const DIFFERENCES: &str = include_str!("../envoy_differences.json");
@@ -63,8 +65,15 @@ fn form(token: &str) -> String {
     let authenticator = authenticator(&[provider(&[Algorithm::Es256], &settings)]);
     let value = format!("Bearer {token}");
     let headers: &[(&[u8], &[u8])] = &[(b"authorization", value.as_bytes())];
-    match prove(&authenticator, Fields { headers, ..Fields::default() }, UnixTime(NOW))
-        .map_err(|it| it.reason)
+    match prove(
+        &authenticator,
+        Fields {
+            headers,
+            ..Fields::default()
+        },
+        UnixTime(NOW),
+    )
+    .map_err(|it| it.reason)
     {
         Ok(_) | Err(Reject::SignatureInvalid | Reject::KeyNotFound) => "Ok".to_owned(),
         Err(reason) => reason.code().to_owned(),
@@ -127,7 +136,14 @@ fn time(vector: &Value) -> String {
 fn word_at(authenticator: &Authenticator, token: &str, now: i64) -> String {
     let value = format!("Bearer {token}");
     let headers: &[(&[u8], &[u8])] = &[(b"authorization", value.as_bytes())];
-    let answer = prove(&authenticator, Fields { headers, ..Fields::default() }, UnixTime(now));
+    let answer = prove(
+        &authenticator,
+        Fields {
+            headers,
+            ..Fields::default()
+        },
+        UnixTime(now),
+    );
     word(answer.map(|_| ()).map_err(|rejection| rejection.reason))
 }
 

@@ -7,7 +7,7 @@ use scopegate_authn::{Algorithm, Authenticator, Fields, jws};
 use scopegate_document::UnixTime;
 use serde_json::{Value, json};
 
-use crate::common::{NOW, authenticator, encode, present, provider, token, prove};
+use crate::common::{NOW, authenticator, encode, present, prove, provider, token};
 
 static AUTHENTICATOR: LazyLock<Authenticator> = LazyLock::new(|| {
     authenticator(&[

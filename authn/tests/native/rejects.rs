@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::common::{
     AUDIENCE, ISSUER, NOW, answer, authenticator, claims, encode, header, header_with, merge, present,
-    private_jwk, provider, public_jwk, raw_token, sign, token, token_with, prove};
+    private_jwk, prove, provider, public_jwk, raw_token, sign, token, token_with,
+};
 
 const ALG: Algorithm = Algorithm::Es256;
 
@@ -472,7 +473,14 @@ fn bytes_that_are_no_text_are_refused_and_never_panic() {
         b"\xff",
     ] {
         let headers: &[(&[u8], &[u8])] = &[(b"authorization", value)];
-        let answer = prove(&authenticator, Fields { headers, ..Fields::default() }, UnixTime(NOW));
+        let answer = prove(
+            &authenticator,
+            Fields {
+                headers,
+                ..Fields::default()
+            },
+            UnixTime(NOW),
+        );
         let expected = if value == b"\xff" {
             Reject::CredentialMissing
         } else {

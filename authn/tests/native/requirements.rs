@@ -12,8 +12,9 @@ use scopegate_document::UnixTime;
 use serde_json::{Value, json};
 
 use crate::common::{
-    NOW, answer, authenticator, claims, compile, encode, header_with, merge, provider, public_jwk, sign,
-    token, token_with, prove};
+    NOW, answer, authenticator, claims, compile, encode, header_with, merge, prove, provider, public_jwk,
+    sign, token, token_with,
+};
 use crate::vectors::{load, text};
 use cases::cases;
 

@@ -2,9 +2,9 @@
 
 use base64_simd::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
-use scopegate_authn::Secrets;
+use scopegate_authn::{Attempt, Secrets};
 use scopegate_document::UnixTime;
-use scopegate_engine::{Decision, Engine, Request};
+use scopegate_engine::{Decision, Engine, Progress, Request};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
