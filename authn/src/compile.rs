@@ -2,9 +2,7 @@
 //!
 //! Conversions destructure every field, so that a new field breaks the build until somebody decides what it does.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
 mod api_key;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
 pub(crate) mod binding;
 mod faults;
 mod fetched;
@@ -14,13 +12,10 @@ mod identity;
 mod introspection;
 mod keys;
 mod location;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
 mod mtls;
 mod provider;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
 mod revocation;
 mod secret;
-mod remote;
 
 use scopegate_document::PolicyError;
 

@@ -6,7 +6,9 @@ use crate::Authenticator;
 use crate::compile::accepts;
 use crate::live::Live;
 use crate::provider::Kind;
-use crate::remote::{Answer, Content, Fetch, Record, Schedule, Source, SourceId, Subject, Taken, read_keys};
+use crate::remote::{
+    Answer, Content, Fault, Fetch, Record, Schedule, Source, SourceId, Subject, Taken, read_keys,
+};
 
 impl Authenticator {
     /// The documents that the policy fetches.
@@ -28,7 +30,7 @@ impl Authenticator {
 
     /// The upstreams that the policy sends requests to, each with what for.
     pub fn upstreams(&self) -> impl Iterator<Item = &str> {
-        self.sources.iter().map(|source| source.rules.upstream.as_str())
+        self.sources.iter().map(|source| source.place.upstream.as_str())
     }
 
     /// Whether a document is fresh enough to be used.
@@ -55,7 +57,7 @@ impl Authenticator {
         (chance, now): (u64, UnixTime),
     ) -> Taken {
         let (Some(source), Some(state)) = (self.sources.get(id.0), live.sources.get_mut(id.0)) else {
-            return Taken::Refused("nobody asked for it");
+            return Taken::Refused("nobody asked for it".to_owned());
         };
         source.take(
             state,
@@ -68,12 +70,11 @@ impl Authenticator {
 
     /// Takes over a document that another worker fetched.
     ///
-    /// # Errors
-    /// Why it cannot be read: then what is in hand stays.
-    pub fn adopt(&self, live: &mut Live, id: SourceId, record: &Record) -> Result<(), &'static str> {
+    /// One that cannot be read changes nothing: `false`.
+    pub fn adopt(&self, live: &mut Live, id: SourceId, record: &Record) -> bool {
         match (self.sources.get(id.0), live.sources.get_mut(id.0)) {
-            (Some(source), Some(state)) => state.adopt(record, |body| self.read(source, body)),
-            _ => Err("nobody asked for it"),
+            (Some(source), Some(state)) => state.adopt(record, |body| self.read(source, body)).is_ok(),
+            _ => false,
         }
     }
 
@@ -83,12 +84,12 @@ impl Authenticator {
         live.schedule(id)
     }
 
-    fn read(&self, source: &Source, body: &[u8]) -> Result<Content, &'static str> {
+    fn read(&self, source: &Source, body: &[u8]) -> Result<Content, Fault> {
         match source.subject {
             Subject::Keys(provider) => {
                 let Some(Kind::Token(tokens)) = self.providers.get(provider).map(|provider| &provider.kind)
                 else {
-                    return Err("nobody asked for it");
+                    return Err("nobody asked for it".into());
                 };
                 read_keys(body, accepts(&tokens.algorithms, tokens.profile))
             }

@@ -15,9 +15,9 @@ pub use caller::{Evidence, Verified};
 #[cfg(feature = "verify")]
 mod algorithm;
 #[cfg(feature = "verify")]
-#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
 mod api_key;
 mod audience;
+#[cfg(feature = "verify")]
 mod authenticate;
 #[cfg(feature = "verify")]
 mod authenticator;
@@ -28,21 +28,19 @@ mod claim_path;
 #[cfg(feature = "verify")]
 mod compile;
 #[cfg(feature = "verify")]
-#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
 mod confirmation;
 #[cfg(feature = "verify")]
 mod credential;
 #[cfg(feature = "verify")]
-#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
 mod dpop;
 #[cfg(feature = "verify")]
 mod endpoint;
 #[cfg(feature = "verify")]
 mod fetched;
-mod hex;
-mod endpoint;
 #[cfg(feature = "verify")]
 mod fetching;
+#[cfg(feature = "verify")]
+mod hex;
 #[cfg(feature = "verify")]
 mod identity;
 #[cfg(feature = "verify")]
@@ -58,11 +56,11 @@ mod key_set;
 #[cfg(feature = "verify")]
 pub mod limits;
 #[cfg(feature = "verify")]
-#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
+mod live;
+#[cfg(feature = "verify")]
 mod mtls;
 #[cfg(feature = "verify")]
 mod peer;
-mod live;
 #[cfg(feature = "verify")]
 mod profile;
 #[cfg(feature = "verify")]
@@ -72,9 +70,9 @@ mod provider;
 #[cfg(feature = "verify")]
 mod reject;
 #[cfg(feature = "verify")]
-#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
-mod revocation;
 pub mod remote;
+#[cfg(feature = "verify")]
+mod revocation;
 #[cfg(feature = "verify")]
 pub mod section;
 #[cfg(feature = "verify")]
@@ -82,14 +80,14 @@ mod signature;
 #[cfg(feature = "verify")]
 mod spiffe;
 #[cfg(feature = "verify")]
-#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
 mod status_list;
-#[cfg(test)]
 #[cfg(feature = "verify")]
+mod step;
+#[cfg(feature = "verify")]
+#[cfg(test)]
 mod test_support;
 #[cfg(feature = "verify")]
 mod thumbprint;
-mod step;
 #[cfg(feature = "verify")]
 mod times;
 #[cfg(feature = "verify")]
@@ -109,9 +107,9 @@ pub use credential::{CredentialLocation, Stripped, is_same_header_name};
 pub use dpop::{Claim, Nonces};
 #[cfg(feature = "verify")]
 pub use identity::{IdentityHeader, IdentitySource};
+pub use live::{CacheUse, Live};
 #[cfg(feature = "verify")]
 pub use peer::{Peer, RawPeer};
-pub use live::{CacheUse, Live};
 #[cfg(feature = "verify")]
 pub use reject::Reject;
 #[cfg(feature = "verify")]

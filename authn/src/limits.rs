@@ -70,6 +70,7 @@ pub const STATUS_LIST_BYTES: usize = 4 * 1024 * 1024;
 
 /// The longest `cache` of introspection answers, in seconds: so long a token may pass after it was revoked.
 pub const INTROSPECTION_CACHE_MAX: i64 = 60 * 60;
+
 /// The longest DPoP proof, in bytes. One with an RSA key of 4096 bits has 3 KiB; one with a key of ML-DSA-87, the
 /// largest there is, has 11.
 pub const PROOF_BYTES: usize = 12 * 1024;
@@ -89,11 +90,13 @@ pub const PROOF_AGE_MAX: i64 = 5 * 60;
 /// How long one nonce is issued, in seconds; it is taken for up to twice as long. Callers ask for a new one with
 /// every change.
 pub const NONCE_WINDOW: i64 = 2 * 60;
+
 /// Keys of one provider of API keys. A credential is compared with every one of them, which takes a fraction of a
 /// millisecond at this size; more keys belong behind an introspection endpoint.
 pub const API_KEYS: usize = 10_000;
 
 /// The longest `X-Forwarded-Client-Cert`, in bytes. A hop that adds a whole certificate chain needs a few thousand;
+
 /// reading is linear in this.
 pub const FORWARDED_CERTIFICATE_BYTES: usize = 16 * 1024;
 
@@ -122,18 +125,6 @@ pub const REFETCH_SECONDS: i64 = 60;
 
 /// Seconds after which a fetch counts as failed. An identity provider answers in a fraction of one.
 pub const FETCH_SECONDS: i64 = 5;
-
-/// The `refresh` of a source that names none, in seconds.
-pub const REFRESH_DEFAULT: i64 = 10 * 60;
-
-/// The `max_stale` of a source that names none, in seconds: how long an outage of its publisher is survived.
-pub const MAX_STALE_DEFAULT: i64 = 60 * 60;
-
-/// The shortest `refresh`, in seconds: a shorter one is an attack on the publisher.
-pub const REFRESH_MIN: i64 = 5;
-
-/// The longest `max_stale`, in seconds: a week.
-pub const MAX_STALE_MAX: i64 = 7 * 24 * 60 * 60;
 
 /// Bytes that verified tokens may take in memory, for each worker. A token of 1 kB with its claims takes about 4 kB.
 pub const TOKEN_CACHE_BYTES: u64 = 16 * 1024 * 1024;

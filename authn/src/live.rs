@@ -92,7 +92,7 @@ impl Live {
         id: SourceId,
         now: UnixTime,
     ) -> Option<(&Content, u64)> {
-        let max_stale = authenticator.sources.get(id.0)?.rules.max_stale;
+        let max_stale = authenticator.sources.get(id.0)?.place.max_stale;
         self.sources.get(id.0)?.usable(max_stale, now)
     }
 

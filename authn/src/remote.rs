@@ -14,7 +14,7 @@ mod source;
 pub use accept::Answer;
 pub use record::Record;
 pub use schedule::Schedule;
-pub(crate) use source::{Content, Source, SourceRules, SourceState, Subject, read_keys};
+pub(crate) use source::{Content, Fault, Source, SourceState, Subject, read_keys};
 
 use std::fmt;
 
@@ -67,5 +67,5 @@ pub enum Taken {
     /// The document is the one we have.
     Unchanged,
     /// The answer is worth nothing, and what we had stays. The reason is for the log; nothing of the answer is in it.
-    Refused(&'static str),
+    Refused(String),
 }

@@ -19,7 +19,7 @@ impl Received {
     pub(crate) fn take() -> Self {
         Self {
             headers: host::header_pairs(Map::CalloutHeaders).unwrap_or_default(),
-            body: host::callout_body(limits::FETCHED_BYTES.saturating_add(1)).ok(),
+            body: host::callout_body(limits::DOCUMENT_BYTES.saturating_add(1)).ok(),
         }
     }
 

@@ -5,13 +5,11 @@ use zeroize::Zeroizing;
 use crate::jwk::{Concern, Key, Unusable};
 use crate::key_set::{KeyRemark, KeySet, RemarkKind};
 use crate::provider::ProviderKeys;
-use crate::remote::{Source, SourceId, SourceRules, Subject};
+use crate::remote::{Source, SourceId, Subject};
 use crate::section::{KeyEntry, KeySource, Keys, Profile, SecretReference};
 use crate::{Algorithm, Notice, base64url, limits};
 
-use super::{Context, secret};
-
-use super::remote::{self, Fetching};
+use super::{Context, fetched, secret};
 
 /// Whose keys are compiled.
 #[derive(Debug, Clone, Copy)]
@@ -90,8 +88,8 @@ fn from_source(
             )
             .map(ProviderKeys::Own)
         }
-        (None, Some(uri), _) => fetched(context, path, source, ("jwks_uri", uri), owner),
-        (None, None, Some(uri)) => fetched(context, path, source, ("discovery", uri), owner),
+        (None, Some(uri), _) => from_elsewhere(context, path, source, ("jwks_uri", uri), owner),
+        (None, None, Some(uri)) => from_elsewhere(context, path, source, ("discovery", uri), owner),
         (None, None, None) if first.is_some() => {
             let message = "`jwks_file` names a file, and files are not read here";
             let help =
@@ -125,7 +123,7 @@ fn refuse_fetching(context: &mut Context<'_>, path: &str, source: &KeySource) {
 }
 
 /// Keys that are fetched from `uri`, which stands in `field`.
-fn fetched(
+fn from_elsewhere(
     context: &mut Context<'_>,
     path: &str,
     source: &KeySource,
@@ -145,18 +143,19 @@ fn fetched(
         "discovery" => owner.issuer.map(str::to_owned),
         _ => None,
     };
-    let fetching = Fetching {
-        field,
-        uri,
+    let fields = fetched::Fields {
+        url_field: field,
+        url: uri,
         upstream: source.upstream.as_deref(),
         refresh: source.refresh,
         max_stale: source.max_stale,
     };
-    let rules = remote::compile(&mut context.faults, path, &fetching, remote::KEYS)?;
+    let place = fetched::source(&mut context.faults, path, &fields)?;
     context.sources.push(Source {
         name: format!("keys.{}", owner.name),
         subject: Subject::Keys(owner.index),
-        rules: SourceRules { discovers, ..rules },
+        place,
+        discovers,
     });
     Some(ProviderKeys::Fetched(SourceId(
         context.sources.len().saturating_sub(1),

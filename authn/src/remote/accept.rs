@@ -43,7 +43,7 @@ impl<'a> Answer<'a> {
             Some(300..=399) => return Err("it is a redirection, and redirections are not followed"),
             Some(_) => return Err("its status is not 200"),
         }
-        if self.body.len() > limits::FETCHED_BYTES {
+        if self.body.len() > limits::DOCUMENT_BYTES {
             return Err("it is larger than 1 MiB");
         }
         if self.is_truncated() {
@@ -150,7 +150,7 @@ mod tests {
             assert!(accept(200, &[(b"content-length", length)], b"{}").is_err());
         }
         assert!(accept(200, &[(b"content-length", b"2")], b"{}").is_ok());
-        let large = vec![b' '; limits::FETCHED_BYTES + 1];
+        let large = vec![b' '; limits::DOCUMENT_BYTES + 1];
         assert!(accept(200, json, &large).is_err() && accept(200, json, &large[1..]).is_ok());
         assert!(Answer::NONE.accept(JSON, true).is_err());
     }

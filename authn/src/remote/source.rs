@@ -1,10 +1,13 @@
 //! One document of the policy that is fetched: what is asked for, what an answer becomes, what is in hand.
 
+use std::borrow::Cow;
+
 use scopegate_document::{UnixTime, json};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::endpoint::Endpoint;
+use crate::fetched::Source as Place;
 use crate::jwk::{Key, Unusable};
 use crate::key_set::KeySet;
 use crate::limits;
@@ -20,7 +23,9 @@ pub(crate) struct Source {
     /// What it is for.
     pub(crate) subject: Subject,
     /// Where it is, and how often it is fetched.
-    pub(crate) rules: SourceRules,
+    pub(crate) place: Place,
+    /// The issuer whose metadata stands there, where the document itself is named in that.
+    pub(crate) discovers: Option<String>,
 }
 
 /// What a document is for.
@@ -30,16 +35,8 @@ pub(crate) enum Subject {
     Keys(usize),
 }
 
-/// Where a document is, and how often it is fetched. Times in seconds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SourceRules {
-    pub(crate) endpoint: Endpoint,
-    /// The issuer whose metadata stands at the endpoint, where the document itself is named in there.
-    pub(crate) discovers: Option<String>,
-    pub(crate) upstream: String,
-    pub(crate) refresh: i64,
-    pub(crate) max_stale: i64,
-}
+/// Why an answer is worth nothing, in words for the log.
+pub(crate) type Fault = Cow<'static, str>;
 
 /// What a good document becomes.
 #[derive(Debug)]
@@ -70,24 +67,23 @@ pub(crate) struct SourceState {
 impl Source {
     /// What tells the document from every other one in the process, whatever policy names it.
     pub(crate) fn key(&self) -> String {
-        let SourceRules {
+        let Place {
             endpoint,
-            discovers,
             upstream,
             refresh: _,
             max_stale: _,
-        } = &self.rules;
-        let issuer = discovers.as_deref().unwrap_or_default();
+        } = &self.place;
+        let issuer = self.discovers.as_deref().unwrap_or_default();
         format!("{upstream} {endpoint} {issuer}")
     }
 
     /// The request to send now.
     pub(crate) fn fetch(&self, state: &SourceState, now: UnixTime) -> Fetch {
         let is_known = |since: UnixTime| now.since(since).saturating_abs() < limits::METADATA_SECONDS;
-        match (&self.rules.discovers, &state.discovered) {
+        match (&self.discovers, &state.discovered) {
             (Some(_), Some((endpoint, since))) if is_known(*since) => self.document(endpoint, state),
-            (Some(_), _) => self.get(&self.rules.endpoint, None),
-            (None, _) => self.document(&self.rules.endpoint, state),
+            (Some(_), _) => self.get(&self.place.endpoint, None),
+            (None, _) => self.document(&self.place.endpoint, state),
         }
     }
 
@@ -102,7 +98,7 @@ impl Source {
         let mut headers = vec![("accept", accepted.to_owned())];
         headers.extend(etag.map(|etag| ("if-none-match", etag)));
         Fetch {
-            upstream: self.rules.upstream.clone(),
+            upstream: self.place.upstream.clone(),
             method: "GET",
             scheme: endpoint.scheme,
             authority: endpoint.authority.clone(),
@@ -118,21 +114,19 @@ impl Source {
         state: &mut SourceState,
         asked: &Fetch,
         answer: &Answer<'_>,
-        read: impl FnOnce(&[u8]) -> Result<Content, &'static str>,
+        read: impl FnOnce(&[u8]) -> Result<Content, Fault>,
         (chance, now): (u64, UnixTime),
     ) -> Taken {
-        let SourceRules {
-            endpoint, discovers, ..
-        } = &self.rules;
+        let endpoint = &self.place.endpoint;
         let is_metadata = asked.path == endpoint.path && asked.authority == endpoint.authority;
-        let taken = match discovers {
+        let taken = match &self.discovers {
             Some(issuer) if is_metadata => self.discover(state, issuer, answer, now),
             _ => self.receive(state, asked, answer, read, (chance, now)),
         };
         taken.unwrap_or_else(|reason| {
             state.discovered = None;
-            state.schedule = state.schedule.failed(self.rules.refresh, chance, now);
-            Taken::Refused(reason)
+            state.schedule = state.schedule.failed(self.place.refresh, chance, now);
+            Taken::Refused(reason.into_owned())
         })
     }
 
@@ -142,11 +136,11 @@ impl Source {
         issuer: &str,
         answer: &Answer<'_>,
         now: UnixTime,
-    ) -> Result<Taken, &'static str> {
+    ) -> Result<Taken, Fault> {
         let Accepted::Body(body) = answer.accept(JSON, false)? else {
-            return Err("it was not asked whether it is new");
+            return Err("it was not asked whether it is new".into());
         };
-        let endpoint = discovery::keys_endpoint(body, issuer, &self.rules.endpoint)?;
+        let endpoint = discovery::keys_endpoint(body, issuer, &self.place.endpoint)?;
         let next = self.document(&endpoint, state);
         state.discovered = Some((endpoint, now));
         state.schedule = state.schedule.continued(now);
@@ -158,11 +152,11 @@ impl Source {
         state: &mut SourceState,
         asked: &Fetch,
         answer: &Answer<'_>,
-        read: impl FnOnce(&[u8]) -> Result<Content, &'static str>,
+        read: impl FnOnce(&[u8]) -> Result<Content, Fault>,
         (chance, now): (u64, UnixTime),
-    ) -> Result<Taken, &'static str> {
+    ) -> Result<Taken, Fault> {
         let is_conditional = asked.headers.iter().any(|(name, _)| *name == "if-none-match");
-        let interval = cache_control::interval(answer, self.rules.refresh);
+        let interval = cache_control::interval(answer, self.place.refresh);
         let body = match answer.accept(JSON, is_conditional)? {
             Accepted::NotModified => None,
             Accepted::Body(body) => Some(body).filter(|body| state.digest != Some(digest(body))),
@@ -210,8 +204,8 @@ impl SourceState {
     pub(crate) fn adopt(
         &mut self,
         record: &Record,
-        read: impl FnOnce(&[u8]) -> Result<Content, &'static str>,
-    ) -> Result<(), &'static str> {
+        read: impl FnOnce(&[u8]) -> Result<Content, Fault>,
+    ) -> Result<(), Fault> {
         if self.digest != Some(digest(&record.body)) {
             let content = read(&record.body)?;
             self.install(content, &record.body, record.etag.clone());
@@ -239,16 +233,16 @@ impl SourceState {
 pub(crate) fn read_keys(
     body: &[u8],
     accepts: impl Fn(&Key) -> Result<(), Unusable>,
-) -> Result<Content, &'static str> {
+) -> Result<Content, Fault> {
     let document = json::parse(body).map_err(|_| "it is not valid JSON")?;
     let is_secret = |jwk: &Value| jwk.get("kty").and_then(Value::as_str) == Some("oct");
     let listed = document.get("keys").and_then(Value::as_array);
     if listed.is_some_and(|keys| keys.iter().any(is_secret)) {
-        return Err("it publishes a secret as a key");
+        return Err("it publishes a secret as a key".into());
     }
     let (keys, _) = KeySet::from_jwks(&document, accepts).map_err(|_| "it is no key set")?;
     match keys.len() {
-        0 => Err("it holds no key that can be used"),
+        0 => Err("it holds no key that can be used".into()),
         _ => Ok(Content::Keys(keys)),
     }
 }
