@@ -100,6 +100,9 @@ pub const API_KEYS: usize = 10_000;
 /// reading is linear in this.
 pub const FORWARDED_CERTIFICATE_BYTES: usize = 16 * 1024;
 
+/// The longest certificate of a peer, in bytes. Those with post-quantum keys and signatures take up some 20 KiB.
+pub const CERTIFICATE_BYTES: usize = 64 * 1024;
+
 /// The longest DNS name, in bytes (RFC 1035 section 2.3.4).
 pub const DNS_NAME_BYTES: usize = 253;
 

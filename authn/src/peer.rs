@@ -2,7 +2,12 @@
 //!
 //! Nothing here decides who is calling; that is `mtls`.
 
+mod certificate;
 mod forwarded;
+
+use std::borrow::Cow;
+
+use sha2::{Digest, Sha256};
 
 use crate::{Reject, hex};
 
@@ -36,13 +41,17 @@ pub struct RawPeer<'h> {
     pub subject: Option<&'h [u8]>,
     /// The SHA-256 of the certificate: 64 hex digits, or the 32 bytes themselves.
     pub sha256: Option<&'h [u8]>,
+    /// The certificate itself, in PEM or DER. Where a host gives it, all names are read from it: of several names of
+    /// one kind, Envoy tells the first alone.
+    pub certificate: Option<&'h [u8]>,
 }
 
 impl Peer {
     /// Reads what a host says.
     ///
     /// Every name stays. One that is not UTF-8 becomes a text that names nobody and keeps the whole certificate from
-    /// naming anybody. A digest that is none is absent: no token is bound to it.
+    /// naming anybody; so does a certificate that cannot be read. A digest that is none is absent: no token is bound
+    /// to it.
     #[must_use]
     pub fn read(raw: RawPeer<'_>) -> Self {
         let RawPeer {
@@ -51,13 +60,26 @@ impl Peer {
             dns_sans,
             subject,
             sha256,
+            certificate,
         } = raw;
+        let told = sha256.and_then(|digest| digest.try_into().ok().or_else(|| hex::digest(digest)));
+        let Some(certificate) = certificate.map(der) else {
+            return Self {
+                is_verified,
+                uri_sans: texts(uri_sans),
+                dns_sans: texts(dns_sans),
+                subject: subject.map(text),
+                sha256: told,
+            };
+        };
+        let names = certificate::names(&certificate);
+        let unreadable = || vec![char::REPLACEMENT_CHARACTER.to_string()];
         Self {
             is_verified,
-            uri_sans: texts(uri_sans),
-            dns_sans: texts(dns_sans),
+            uri_sans: names.as_ref().map_or_else(unreadable, |names| texts(&names.uris)),
+            dns_sans: names.as_ref().map_or_else(Vec::new, |names| texts(&names.dns)),
             subject: subject.map(text),
-            sha256: sha256.and_then(|digest| digest.try_into().ok().or_else(|| hex::digest(digest))),
+            sha256: told.or_else(|| names.map(|_| Sha256::digest(&certificate).into())),
         }
     }
 
@@ -90,6 +112,11 @@ impl Certificate {
     }
 }
 
+/// The certificate in DER. What begins like neither form is left, and cannot be read.
+fn der(certificate: &[u8]) -> Cow<'_, [u8]> {
+    certificate::from_pem(certificate).map_or(Cow::Borrowed(certificate), Cow::Owned)
+}
+
 fn texts(names: &[&[u8]]) -> Vec<String> {
     names.iter().copied().map(text).collect()
 }
@@ -113,6 +140,7 @@ mod tests {
                 dns_sans: &[b"a.example"],
                 subject: Some(b"CN=a"),
                 sha256: Some(sha256),
+                certificate: None,
             })
         };
         let peer = read(hex.as_bytes());

@@ -72,7 +72,9 @@ pub struct ProviderSection {
     /// Whether the upstream gets the credential too; it is removed where this is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forward_credential: Option<bool>,
-    /// Whether the proxy itself refuses certificates it did not verify (`mtls` only).
+    /// Whether the proxy itself refuses certificates it did not verify (`mtls` only): with Envoy, a validation
+    /// context without `ACCEPT_UNTRUSTED`. Of resumed sessions Envoy says that nothing was verified, so that callers
+    /// that resume are refused without this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy_verifies: Option<bool>,
     /// The SPIFFE IDs of the hops in front whose `X-Forwarded-Client-Cert` is believed, as in
