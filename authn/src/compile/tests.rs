@@ -31,6 +31,7 @@ fn compiled<T>(
         secrets: &NoSecrets,
         faults: Faults::default(),
         notices: Vec::new(),
+        sources: Vec::new(),
     };
     let value = compile(&mut context, "p", &section);
     let faults = context.faults.or(()).err().unwrap_or_default();

@@ -44,6 +44,7 @@ fn compiled(changes: &Value) -> Result<IntrospectionRules, Vec<(String, &'static
         secrets: &Environment,
         faults: Faults::default(),
         notices: Vec::new(),
+        sources: Vec::new(),
     };
     let rules = compile(&mut context, "providers[0]", &section(changes));
     let faults = |faults: Vec<scopegate_document::PolicyError>| {
