@@ -10,7 +10,7 @@ use scopegate_authn::section::AuthenticationSection;
 use scopegate_authz::section::AuthorizationSection;
 use scopegate_document::{PolicyError, json};
 
-mod shape;
+mod empty;
 mod wording;
 
 /// A Scopegate policy, format `v1`.
@@ -126,14 +126,10 @@ pub fn parse(text: &[u8]) -> Result<Value, PolicyError> {
 /// # Errors
 /// The first field whose shape is wrong: unknown, missing, or of another type.
 pub fn read(value: &Value) -> Result<PolicyDocument, PolicyError> {
-    if let Some(error) = shape::find_empty(value, "") {
+    if let Some(error) = empty::find(value, "") {
         return Err(error);
     }
     let document: PolicyDocument = deserialize(value, SCHEMA_COMMAND)?;
-    let read = serde_json::to_value(&document).unwrap_or_default();
-    if let Some(error) = shape::find_positional(value, &read, "") {
-        return Err(error);
-    }
     match (0.0..=1.0).contains(&document.audit.sample) {
         true => Ok(document),
         false => Err(PolicyError::new(
@@ -154,5 +150,5 @@ const SCHEMA_COMMAND: &str = "scopegate schema";
 /// # Errors
 /// The first field whose shape is wrong, in the words of the language.
 pub fn deserialize<T: serde::de::DeserializeOwned>(value: &Value, schema: &str) -> Result<T, PolicyError> {
-    serde_path_to_error::deserialize(value).map_err(|error| wording::policy_error(error, schema))
+    scopegate_document::shape::read(value).map_err(|error| wording::policy_error(&error, schema))
 }

@@ -1,17 +1,11 @@
 //! Turns a deserializer's complaint into an error a person can use. Nothing here judges a policy.
 
-use serde_path_to_error::Error;
-
-use scopegate_document::PolicyError;
+use scopegate_document::{PolicyError, ShapeError};
 
 /// The complaint of serde, with the path of the field, in the words of the policy language. `schema` is the
 /// command that prints what may stand in the document.
-pub(super) fn policy_error(error: Error<serde_json::Error>, schema: &str) -> PolicyError {
-    let path = match error.path().to_string() {
-        path if path == "." => String::new(),
-        path => path,
-    };
-    let text = error.inner().to_string();
+pub(super) fn policy_error(error: &ShapeError, schema: &str) -> PolicyError {
+    let (path, text) = (error.path().to_owned(), error.message());
     if let Some(rest) = text.strip_prefix("unknown field ") {
         return unknown(path, "unknown_field", "field", rest);
     }
@@ -53,8 +47,6 @@ fn plain(text: &str) -> String {
         ["struct" | "tuple" | "enum", ..] => "a mapping".to_owned(),
         ["map"] => "a mapping".to_owned(),
         ["integer" | "floating", rest @ ..] => format!("the number {}", rest.last().unwrap_or(&"")),
-        // Never the text itself: a secret may stand where a mapping belongs, and errors are logged.
-        ["string", ..] if text.contains('"') => "a text".to_owned(),
         ["boolean", value] => value.replace('"', "`").clone(),
         ["i64" | "i32" | "u64" | "u32" | "u16" | "usize"] => "a whole number".to_owned(),
         ["f64" | "f32"] => "a number".to_owned(),
