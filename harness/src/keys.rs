@@ -1,6 +1,9 @@
 //! Development keys, made at run time: generation, the public JWK, signing. Nothing here verifies anything,
 //! and nothing here is meant for production keys.
 
+#[cfg(feature = "ml-dsa")]
+mod ml_dsa;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -19,7 +22,7 @@ use signature::Signer as _;
 /// The size of generated RSA keys, in bits: the least that policies accept.
 const RSA_BITS: usize = 2048;
 
-/// A signature algorithm of JWS (RFC 7518 section 3.1, RFC 8037, RFC 9864).
+/// A signature algorithm of JWS (RFC 7518 section 3.1, RFC 8037, RFC 9864, RFC 9964).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are the registered names of the algorithms")]
 pub enum Algorithm {
@@ -37,11 +40,17 @@ pub enum Algorithm {
     ES512,
     EdDSA,
     Ed25519,
+    #[cfg(feature = "ml-dsa")]
+    MlDsa44,
+    #[cfg(feature = "ml-dsa")]
+    MlDsa65,
+    #[cfg(feature = "ml-dsa")]
+    MlDsa87,
 }
 
 impl Algorithm {
     /// Every algorithm that a development key can be made for.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: &[Self] = &[
         Self::HS256,
         Self::HS384,
         Self::HS512,
@@ -56,6 +65,12 @@ impl Algorithm {
         Self::ES512,
         Self::EdDSA,
         Self::Ed25519,
+        #[cfg(feature = "ml-dsa")]
+        Self::MlDsa44,
+        #[cfg(feature = "ml-dsa")]
+        Self::MlDsa65,
+        #[cfg(feature = "ml-dsa")]
+        Self::MlDsa87,
     ];
 
     /// The registered name, as it stands in `alg`.
@@ -76,6 +91,12 @@ impl Algorithm {
             Self::ES512 => "ES512",
             Self::EdDSA => "EdDSA",
             Self::Ed25519 => "Ed25519",
+            #[cfg(feature = "ml-dsa")]
+            Self::MlDsa44 => "ML-DSA-44",
+            #[cfg(feature = "ml-dsa")]
+            Self::MlDsa65 => "ML-DSA-65",
+            #[cfg(feature = "ml-dsa")]
+            Self::MlDsa87 => "ML-DSA-87",
         }
     }
 
@@ -103,7 +124,8 @@ impl FromStr for Algorithm {
     type Err = UnknownAlgorithm;
 
     fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
-        let found = Self::ALL.into_iter().find(|algorithm| algorithm.name() == name);
+        let mut all = Self::ALL.iter().copied();
+        let found = all.find(|algorithm| algorithm.name() == name);
         found.ok_or_else(|| UnknownAlgorithm(name.to_owned()))
     }
 }
@@ -145,6 +167,8 @@ enum Secret {
     P384(Box<p384::ecdsa::SigningKey>),
     P521(Box<p521::ecdsa::SigningKey>),
     Ed25519(Box<ed25519_dalek::SigningKey>),
+    #[cfg(feature = "ml-dsa")]
+    MlDsa(ml_dsa::Seed),
 }
 
 impl fmt::Debug for Key {
@@ -209,6 +233,8 @@ impl Key {
             Secret::Ed25519(key) if matches!(algorithm, Algorithm::EdDSA | Algorithm::Ed25519) => {
                 Ok(key.sign(message).to_bytes().to_vec())
             }
+            #[cfg(feature = "ml-dsa")]
+            Secret::MlDsa(seed) => ml_dsa::sign(self.algorithm, algorithm, seed, message),
             Secret::P256(_) | Secret::P384(_) | Secret::P521(_) | Secret::Ed25519(_) => Err(unfit()),
         }
     }
@@ -245,6 +271,8 @@ impl Key {
         match &self.secret {
             Secret::Shared(secret) => Some(base64url(secret)),
             Secret::Rsa(_) | Secret::P256(_) | Secret::P384(_) | Secret::P521(_) | Secret::Ed25519(_) => None,
+            #[cfg(feature = "ml-dsa")]
+            Secret::MlDsa(_) => None,
         }
     }
 
@@ -264,6 +292,11 @@ impl Key {
                 "crv": "Ed25519",
                 "x": base64url(key.verifying_key().as_bytes()),
             }),
+            #[cfg(feature = "ml-dsa")]
+            Secret::MlDsa(seed) => json!({
+                "kty": "AKP",
+                "pub": base64url(&ml_dsa::public(self.algorithm, seed)),
+            }),
         }
     }
 
@@ -278,6 +311,8 @@ impl Key {
             Secret::P384(key) => key.verifying_key().to_sec1_point(false).as_bytes().to_vec(),
             Secret::P521(key) => key.verifying_key().to_sec1_point(false).as_bytes().to_vec(),
             Secret::Ed25519(key) => key.verifying_key().as_bytes().to_vec(),
+            #[cfg(feature = "ml-dsa")]
+            Secret::MlDsa(seed) => ml_dsa::public(self.algorithm, seed),
         }
     }
 }
@@ -356,6 +391,8 @@ fn generate_quick(algorithm: Algorithm) -> Result<Secret, KeyError> {
                 &seed,
             ))))
         }
+        #[cfg(feature = "ml-dsa")]
+        Algorithm::MlDsa44 | Algorithm::MlDsa65 | Algorithm::MlDsa87 => ml_dsa::generate().map(Secret::MlDsa),
         Algorithm::RS256
         | Algorithm::RS384
         | Algorithm::RS512
@@ -430,7 +467,7 @@ mod tests {
     #[test]
     fn every_algorithm_signs_and_shows_a_jwk() {
         let mut ring = KeyRing::default();
-        for algorithm in Algorithm::ALL {
+        for algorithm in Algorithm::ALL.iter().copied() {
             let key = ring.generate(algorithm, "k").unwrap();
             assert!(key.sign(b"message").unwrap().len() >= 32, "{algorithm}");
             let jwk = key.jwk("sig");
