@@ -16,6 +16,7 @@ pub use caller::{Evidence, Verified};
 mod algorithm;
 #[cfg(feature = "verify")]
 mod api_key;
+#[cfg(feature = "verify")]
 mod audience;
 #[cfg(feature = "verify")]
 mod authenticate;
@@ -107,6 +108,7 @@ pub use credential::{CredentialLocation, Stripped, is_same_header_name};
 pub use dpop::{Claim, Nonces};
 #[cfg(feature = "verify")]
 pub use identity::{IdentityHeader, IdentitySource};
+#[cfg(feature = "verify")]
 pub use live::{CacheUse, Live};
 #[cfg(feature = "verify")]
 pub use peer::{Peer, RawPeer};
