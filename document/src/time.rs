@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::{DateTime, Datelike, Timelike};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -40,9 +41,20 @@ impl UnixTime {
 impl fmt::Display for UnixTime {
     /// RFC 3339 in UTC, or the bare seconds where no calendar reaches.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_second(self.0) {
-            Ok(timestamp) => write!(f, "{timestamp}"),
-            Err(_) => write!(f, "{}", self.0),
+        // RFC 3339 has years of four digits.
+        let time = DateTime::from_timestamp_secs(self.0).filter(|time| (0..=9999).contains(&time.year()));
+        match time {
+            Some(time) => write!(
+                f,
+                "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+                time.year(),
+                time.month(),
+                time.day(),
+                time.hour(),
+                time.minute(),
+                time.second()
+            ),
+            None => write!(f, "{}", self.0),
         }
     }
 }
@@ -66,9 +78,8 @@ impl FromStr for Instant {
     type Err = TimeError;
 
     fn from_str(text: &str) -> Result<Self, TimeError> {
-        let timestamp = text.parse::<jiff::Timestamp>();
-        timestamp
-            .map(|timestamp| Self(UnixTime(timestamp.as_second())))
+        DateTime::parse_from_rfc3339(text)
+            .map(|time| Self(UnixTime(time.timestamp())))
             .map_err(|_| TimeError::Instant(text.to_owned()))
     }
 }
@@ -211,9 +222,31 @@ mod tests {
         let unix = |text: &str| text.parse::<Instant>().map(|instant| instant.0.0).ok();
         assert_eq!(unix("2026-11-22T09:00:00Z"), Some(1_795_338_000));
         assert_eq!(unix("2026-11-22T10:00:00+01:00"), Some(1_795_338_000));
-        for bad in ["2026-11-22", "2026-11-22T09:00:00", "1795338000", "tomorrow", ""] {
+        assert_eq!(unix("2026-11-22T08:59:59.999Z"), Some(1_795_337_999));
+        for bad in [
+            "2026-11-22",
+            "2026-11-22T09:00:00",
+            "2026-11-22T09:00Z",
+            "2026-11-22T09:00:00Z[UTC]",
+            "2026-02-29T09:00:00Z",
+            "2026-11-22T24:00:00Z",
+            "2026-11-22T09:00:00+0100",
+            "20261122T090000Z",
+            "1795338000",
+            "tomorrow",
+            "",
+        ] {
             assert_eq!(unix(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn times_are_shown_in_utc() {
+        assert_eq!(UnixTime(1_795_338_000).to_string(), "2026-11-22T09:00:00Z");
+        assert_eq!(UnixTime(0).to_string(), "1970-01-01T00:00:00Z");
+        assert_eq!(UnixTime(-1).to_string(), "1969-12-31T23:59:59Z");
+        assert_eq!(UnixTime(253_402_300_799).to_string(), "9999-12-31T23:59:59Z");
+        assert_eq!(UnixTime(253_402_300_800).to_string(), "253402300800");
     }
 
     #[test]
