@@ -5,13 +5,17 @@ use std::rc::Rc;
 
 use scopegate_document::UnixTime;
 
-use crate::credential::{self, CredentialLocation};
+use crate::admit::Admission;
+use crate::credential::{self, CredentialLocation, Found};
 use crate::live::Live;
 use crate::proof::Proof;
 use crate::provider::{Kind, Provider, Surroundings, TokenProvider, Unproved};
 use crate::step::{Attempt, Step};
-use crate::untrusted::Untrusted;
-use crate::{Algorithm, Authenticator, Fields, Reject, Rejection, limits};
+use crate::untrusted::{self, Untrusted};
+use crate::{Algorithm, Authenticator, Fields, Reject, Rejection, limits, mtls};
+
+/// A reason, and the place of the provider that it is attributed to.
+type Refused = (Unproved, Option<usize>);
 
 impl Authenticator {
     /// Finds exactly one credential in `fields` and proves it at the time `now`. What was proved before, and what was
@@ -26,57 +30,88 @@ impl Authenticator {
         attempt: &Attempt,
         now: UnixTime,
     ) -> Result<Step, Rejection> {
-        let found = credential::find(&self.locations, fields).map_err(unattributed)?;
+        match self.step(fields, live, attempt, now) {
+            Ok(step) => Ok(step),
+            Err((Unproved::Waiting(need), _)) => Ok(Step::Wait(need)),
+            Err((Unproved::Rejected(reason), place)) => {
+                let provider = place.and_then(|place| self.providers.get(place));
+                Err(Rejection {
+                    reason,
+                    provider: provider.map(|provider| provider.name.clone()),
+                })
+            }
+        }
+    }
+
+    fn step(
+        &self,
+        fields: Fields<'_>,
+        live: &mut Live,
+        attempt: &Attempt,
+        now: UnixTime,
+    ) -> Result<Step, Refused> {
+        let found = match credential::find(&self.locations, fields) {
+            Ok(found) => found,
+            // A certificate is the caller only when it comes alone.
+            Err(Reject::CredentialMissing) if self.has_peers() => {
+                let around = self.around(live, attempt, now);
+                let proof = self.identify(fields, around)?;
+                return self.admit(&proof, None, (fields, around));
+            }
+            Err(reject) => return Err(nobodys(reject)),
+        };
         if found.credential.len() > limits::TOKEN_BYTES {
-            return Err(unattributed(Reject::TokenTooLarge));
+            return Err(nobodys(Reject::TokenTooLarge));
         }
         let place = self.place_of(found.location);
-        if let Some(proof) = self.known(place, &found.credential, live, now)? {
-            return self.admit(&proof, now);
-        }
-        let around = Surroundings {
+        let known = live.tokens.get(place, &found.credential).map(Rc::clone);
+        let proof = match known {
+            Some(proof) if self.is_current(&proof, self.around(live, attempt, now)) => proof,
+            _ => {
+                live.tokens.remove(place, &found.credential);
+                let proof = Rc::new(self.prove(&found, self.around(live, attempt, now))?);
+                if proof.is_kept(now) {
+                    live.tokens.insert(place, &found.credential, Rc::clone(&proof));
+                }
+                proof
+            }
+        };
+        self.admit(&proof, Some(&found), (fields, self.around(live, attempt, now)))
+    }
+
+    fn admit(
+        &self,
+        proof: &Proof,
+        found: Option<&Found<'_, '_>>,
+        (fields, around): (Fields<'_>, Surroundings<'_>),
+    ) -> Result<Step, Refused> {
+        let admission = Admission {
+            authenticator: self,
+            proof,
+            found,
+            fields,
+            around,
+        };
+        admission.decide().map_err(|unproved| (unproved, Some(proof.provider)))
+    }
+
+    const fn around<'a>(&'a self, live: &'a Live, attempt: &'a Attempt, now: UnixTime) -> Surroundings<'a> {
+        Surroundings {
             authenticator: self,
             live,
             attempt,
             now,
-        };
-        let proof = match self.prove(&found.credential, found.location, around) {
-            Ok(proof) => Rc::new(proof),
-            Err((Unproved::Waiting(need), _)) => return Ok(Step::Wait(need)),
-            Err((Unproved::Rejected(reason), provider)) => return Err(Rejection { reason, provider }),
-        };
-        live.tokens.insert(place, &found.credential, Rc::clone(&proof));
-        self.admit(&proof, now)
+        }
     }
 
-    /// What was proved of a credential before, where the keys that proved it are still in force.
-    fn known(
-        &self,
-        place: usize,
-        credential: &[u8],
-        live: &mut Live,
-        now: UnixTime,
-    ) -> Result<Option<Rc<Proof>>, Rejection> {
-        let Some(proof) = live.tokens.get(place, credential).map(Rc::clone) else {
-            return Ok(None);
-        };
-        let around = Surroundings {
-            authenticator: self,
-            live,
-            attempt: &Attempt::default(),
-            now,
-        };
+    /// Whether what was proved before is proved still: by the keys in force, and for as long as it lasts.
+    fn is_current(&self, proof: &Proof, around: Surroundings<'_>) -> bool {
         let provider = self.providers.get(proof.provider);
-        let is_current = match provider.and_then(Provider::tokens) {
-            Some(tokens) => tokens.is_current(proof.generation, around).unwrap_or(false),
-            None => false,
-        };
-        let is_usable = proof.usable_until.is_none_or(|until| now < until);
-        if is_current && is_usable {
-            return Ok(Some(proof));
-        }
-        live.tokens.remove(place, credential);
-        Ok(None)
+        let has_keys = provider.is_some_and(|provider| match &provider.kind {
+            Kind::Token(tokens) => tokens.is_current(proof.generation, around),
+            Kind::ApiKey(_) | Kind::Peer(_) | Kind::Introspection(_) => true,
+        });
+        has_keys && proof.is_kept(around.now)
     }
 
     fn place_of(&self, location: &CredentialLocation) -> usize {
@@ -86,36 +121,83 @@ impl Authenticator {
             .unwrap_or(usize::MAX)
     }
 
-    fn prove(
+    /// Proves a credential by the one provider that it goes to. Never a second one for what the first refused.
+    fn prove(&self, found: &Found<'_, '_>, around: Surroundings<'_>) -> Result<Proof, Refused> {
+        let (credential, location) = (&*found.credential, found.location);
+        let here = || {
+            let providers = self.providers.iter().enumerate();
+            providers.filter(|(_, provider)| provider.reads(location))
+        };
+        if here().any(|(_, provider)| matches!(provider.kind, Kind::ApiKey(_))) {
+            return self.look_up(credential, here(), around.now);
+        }
+        let asked = here().find_map(|(index, provider)| match &provider.kind {
+            Kind::Introspection(rules) => Some((index, provider, rules)),
+            Kind::Token(_) | Kind::ApiKey(_) | Kind::Peer(_) => None,
+        });
+        let reads_tokens = here().any(|(_, provider)| provider.tokens().is_some());
+        match asked {
+            // What looks like a signed token goes to the providers of signed tokens, where there are any.
+            Some((index, provider, rules)) if !reads_tokens || !untrusted::has_three_segments(credential) => rules
+                .prove((index, provider), credential, around)
+                .map_err(|unproved| (unproved, Some(index))),
+            _ => self.prove_token(credential, location, around),
+        }
+    }
+
+    fn prove_token(
         &self,
         credential: &[u8],
         location: &CredentialLocation,
         around: Surroundings<'_>,
-    ) -> Result<Proof, (Unproved, Option<String>)> {
+    ) -> Result<Proof, Refused> {
         let token = Untrusted::parse(credential).map_err(nobodys)?;
         let (index, provider, tokens) = self.provider_of(&token, location).map_err(nobodys)?;
         tokens
             .prove((index, provider), token, around)
-            .map_err(|unproved| (unproved, Some(provider.name.clone())))
+            .map_err(|unproved| (unproved, Some(index)))
     }
 
-    /// What must be looked at on every request, whenever the credential was proved.
-    fn admit(&self, proof: &Proof, now: UnixTime) -> Result<Step, Rejection> {
-        let Some(provider) = self.providers.get(proof.provider) else {
-            return Err(unattributed(Reject::IssuerUnknown));
-        };
-        let attributed = |reason| Rejection {
-            reason,
-            provider: Some(provider.name.clone()),
-        };
-        let Kind::Token(tokens) = &provider.kind;
-        if let Some(times) = proof.times {
-            tokens.times.allow(times, now).map_err(attributed)?;
+    /// An API key, by the providers that read keys in its place. INVARIANT: no two of them know one key.
+    fn look_up<'p>(
+        &self,
+        credential: &[u8],
+        here: impl Iterator<Item = (usize, &'p Provider)>,
+        now: UnixTime,
+    ) -> Result<Proof, Refused> {
+        let mut answer = Err(nobodys(Reject::ApiKeyUnknown));
+        for (index, provider) in here {
+            let Kind::ApiKey(keys) = &provider.kind else { continue };
+            match keys.find(credential, now) {
+                Ok(key) => answer = Ok(provider.by_api_key(index, key, credential, now)),
+                Err(Reject::ApiKeyUnknown) => {}
+                Err(reject) => answer = Err((reject.into(), Some(index))),
+            }
         }
-        if proof.caller.claims().contains_key("cnf") {
-            return Err(attributed(Reject::BindingMismatch));
+        answer
+    }
+
+    fn has_peers(&self) -> bool {
+        self.providers
+            .iter()
+            .any(|provider| matches!(provider.kind, Kind::Peer(_)))
+    }
+
+    /// Who the certificate of the connection says is calling.
+    fn identify(&self, fields: Fields<'_>, around: Surroundings<'_>) -> Result<Proof, Refused> {
+        let peers = || {
+            let providers = self.providers.iter().enumerate();
+            providers.filter_map(|(index, provider)| match &provider.kind {
+                Kind::Peer(rules) => Some((index, provider, rules)),
+                Kind::Token(_) | Kind::ApiKey(_) | Kind::Introspection(_) => None,
+            })
+        };
+        let rules = peers().map(|(_, _, rules)| rules).collect::<Vec<_>>();
+        let identity = mtls::identify(rules.iter().copied(), fields.peer, fields.headers).map_err(nobodys)?;
+        match peers().nth(identity.provider) {
+            Some((index, provider, _)) => Ok(provider.by_certificate(index, identity, around.now)),
+            None => Err(nobodys(Reject::PeerUnidentified)),
         }
-        Ok(Step::Done(Rc::clone(&proof.caller)))
     }
 
     /// The provider that a well-formed token goes to: by its exact `iss`, else by the trust domain of its `sub`.
@@ -155,13 +237,6 @@ impl Authenticator {
     }
 }
 
-const fn unattributed(reason: Reject) -> Rejection {
-    Rejection {
-        reason,
-        provider: None,
-    }
-}
-
-const fn nobodys(reason: Reject) -> (Unproved, Option<String>) {
+const fn nobodys(reason: Reject) -> Refused {
     (Unproved::Rejected(reason), None)
 }

@@ -2,15 +2,16 @@
 
 use std::borrow::Cow;
 
-use scopegate_document::PolicyError;
+use scopegate_document::{PolicyError, UnixTime};
 
-use crate::Reject;
+use crate::{Peer, Reject};
 use crate::compile;
 use crate::credential::{self, CredentialLocation, Stripped};
 use crate::identity::IdentityHeader;
 use crate::live::Live;
 use crate::provider::{self, Provider};
-use crate::remote::Source;
+use crate::remote::{Source, SourceId};
+use crate::revocation::RevocationRules;
 use crate::section::AuthenticationSection;
 use crate::untrusted::Untrusted;
 
@@ -26,6 +27,11 @@ pub struct Authenticator {
     pub(crate) origins: Vec<String>,
     /// The documents that are fetched.
     pub(crate) sources: Vec<Source>,
+    pub(crate) revocation: RevocationRules,
+    /// The feed of revocations, where there is one.
+    pub(crate) feed: Option<SourceId>,
+    /// The status lists, in the order of the rules.
+    pub(crate) status_sources: Vec<SourceId>,
 }
 
 /// Where secrets named in a policy (`{env: NAME}`) come from.
@@ -41,6 +47,14 @@ pub struct Fields<'r> {
     pub headers: &'r [(&'r [u8], &'r [u8])],
     /// The query of the request target, without `?`.
     pub query: Option<&'r [u8]>,
+    /// The method.
+    pub method: &'r [u8],
+    /// The request target.
+    pub target: &'r [u8],
+    /// `:authority` or `Host`, where the host shows one.
+    pub authority: Option<&'r [u8]>,
+    /// What the host says of the client certificate of the connection; nothing where there is none.
+    pub peer: Option<&'r Peer>,
 }
 
 /// A rejection and what may be recorded of it.
@@ -57,6 +71,8 @@ pub struct Rejection {
 pub struct Challenge {
     /// The scheme, as in `Bearer`.
     pub scheme: String,
+    /// For `DPoP`, the algorithms that proofs may have, separated by spaces (RFC 9449 section 7.1).
+    pub algorithms: Option<String>,
 }
 
 /// What other layers may know of a provider.
@@ -96,13 +112,11 @@ impl Authenticator {
     /// The providers, in the order of the policy.
     #[must_use]
     pub fn providers(&self) -> Vec<ProviderSummary> {
-        let names = self.providers.iter().map(|provider| provider.name.clone());
-        names
-            .map(|name| ProviderSummary {
-                name,
-                carries_scopes: true,
-            })
-            .collect()
+        let summary = |provider: &Provider| ProviderSummary {
+            name: provider.name.clone(),
+            carries_scopes: provider.carries_scopes(),
+        };
+        self.providers.iter().map(summary).collect()
     }
 
     /// The state to begin with: nothing fetched, nothing proved.
@@ -124,18 +138,41 @@ impl Authenticator {
     pub fn challenges(&self, providers: &[String]) -> Vec<Challenge> {
         let is_asked = |provider: &&Provider| providers.is_empty() || providers.contains(&provider.name);
         let mut challenges: Vec<Challenge> = Vec::new();
-        for provider in self.providers.iter().filter(is_asked) {
-            let scheme = provider.challenge_scheme();
-            if !challenges
-                .iter()
-                .any(|challenge| challenge.scheme.eq_ignore_ascii_case(scheme))
-            {
-                challenges.push(Challenge {
-                    scheme: scheme.to_owned(),
-                });
+        let all = self.providers.iter().filter(is_asked).flat_map(Provider::challenges);
+        for challenge in all {
+            if !challenges.contains(&challenge) {
+                challenges.push(challenge);
             }
         }
         challenges
+    }
+
+    /// The nonce that a rejection must carry, so that the client can make a better proof (RFC 9449 section 9).
+    #[must_use]
+    pub fn nonce(&self, live: &Live, rejection: &Rejection, now: UnixTime) -> Option<String> {
+        let is_asked = match rejection.reason {
+            Reject::ProofNonce => true,
+            Reject::ProofMissing => self.asks_for_nonces_of(rejection.provider.as_deref()?),
+            _ => false,
+        };
+        live.nonces.as_ref().filter(|_| is_asked).map(|nonces| nonces.issue(now))
+    }
+
+    fn asks_for_nonces_of(&self, name: &str) -> bool {
+        let provider = self.providers.iter().find(|provider| provider.name == name);
+        provider.is_some_and(Provider::asks_for_nonces)
+    }
+
+    /// Whether proofs need nonces of ours: then the host must give [`Live`] some.
+    #[must_use]
+    pub fn asks_for_nonces(&self) -> bool {
+        self.providers.iter().any(Provider::asks_for_nonces)
+    }
+
+    /// Whether anything depends on the client certificate of the connection.
+    #[must_use]
+    pub fn reads_peer(&self) -> bool {
+        self.providers.iter().any(Provider::reads_peer)
     }
 
     /// What must change in a request so that no credential is forwarded, whatever the route and whatever the

@@ -8,7 +8,6 @@ mod faults;
 mod fetched;
 mod fields;
 mod identity;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
 mod introspection;
 mod keys;
 mod location;

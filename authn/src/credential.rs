@@ -7,7 +7,7 @@ mod strip;
 
 use std::borrow::Cow;
 
-pub(crate) use find::{find, is_token_byte};
+pub(crate) use find::{Found, find, is_token_byte};
 pub use strip::Stripped;
 pub(crate) use strip::strip;
 

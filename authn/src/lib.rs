@@ -45,7 +45,6 @@ mod hex;
 #[cfg(feature = "verify")]
 mod identity;
 #[cfg(feature = "verify")]
-#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
 mod introspection;
 #[cfg(feature = "verify")]
 mod jwk;

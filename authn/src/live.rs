@@ -9,17 +9,23 @@ use crate::key_set::KeySet;
 use crate::proof::Proof;
 use crate::remote::{Content, Schedule, SourceId, SourceState};
 use crate::token_cache::TokenCache;
-use crate::{Authenticator, Reject};
+use crate::{Authenticator, Nonces, Reject};
 
 /// The state of an [`Authenticator`](crate::Authenticator). Made by [`Authenticator::live`](crate::Authenticator::live).
 pub struct Live {
     pub(crate) sources: Vec<SourceState>,
     pub(crate) tokens: TokenCache<Proof>,
+    /// The nonces that proofs are asked for; none where the host has no secret to share.
+    pub(crate) nonces: Option<Nonces>,
 }
 
 impl fmt::Debug for Live {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sources, tokens } = self;
+        let Self {
+            sources,
+            tokens,
+            nonces: _,
+        } = self;
         f.debug_struct("Live")
             .field("sources", &sources.len())
             .field("tokens", &tokens.len())
@@ -45,7 +51,19 @@ impl Live {
                 .take(sources)
                 .collect(),
             tokens: TokenCache::new(),
+            nonces: None,
         }
+    }
+
+    /// Gives it the nonces that all workers share.
+    pub fn set_nonces(&mut self, nonces: Nonces) {
+        self.nonces = Some(nonces);
+    }
+
+    /// Whether it was given nonces.
+    #[must_use]
+    pub const fn has_nonces(&self) -> bool {
+        self.nonces.is_some()
     }
 
     /// What is known of the times of a document.
@@ -104,8 +122,8 @@ impl Live {
         now: UnixTime,
     ) -> Result<(&KeySet, u64), Reject> {
         match self.content(authenticator, id, now) {
-            Some((Content::Keys(keys), generation)) => Ok((keys, generation)),
-            None => Err(Reject::KeysUnavailable),
+            Some((Content::Keys(keys, _), generation)) => Ok((keys, generation)),
+            Some((Content::Revocations(_) | Content::StatusList(_), _)) | None => Err(Reject::KeysUnavailable),
         }
     }
 }

@@ -17,8 +17,30 @@ pub(crate) struct Proof {
     pub(crate) generation: u64,
     /// Who is calling.
     pub(crate) caller: Rc<Verified>,
-    /// Its own times, where it has any.
-    pub(crate) times: Option<Times>,
-    /// Until when the proof itself may be used again, where that is not as long as the credential lives.
-    pub(crate) usable_until: Option<UnixTime>,
+    /// When it was proved.
+    pub(crate) proved_at: UnixTime,
+    /// How long the proof lasts.
+    pub(crate) lasts: Lasts,
+}
+
+/// How long a proof lasts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Lasts {
+    /// As long as the token lives by its own times.
+    AsTheToken(Times),
+    /// Before this moment, and no longer than to the next request where it has passed.
+    Until(UnixTime),
+    /// For this one request: it is proved again each time.
+    Once,
+}
+
+impl Proof {
+    /// Whether the proof may be used for a later request.
+    pub(crate) fn is_kept(&self, now: UnixTime) -> bool {
+        match self.lasts {
+            Lasts::AsTheToken(_) => true,
+            Lasts::Until(end) => (self.proved_at..end).contains(&now),
+            Lasts::Once => false,
+        }
+    }
 }

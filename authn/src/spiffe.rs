@@ -8,7 +8,6 @@ use crate::limits;
 
 /// How often a bundle wants to be fetched, in seconds, within the limits of ours (SPIFFE Trust Domain and Bundle
 /// section 4.1.2); nothing where it does not say, or says what is no whole number of seconds above zero.
-#[cfg_attr(not(test), expect(dead_code, reason = "wired with the providers that use it"))]
 pub(crate) fn refresh_hint(bundle: &Value) -> Option<i64> {
     let hint = bundle
         .get("spiffe_refresh_hint")?

@@ -1,16 +1,25 @@
 //! How far authentication came: done, or held up by something that only the host can do. The host does it and asks
 //! again; nothing is decided by waiting.
 
+use std::fmt;
 use std::rc::Rc;
 
-use crate::Verified;
-use crate::remote::SourceId;
+use scopegate_document::UnixTime;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::dpop::Claim;
+use crate::introspection::answer::Active;
+use crate::remote::{Fetch, SourceId};
+use crate::{Reject, Rejection, Verified};
 
 /// What authentication came to, where it was not a rejection.
 #[derive(Debug)]
 pub enum Step {
     /// The caller is proved.
     Done(Rc<Verified>),
+    /// The caller is proved but for one thing: whether the DPoP proof was used before.
+    Claim(Box<Unclaimed>),
     /// More must be known first.
     Wait(Need),
 }
@@ -20,6 +29,25 @@ pub enum Step {
 pub enum Need {
     /// A document: there is none yet, the one in hand is too old, or it may not be the newest.
     Source(SourceId),
+    /// The issuer's answer to whether a token is active.
+    Answer(Box<Question>),
+}
+
+/// A question to the issuer of a token (RFC 7662 section 2.1).
+#[derive(Debug)]
+pub struct Question {
+    pub(crate) provider: usize,
+    /// The SHA-256 of the token: the answer is about no other.
+    pub(crate) token: [u8; 32],
+    pub(crate) fetch: Fetch,
+}
+
+impl Question {
+    /// The request that asks.
+    #[must_use]
+    pub const fn fetch(&self) -> &Fetch {
+        &self.fetch
+    }
 }
 
 /// What is known beyond the request when it is looked at.
@@ -27,4 +55,98 @@ pub enum Need {
 pub struct Attempt {
     /// Whether waiting is over: what is not known now never will be, and the request is refused for it.
     pub has_waited: bool,
+    /// The answer to the question that this very request raised.
+    pub answered: Option<Answered>,
+}
+
+impl Attempt {
+    /// The last one: waiting is over.
+    #[must_use]
+    pub const fn last() -> Self {
+        Self {
+            has_waited: true,
+            answered: None,
+        }
+    }
+
+    /// What was answered about `token` at the provider in the place `provider`.
+    pub(crate) fn answer_for(&self, provider: usize, token: &[u8]) -> Option<&Result<Active, Reject>> {
+        let answered = self.answered.as_ref().filter(|answered| answered.provider == provider)?;
+        let is_same = answered.token.ct_eq(&digest(token));
+        bool::from(is_same).then_some(&answered.result)
+    }
+}
+
+/// What the issuer of a token answered about it.
+pub struct Answered {
+    pub(crate) provider: usize,
+    pub(crate) token: [u8; 32],
+    pub(crate) result: Result<Active, Reject>,
+}
+
+impl fmt::Debug for Answered {
+    /// Without the answer: it says who is calling.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let result = self.result.as_ref().map(|_| "active");
+        f.debug_tuple("Answered").field(&result).finish()
+    }
+}
+
+/// A caller whose DPoP proof holds, but may have been used before. There is no way to the caller but through
+/// [`Unclaimed::finish`].
+pub struct Unclaimed {
+    pub(crate) claim: Claim,
+    pub(crate) provider: String,
+    pub(crate) caller: Rc<Verified>,
+}
+
+impl fmt::Debug for Unclaimed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Unclaimed").field(&self.claim).finish()
+    }
+}
+
+/// What whoever remembers proofs says of one (RFC 9449 section 11.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claimed {
+    /// It was not there before, and is now: no other request can have it.
+    First,
+    /// It was there before.
+    Before,
+    /// It cannot be said.
+    Unknown,
+}
+
+impl Unclaimed {
+    /// What must be remembered, and until when.
+    #[must_use]
+    pub const fn claim(&self) -> &Claim {
+        &self.claim
+    }
+
+    /// The caller, if nobody used the proof before.
+    ///
+    /// # Errors
+    /// [`Reject::ProofReplayed`], or [`Reject::ReplayUnavailable`] where nobody can say.
+    pub fn finish(self, claimed: Claimed) -> Result<Rc<Verified>, Rejection> {
+        let reason = match claimed {
+            Claimed::First => return Ok(self.caller),
+            Claimed::Before => Reject::ProofReplayed,
+            Claimed::Unknown => Reject::ReplayUnavailable,
+        };
+        Err(Rejection {
+            reason,
+            provider: Some(self.provider),
+        })
+    }
+
+    /// The moment from which on the proof is worth nothing, and need not be remembered.
+    #[must_use]
+    pub const fn until(&self) -> UnixTime {
+        self.claim.until().plus(1)
+    }
+}
+
+pub(crate) fn digest(token: &[u8]) -> [u8; 32] {
+    Sha256::digest(token).into()
 }

@@ -73,6 +73,11 @@ pub(crate) fn segments(text: &str) -> Result<(&str, &str), Reject> {
     }
 }
 
+/// Whether a credential is made of three segments: then it is a signed token or a bad one, and nothing else.
+pub(crate) fn has_three_segments(credential: &[u8]) -> bool {
+    credential.iter().filter(|byte| **byte == b'.').count() == 2
+}
+
 /// Whether a token without a signature says so itself, by `none` or any other name of no algorithm (RFC 7515
 /// appendix A.5): it is refused for that, and not for its form.
 fn is_unsecured(text: &str) -> bool {

@@ -15,7 +15,7 @@ pub(crate) struct IntrospectionRequest {
     /// The path and the query.
     pub(crate) path: String,
     /// Its header fields, names in lower case, without pseudo-headers.
-    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(&'static str, String)>,
     /// The form with the token.
     pub(crate) body: Vec<u8>,
 }
@@ -45,7 +45,7 @@ pub(crate) fn request(rules: &IntrospectionRules, token: &[u8]) -> Result<Intros
     check_form(token)?;
     let mut body = "token_type_hint=access_token&token=".to_owned();
     form::encode(&mut body, token);
-    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let header = |name: &'static str, value: &str| (name, value.to_owned());
     Ok(IntrospectionRequest {
         scheme: rules.endpoint.scheme,
         authority: rules.endpoint.authority.clone(),

@@ -14,13 +14,13 @@ use crate::claim_path::ClaimPath;
 use crate::jwk::Key;
 use crate::key_set::KeySet;
 use crate::live::Live;
-use crate::proof::Proof;
+use crate::proof::{Lasts, Proof};
 use crate::remote::SourceId;
 use crate::section::{Profile, Scalar};
 use crate::step::{Attempt, Need};
 use crate::times::TimeRules;
 use crate::untrusted::Untrusted;
-use crate::{Algorithm, Authenticator, Evidence, Reject, profile, spiffe};
+use crate::{Algorithm, Authenticator, Evidence, Reject, audience, profile, spiffe};
 
 use super::{Identity, Provider, fingerprint};
 
@@ -116,7 +116,9 @@ impl TokenProvider {
     ) -> Result<Proof, Unproved> {
         let algorithm = self.check_algorithm(&token)?;
         profile::check_type(self.profile, &token.header, &token.claims)?;
-        self.check_audience(&token.claims)?;
+        if !audience::is_named(&token.claims, &self.audiences) {
+            return Err(Reject::AudienceMismatch.into());
+        }
         let times = self.times.check(&token.claims, around.now)?;
         let identity = self.check_claims(&token.claims)?;
         let (key, generation) = self.check_signature(&token, algorithm, around)?;
@@ -132,21 +134,18 @@ impl TokenProvider {
             provider: index,
             generation,
             caller: Rc::new(provider.verified(identity, token.claims, evidence)),
-            times: Some(times),
-            usable_until: None,
+            proved_at: around.now,
+            lasts: Lasts::AsTheToken(times),
         })
     }
 
     /// Whether what was proved with the keys of `generation` is still proved by the keys in force.
-    ///
-    /// # Errors
-    /// [`Reject::KeysUnavailable`] where there are no keys in force.
-    pub(crate) fn is_current(&self, generation: u64, around: Surroundings<'_>) -> Result<bool, Reject> {
+    pub(crate) fn is_current(&self, generation: u64, around: Surroundings<'_>) -> bool {
         match &self.keys {
-            ProviderKeys::Own(_) => Ok(true),
+            ProviderKeys::Own(_) => true,
             ProviderKeys::Fetched(source) => {
-                let (_, current) = around.live.keys(around.authenticator, *source, around.now)?;
-                Ok(current == generation)
+                let keys = around.live.keys(around.authenticator, *source, around.now);
+                keys.is_ok_and(|(_, current)| current == generation)
             }
         }
     }
@@ -157,34 +156,12 @@ impl TokenProvider {
             .ok_or(Reject::AlgorithmNotAllowed)
     }
 
-    /// `aud` must name this API (RFC 7519 section 4.1.3, RFC 8725 section 3.9).
-    fn check_audience(&self, claims: &Map<String, Value>) -> Result<(), Reject> {
-        let is_ours = |audience: &str| self.audiences.iter().any(|ours| ours == audience);
-        let holds = match claims.get("aud") {
-            Some(Value::String(audience)) => is_ours(audience),
-            Some(Value::Array(list)) => {
-                let audiences: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
-                audiences.is_some_and(|audiences| audiences.into_iter().any(is_ours))
-            }
-            None | Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) => false,
-        };
-        match holds {
-            true => Ok(()),
-            false => Err(Reject::AudienceMismatch),
-        }
-    }
-
     fn check_claims(&self, claims: &Map<String, Value>) -> Result<Identity, Reject> {
         profile::check_claims(self.profile, claims)?;
         if claims.get("jti").is_some_and(|id| !id.is_string()) {
             return Err(Reject::ClaimMismatch);
         }
-        for (path, values) in &self.required {
-            let claim = path.find(claims).ok_or(Reject::ClaimMissing)?;
-            if !has_one_of(claim, values) {
-                return Err(Reject::ClaimMismatch);
-            }
-        }
+        check_required(&self.required, claims)?;
         self.mapping.identity(claims)
     }
 
@@ -223,6 +200,20 @@ impl TokenProvider {
     }
 }
 
+/// Checks that the claims the policy requires are there, each with one of its values.
+pub(super) fn check_required(
+    required: &[(ClaimPath, Vec<Scalar>)],
+    claims: &Map<String, Value>,
+) -> Result<(), Reject> {
+    for (path, values) in required {
+        let claim = path.find(claims).ok_or(Reject::ClaimMissing)?;
+        if !has_one_of(claim, values) {
+            return Err(Reject::ClaimMismatch);
+        }
+    }
+    Ok(())
+}
+
 /// Whether the claim is one of `values`, or an array that holds one.
 fn has_one_of(claim: &Value, values: &[Scalar]) -> bool {
     match claim {
@@ -245,7 +236,7 @@ fn is_equal(claim: &Value, value: &Scalar) -> bool {
 }
 
 impl Mapping {
-    fn identity(&self, claims: &Map<String, Value>) -> Result<Identity, Reject> {
+    pub(super) fn identity(&self, claims: &Map<String, Value>) -> Result<Identity, Reject> {
         Ok(Identity {
             subject: string(&self.subject, claims)?,
             client: string(&self.client, claims)?,
