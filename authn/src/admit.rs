@@ -48,10 +48,14 @@ impl Admission<'_> {
 
     /// Whatever the token is bound to must be proved with this very request (RFC 8705 section 3, RFC 9449 section 7).
     fn check_binding(&self, provider: &Provider) -> Result<Option<dpop::Claim>, Reject> {
-        let Some((rules, found)) = provider.binding.as_ref().zip(self.found) else { return Ok(None) };
+        let Some((rules, found)) = provider.binding.as_ref().zip(self.found) else {
+            return Ok(None);
+        };
         let confirmation = rules.required(self.proof.caller.claims())?;
         check_scheme(found.location, confirmation)?;
-        let Some(Confirmation { key, certificate }) = confirmation else { return Ok(None) };
+        let Some(Confirmation { key, certificate }) = confirmation else {
+            return Ok(None);
+        };
         if let Some(expected) = certificate {
             let presented = self.certificate_digest()?;
             confirmation::check_certificate(&expected, presented.as_ref())?;
@@ -102,7 +106,9 @@ impl Admission<'_> {
             list.check(&provider.name, &facts)?;
         }
         let status = StatusListRules::resolve(&rules.status_lists, &provider.name, claims)?;
-        let Some((place, index)) = status else { return Ok(()) };
+        let Some((place, index)) = status else {
+            return Ok(());
+        };
         let source = self.authenticator.status_sources.get(place);
         let source = source.ok_or(Reject::RevocationUnavailable)?;
         match self.content(*source)? {
@@ -129,7 +135,12 @@ impl Admission<'_> {
 
 /// A token that is bound to a key comes with the scheme `DPoP`, and no other one does (RFC 9449 sections 7.1 and 7.2).
 fn check_scheme(location: &CredentialLocation, confirmation: Option<Confirmation>) -> Result<(), Reject> {
-    let CredentialLocation::Header { scheme: Some(scheme), .. } = location else { return Ok(()) };
+    let CredentialLocation::Header {
+        scheme: Some(scheme), ..
+    } = location
+    else {
+        return Ok(());
+    };
     let is_bound_to_key = confirmation.is_some_and(|confirmation| confirmation.key.is_some());
     match scheme.eq_ignore_ascii_case("DPoP") == is_bound_to_key {
         true => Ok(()),

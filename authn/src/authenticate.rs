@@ -92,7 +92,9 @@ impl Authenticator {
             fields,
             around,
         };
-        admission.decide().map_err(|unproved| (unproved, Some(proof.provider)))
+        admission
+            .decide()
+            .map_err(|unproved| (unproved, Some(proof.provider)))
     }
 
     const fn around<'a>(&'a self, live: &'a Live, attempt: &'a Attempt, now: UnixTime) -> Surroundings<'a> {
@@ -138,9 +140,11 @@ impl Authenticator {
         let reads_tokens = here().any(|(_, provider)| provider.tokens().is_some());
         match asked {
             // What looks like a signed token goes to the providers of signed tokens, where there are any.
-            Some((index, provider, rules)) if !reads_tokens || !untrusted::has_three_segments(credential) => rules
-                .prove((index, provider), credential, around)
-                .map_err(|unproved| (unproved, Some(index))),
+            Some((index, provider, rules)) if !reads_tokens || !untrusted::has_three_segments(credential) => {
+                rules
+                    .prove((index, provider), credential, around)
+                    .map_err(|unproved| (unproved, Some(index)))
+            }
             _ => self.prove_token(credential, location, around),
         }
     }
@@ -167,7 +171,9 @@ impl Authenticator {
     ) -> Result<Proof, Refused> {
         let mut answer = Err(nobodys(Reject::ApiKeyUnknown));
         for (index, provider) in here {
-            let Kind::ApiKey(keys) = &provider.kind else { continue };
+            let Kind::ApiKey(keys) = &provider.kind else {
+                continue;
+            };
             match keys.find(credential, now) {
                 Ok(key) => answer = Ok(provider.by_api_key(index, key, credential, now)),
                 Err(Reject::ApiKeyUnknown) => {}

@@ -4,16 +4,16 @@ use std::borrow::Cow;
 
 use scopegate_document::{PolicyError, UnixTime};
 
-use crate::{Peer, Reject};
 use crate::compile;
 use crate::credential::{self, CredentialLocation, Stripped};
 use crate::identity::IdentityHeader;
 use crate::live::Live;
-use crate::provider::{self, Provider};
+use crate::provider::{self, Kind, Provider};
 use crate::remote::{Source, SourceId};
 use crate::revocation::RevocationRules;
-use crate::section::AuthenticationSection;
-use crate::untrusted::Untrusted;
+use crate::section::{AuthenticationSection, Binding};
+use crate::untrusted::{Untrusted, has_three_segments};
+use crate::{Peer, Reject};
 
 /// The providers of a policy, compiled.
 #[derive(Debug)]
@@ -84,6 +84,17 @@ pub struct ProviderSummary {
     pub carries_scopes: bool,
 }
 
+/// What callers should know of tokens that are bound (RFC 9728 section 2).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BoundTokens {
+    /// The algorithms that DPoP proofs may have.
+    pub algorithms: Vec<&'static str>,
+    /// Whether every token must be bound to a DPoP key.
+    pub dpop_required: bool,
+    /// Whether tokens are bound to client certificates.
+    pub certificates: bool,
+}
+
 /// Something the author should know, that stops nothing: a key that was skipped, a weak exponent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
@@ -138,7 +149,11 @@ impl Authenticator {
     pub fn challenges(&self, providers: &[String]) -> Vec<Challenge> {
         let is_asked = |provider: &&Provider| providers.is_empty() || providers.contains(&provider.name);
         let mut challenges: Vec<Challenge> = Vec::new();
-        let all = self.providers.iter().filter(is_asked).flat_map(Provider::challenges);
+        let all = self
+            .providers
+            .iter()
+            .filter(is_asked)
+            .flat_map(Provider::challenges);
         for challenge in all {
             if !challenges.contains(&challenge) {
                 challenges.push(challenge);
@@ -155,7 +170,10 @@ impl Authenticator {
             Reject::ProofMissing => self.asks_for_nonces_of(rejection.provider.as_deref()?),
             _ => false,
         };
-        live.nonces.as_ref().filter(|_| is_asked).map(|nonces| nonces.issue(now))
+        live.nonces
+            .as_ref()
+            .filter(|_| is_asked)
+            .map(|nonces| nonces.issue(now))
     }
 
     fn asks_for_nonces_of(&self, name: &str) -> bool {
@@ -198,10 +216,26 @@ impl Authenticator {
         }
         let found = credential::find(std::slice::from_ref(location), fields).map(|found| found.credential);
         let credential = found.unwrap_or(Cow::Borrowed(&[]));
-        let token = Untrusted::parse(&credential).ok();
-        token
-            .and_then(|token| self.named_by(&token, location))
-            .is_some_and(|(_, provider, _)| provider.forward_credential)
+        self.asked(&credential, location)
+            .is_some_and(|provider| provider.forward_credential)
+    }
+
+    /// The provider that a credential goes to, whatever it is worth; none where only its proof would tell.
+    fn asked(&self, credential: &[u8], location: &CredentialLocation) -> Option<&Provider> {
+        let reads = |kind: fn(&Kind) -> bool| {
+            let readers = self.providers.iter().filter(|provider| provider.reads(location));
+            readers.filter(move |provider| kind(&provider.kind))
+        };
+        if reads(|kind| matches!(kind, Kind::ApiKey(_))).next().is_some() {
+            return None;
+        }
+        let token = Untrusted::parse(credential).ok();
+        let named = token.and_then(|token| self.named_by(&token, location));
+        match named {
+            Some((_, provider, _)) => Some(provider),
+            None if has_three_segments(credential) => None,
+            None => reads(|kind| matches!(kind, Kind::Introspection(_))).next(),
+        }
     }
 
     /// The identity headers of the policy, in the order of their keys.
@@ -226,6 +260,58 @@ impl Authenticator {
     #[must_use]
     pub fn resource(&self) -> Option<&str> {
         self.resource.as_deref()
+    }
+
+    /// The issuers of tokens that providers take, each once (RFC 9728 section 2, `authorization_servers`).
+    #[must_use]
+    pub fn issuers(&self) -> Vec<&str> {
+        let mut issuers: Vec<&str> = Vec::new();
+        for issuer in self.providers.iter().filter_map(Provider::issuer) {
+            if issuer.starts_with("https://") && !issuers.contains(&issuer) {
+                issuers.push(issuer);
+            }
+        }
+        issuers
+    }
+
+    /// How bearer tokens come (RFC 9728 section 2, `bearer_methods_supported`): `header`, `query`.
+    #[must_use]
+    pub fn bearer_methods(&self) -> Vec<&'static str> {
+        let is_query = |location: &CredentialLocation| matches!(location, CredentialLocation::Query { .. });
+        let tokens = self.providers.iter().filter(|provider| provider.carries_scopes());
+        let (query, other): (Vec<_>, Vec<_>) = tokens
+            .flat_map(|provider| &provider.locations)
+            .partition(|location| is_query(location));
+        let methods = [("header", !other.is_empty()), ("query", !query.is_empty())];
+        methods
+            .into_iter()
+            .filter(|(_, is_used)| *is_used)
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    /// What callers should know of tokens that are bound to a key or a certificate.
+    #[must_use]
+    pub fn bound_tokens(&self) -> BoundTokens {
+        let mut bound = BoundTokens {
+            dpop_required: self.providers.iter().any(Provider::carries_scopes),
+            ..BoundTokens::default()
+        };
+        for binding in self
+            .providers
+            .iter()
+            .filter_map(|provider| provider.binding.as_ref())
+        {
+            let proofs = binding.dpop.iter().flat_map(|rules| &rules.algorithms);
+            for name in proofs.map(|algorithm| algorithm.name()) {
+                if !bound.algorithms.contains(&name) {
+                    bound.algorithms.push(name);
+                }
+            }
+            bound.dpop_required &= binding.binding == Binding::Dpop;
+            bound.certificates |= binding.binding == Binding::Mtls;
+        }
+        bound
     }
 
     /// The origins that callers see.

@@ -15,14 +15,18 @@ mod mtls;
 mod provider;
 mod revocation;
 mod secret;
+mod token;
 
 use scopegate_document::PolicyError;
 
 use crate::authenticator::Secrets;
 use crate::credential::CredentialLocation;
-use crate::provider::{Authority, Provider};
-use crate::remote::Source;
-use crate::section::AuthenticationSection;
+use crate::dpop::Origin;
+use crate::fetched::Source as Place;
+use crate::provider::{Authority, Kind, Provider};
+use crate::remote::{Source, SourceId, Subject};
+use crate::revocation::RevocationRules;
+use crate::section::{AuthenticationSection, ProviderSection, ProviderType, RevocationSection};
 use crate::{Authenticator, Notice};
 
 pub(crate) use faults::Faults;
@@ -33,6 +37,8 @@ pub(crate) struct Context<'s> {
     pub(crate) secrets: &'s dyn Secrets,
     pub(crate) faults: Faults,
     pub(crate) notices: Vec<Notice>,
+    /// The origins that callers see, where the policy names them.
+    pub(crate) origins: Option<Vec<Origin>>,
     /// The documents that are fetched, found so far.
     pub(crate) sources: Vec<Source>,
 }
@@ -54,15 +60,13 @@ pub(crate) fn compile(
         secrets,
         faults: Faults::default(),
         notices: Vec::new(),
+        origins: None,
         sources: Vec::new(),
     };
     let faults = &mut context.faults;
     check_realm(faults, realm.as_deref());
     check_resource(faults, resource.as_deref());
-    check_origins(faults, origins.as_deref());
-    if revocation.is_some() {
-        faults.push(PolicyError::not_enforced("revocation"));
-    }
+    context.origins = binding::origins(faults, origins.as_deref());
     if let Some([]) = providers.as_deref() {
         faults.empty_list("providers");
     }
@@ -74,13 +78,16 @@ pub(crate) fn compile(
         .collect();
     check_names(&mut context.faults, sections.iter().map(|it| it.name.as_str()));
     check_overlaps(&mut context.faults, &compiled);
+    check_overlaps_by_content(&mut context.faults, &compiled);
     let providers: Vec<Provider> = compiled.into_iter().flatten().collect();
     let locations = distinct_locations(&providers);
     let identity_headers = identity::compile(&mut context.faults, identity_headers.as_ref(), &locations);
+    let revocation = compile_revocation(&mut context, revocation.as_ref(), sections);
     let Context {
         secrets: _,
         faults,
         notices,
+        origins: _,
         sources,
     } = context;
     let (realm, resource) = (realm.clone(), resource.clone());
@@ -93,6 +100,9 @@ pub(crate) fn compile(
         resource,
         origins,
         sources,
+        revocation: revocation.rules,
+        feed: revocation.feed,
+        status_sources: revocation.status_sources,
     };
     faults.or((authenticator, notices))
 }
@@ -127,25 +137,48 @@ fn check_resource(faults: &mut Faults, resource: Option<&str>) {
     }
 }
 
-fn check_origins(faults: &mut Faults, origins: Option<&[String]>) {
-    if let Some([]) = origins {
-        faults.empty_list("origins");
-    }
-    for (index, origin) in origins.unwrap_or_default().iter().enumerate() {
-        let host = origin
-            .strip_prefix("https://")
-            .or_else(|| origin.strip_prefix("http://"));
-        let is_host_byte = |byte: u8| {
-            byte.is_ascii_lowercase()
-                || byte.is_ascii_digit()
-                || matches!(byte, b'.' | b'-' | b':' | b'[' | b']')
-        };
-        if !host.is_some_and(|host| !host.is_empty() && host.bytes().all(is_host_byte)) {
-            let message = format!("`{}` is no origin", origin.escape_debug());
-            let help =
-                "write scheme, host and perhaps port in lower case, no path: `https://api.example.com`";
-            faults.invalid(format!("origins[{index}]"), message, help);
-        }
+/// The revocations of a policy, and the documents that they are fetched from.
+struct Revocations {
+    rules: RevocationRules,
+    feed: Option<SourceId>,
+    status_sources: Vec<SourceId>,
+}
+
+fn compile_revocation(
+    context: &mut Context<'_>,
+    section: Option<&RevocationSection>,
+    providers: &[ProviderSection],
+) -> Revocations {
+    let types: Vec<(&str, ProviderType)> = providers
+        .iter()
+        .map(|provider| (provider.name.as_str(), provider.provider_type))
+        .collect();
+    let rules = section.map(|section| revocation::compile(&mut context.faults, section, &types));
+    let rules = rules.unwrap_or_default();
+    let mut add = |name: String, subject: Subject, place: &Place| {
+        context.sources.push(Source {
+            name,
+            subject,
+            place: place.clone(),
+            discovers: None,
+        });
+        SourceId(context.sources.len().saturating_sub(1))
+    };
+    let feed = rules
+        .feed
+        .as_ref()
+        .map(|place| add("revocations".to_owned(), Subject::Revocations, place));
+    let lists = rules.status_lists.iter().enumerate();
+    let status_sources = lists
+        .map(|(index, list)| {
+            let name = format!("status_list.{}.{index}", list.provider);
+            add(name, Subject::StatusList(index), &list.source)
+        })
+        .collect();
+    Revocations {
+        rules,
+        feed,
+        status_sources,
     }
 }
 
@@ -188,7 +221,7 @@ fn check_overlap(faults: &mut Faults, later: usize, first: &Provider, second: &P
     let names = (&first.name, &second.name);
     if pairs().any(|(one, other)| one.is_same(other)) {
         if let Some(field) = shared_authority(first, second) {
-            let message = format!("`{}` and `{}` would claim the same tokens", names.0, names.1);
+            let message = format!("`{}` and `{}` would claim the same credentials", names.0, names.1);
             let help =
                 "give them different issuers or different credential locations, or make them one provider";
             faults.add(
@@ -213,9 +246,25 @@ fn check_overlap(faults: &mut Faults, later: usize, first: &Provider, second: &P
     }
 }
 
-/// The field by which both providers would claim one token, where there is one.
+/// The field by which both providers, which read one place, would claim one credential; nothing where they can be
+/// told apart.
 fn shared_authority(first: &Provider, second: &Provider) -> Option<&'static str> {
-    match (&first.tokens()?.authority, &second.tokens()?.authority) {
+    match (&first.kind, &second.kind) {
+        (Kind::Token(first), Kind::Token(second)) => shared_tokens(&first.authority, &second.authority),
+        // Signed tokens and opaque ones are told apart by their form, API keys by their digests.
+        (Kind::Token(_), Kind::Introspection(_))
+        | (Kind::Introspection(_), Kind::Token(_))
+        | (Kind::ApiKey(_), Kind::ApiKey(_))
+        | (Kind::Peer(_), _)
+        | (_, Kind::Peer(_)) => None,
+        (Kind::Introspection(_), Kind::Introspection(_))
+        | (Kind::ApiKey(_), Kind::Token(_) | Kind::Introspection(_))
+        | (Kind::Token(_) | Kind::Introspection(_), Kind::ApiKey(_)) => Some("credential"),
+    }
+}
+
+fn shared_tokens(first: &Authority, second: &Authority) -> Option<&'static str> {
+    match (first, second) {
         (Authority::Issuer(first), Authority::Issuer(second)) => (first == second).then_some("issuer"),
         (Authority::TrustDomains(first), Authority::TrustDomains(second)) => {
             let is_shared = first.iter().any(|domain| second.contains(domain));
@@ -224,6 +273,38 @@ fn shared_authority(first: &Provider, second: &Provider) -> Option<&'static str>
         (Authority::Issuer(_), Authority::TrustDomains(_))
         | (Authority::TrustDomains(_), Authority::Issuer(_)) => None,
     }
+}
+
+fn check_overlaps_by_content(faults: &mut Faults, providers: &[Option<Provider>]) {
+    let compiled = || {
+        let providers = providers.iter().enumerate();
+        providers.filter_map(|(index, it)| Some((index, it.as_ref()?)))
+    };
+    let keys: Vec<api_key::Among<'_>> = compiled()
+        .filter_map(
+            |(index, provider)| match (&provider.kind, provider.locations.as_slice()) {
+                (Kind::ApiKey(keys), [location]) => Some(api_key::Among {
+                    index,
+                    name: &provider.name,
+                    location,
+                    keys,
+                }),
+                _ => None,
+            },
+        )
+        .collect();
+    api_key::check_overlaps(faults, &keys);
+    let peers: Vec<mtls::Among<'_>> = compiled()
+        .filter_map(|(index, provider)| match &provider.kind {
+            Kind::Peer(rules) => Some(mtls::Among {
+                index,
+                name: &provider.name,
+                rules,
+            }),
+            Kind::Token(_) | Kind::ApiKey(_) | Kind::Introspection(_) => None,
+        })
+        .collect();
+    mtls::check_overlaps(faults, &peers);
 }
 
 fn distinct_locations(providers: &[Provider]) -> Vec<CredentialLocation> {

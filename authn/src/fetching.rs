@@ -1,14 +1,19 @@
 //! The documents of a policy, for whoever fetches them: which there are, what to send, what came of the answer.
 
+use jwt_compact::UntrustedToken;
 use scopegate_document::UnixTime;
 
-use crate::Authenticator;
 use crate::compile::accepts;
+use crate::fetched::DocumentFault;
 use crate::live::Live;
-use crate::provider::Kind;
+use crate::provider::{Kind, Provider, ProviderKeys};
 use crate::remote::{
     Answer, Content, Fault, Fetch, Record, Schedule, Source, SourceId, Subject, Taken, read_keys,
 };
+use crate::revocation::{TokenFacts, feed};
+use crate::step::{Answered, Question};
+use crate::untrusted::Header;
+use crate::{Algorithm, Authenticator, Reject, introspection, status_list};
 
 impl Authenticator {
     /// The documents that the policy fetches.
@@ -30,7 +35,12 @@ impl Authenticator {
 
     /// The upstreams that the policy sends requests to, each with what for.
     pub fn upstreams(&self) -> impl Iterator<Item = &str> {
-        self.sources.iter().map(|source| source.place.upstream.as_str())
+        let asked = self.providers.iter().filter_map(|provider| match &provider.kind {
+            Kind::Introspection(rules) => Some(rules.upstream.as_str()),
+            Kind::Token(_) | Kind::ApiKey(_) | Kind::Peer(_) => None,
+        });
+        let fetched = self.sources.iter().map(|source| source.place.upstream.as_str());
+        fetched.chain(asked)
     }
 
     /// Whether a document is fresh enough to be used.
@@ -56,25 +66,46 @@ impl Authenticator {
         (asked, answer): (&Fetch, &Answer<'_>),
         (chance, now): (u64, UnixTime),
     ) -> Taken {
-        let (Some(source), Some(state)) = (self.sources.get(id.0), live.sources.get_mut(id.0)) else {
+        let (Some(source), Some(mut state)) = (self.sources.get(id.0), live.lend(id)) else {
             return Taken::Refused("nobody asked for it".to_owned());
         };
-        source.take(
-            state,
-            asked,
-            answer,
-            |body| self.read(source, body),
-            (chance, now),
-        )
+        let read = |body: &[u8]| self.read(source, body, (live, now));
+        let taken = source.take(&mut state, asked, answer, read, (chance, now));
+        live.give_back(id, state);
+        taken
     }
 
     /// Takes over a document that another worker fetched.
     ///
     /// One that cannot be read changes nothing: `false`.
-    pub fn adopt(&self, live: &mut Live, id: SourceId, record: &Record) -> bool {
-        match (self.sources.get(id.0), live.sources.get_mut(id.0)) {
-            (Some(source), Some(state)) => state.adopt(record, |body| self.read(source, body)).is_ok(),
-            _ => false,
+    pub fn adopt(&self, live: &mut Live, id: SourceId, record: &Record, now: UnixTime) -> bool {
+        let (Some(source), Some(mut state)) = (self.sources.get(id.0), live.lend(id)) else {
+            return false;
+        };
+        let adopted = state.adopt(record, |body| self.read(source, body, (live, now)));
+        live.give_back(id, state);
+        adopted.is_ok()
+    }
+
+    /// Takes the answer to a question that a request raised. Hand it to that request, and to no other.
+    #[must_use]
+    pub fn answered(&self, question: &Question, answer: &Answer<'_>, now: UnixTime) -> Answered {
+        let provider = self.providers.get(question.provider);
+        let result = match (provider.map(|provider| &provider.kind), answer.status) {
+            (Some(Kind::Introspection(rules)), Some(status)) => {
+                let mut types = answer.values(b"content-type");
+                let content_type = types.next().filter(|_| types.next().is_none());
+                match answer.is_truncated() {
+                    true => Err(Reject::IntrospectionUnavailable),
+                    false => introspection::answer::read(rules, status, content_type, answer.body, now),
+                }
+            }
+            _ => Err(Reject::IntrospectionUnavailable),
+        };
+        Answered {
+            provider: question.provider,
+            token: question.token,
+            result,
         }
     }
 
@@ -84,15 +115,62 @@ impl Authenticator {
         live.schedule(id)
     }
 
-    fn read(&self, source: &Source, body: &[u8]) -> Result<Content, Fault> {
+    fn read(&self, source: &Source, body: &[u8], (live, now): (&Live, UnixTime)) -> Result<Content, Fault> {
+        let fault = |fault: DocumentFault| Fault::Owned(fault.to_string());
         match source.subject {
             Subject::Keys(provider) => {
-                let Some(Kind::Token(tokens)) = self.providers.get(provider).map(|provider| &provider.kind)
-                else {
-                    return Err("nobody asked for it".into());
-                };
+                let tokens = self.providers.get(provider).and_then(Provider::tokens);
+                let tokens = tokens.ok_or("nobody asked for it")?;
                 read_keys(body, accepts(&tokens.algorithms, tokens.profile))
             }
+            Subject::Revocations => {
+                let names: Vec<&str> = self
+                    .providers
+                    .iter()
+                    .map(|provider| provider.name.as_str())
+                    .collect();
+                feed::parse(body, &names).map(Content::Revocations).map_err(fault)
+            }
+            Subject::StatusList(place) => {
+                let rules = self
+                    .revocation
+                    .status_lists
+                    .get(place)
+                    .ok_or("nobody asked for it")?;
+                let verify = |header: &Header, text: &str| {
+                    self.verify_list(&rules.provider, header, text, (live, now))
+                };
+                status_list::read(body, &rules.uri, now, verify)
+                    .map(Content::StatusList)
+                    .map_err(fault)
+            }
         }
+    }
+
+    /// Whether a status list is signed with a key and an algorithm of its provider.
+    fn verify_list(
+        &self,
+        provider: &str,
+        header: &Header,
+        text: &str,
+        (live, now): (&Live, UnixTime),
+    ) -> Result<(), Reject> {
+        let provider = self.providers.iter().find(|it| it.name == provider);
+        let provider = provider.ok_or(Reject::KeyNotFound)?;
+        let tokens = provider.tokens().ok_or(Reject::KeyNotFound)?;
+        let algorithm = Algorithm::from_name(&header.algorithm)
+            .filter(|algorithm| tokens.algorithms.contains(algorithm))
+            .ok_or(Reject::AlgorithmNotAllowed)?;
+        let parsed = UntrustedToken::new(text).map_err(|_| Reject::TokenMalformed)?;
+        let keys = match &tokens.keys {
+            ProviderKeys::Own(keys) => keys,
+            ProviderKeys::Fetched(source) => live.keys(self, *source, now)?.0,
+        };
+        let key = keys.first_that_signed(header.key_id.as_deref(), algorithm, &parsed, text)?;
+        let revoked = TokenFacts {
+            key_id: key.id.as_deref(),
+            ..TokenFacts::default()
+        };
+        self.revocation.list.check(&provider.name, &revoked)
     }
 }

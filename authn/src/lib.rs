@@ -13,6 +13,8 @@ pub mod caller;
 pub use caller::{Evidence, Verified};
 
 #[cfg(feature = "verify")]
+mod admit;
+#[cfg(feature = "verify")]
 mod algorithm;
 #[cfg(feature = "verify")]
 mod api_key;
@@ -98,7 +100,9 @@ mod untrusted;
 #[cfg(feature = "verify")]
 pub use algorithm::Algorithm;
 #[cfg(feature = "verify")]
-pub use authenticator::{Authenticator, Challenge, Fields, Notice, ProviderSummary, Rejection, Secrets};
+pub use authenticator::{
+    Authenticator, BoundTokens, Challenge, Fields, Notice, ProviderSummary, Rejection, Secrets,
+};
 #[cfg(feature = "verify")]
 pub use claim_path::ClaimPath;
 #[cfg(feature = "verify")]
@@ -114,4 +118,4 @@ pub use peer::{Peer, RawPeer};
 #[cfg(feature = "verify")]
 pub use reject::Reject;
 #[cfg(feature = "verify")]
-pub use step::{Attempt, Need, Step};
+pub use step::{Answered, Attempt, Claimed, Need, Question, Step, Unclaimed};

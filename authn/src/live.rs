@@ -97,6 +97,18 @@ impl Live {
         self.tokens.usage()
     }
 
+    /// Lends the state of a source, so that the rest can be looked at meanwhile.
+    pub(crate) fn lend(&mut self, id: SourceId) -> Option<SourceState> {
+        self.sources.get_mut(id.0).map(std::mem::take)
+    }
+
+    /// Takes back what was lent.
+    pub(crate) fn give_back(&mut self, id: SourceId, state: SourceState) {
+        if let Some(place) = self.sources.get_mut(id.0) {
+            *place = state;
+        }
+    }
+
     /// Whether there may soon be a newer document than the one in hand: somebody fetches, or may begin to.
     pub(crate) fn may_be_newer(&self, id: SourceId, now: UnixTime) -> bool {
         let schedule = self.schedule(id);
@@ -123,7 +135,9 @@ impl Live {
     ) -> Result<(&KeySet, u64), Reject> {
         match self.content(authenticator, id, now) {
             Some((Content::Keys(keys, _), generation)) => Ok((keys, generation)),
-            Some((Content::Revocations(_) | Content::StatusList(_), _)) | None => Err(Reject::KeysUnavailable),
+            Some((Content::Revocations(_) | Content::StatusList(_), _)) | None => {
+                Err(Reject::KeysUnavailable)
+            }
         }
     }
 }

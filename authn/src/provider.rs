@@ -69,6 +69,18 @@ impl Provider {
         }
     }
 
+    /// The issuer of its tokens, where it names one.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Token(tokens) => match &tokens.authority {
+                Authority::Issuer(issuer) => Some(issuer),
+                Authority::TrustDomains(_) => None,
+            },
+            Kind::Introspection(rules) => rules.issuer.as_deref(),
+            Kind::ApiKey(_) | Kind::Peer(_) => None,
+        }
+    }
+
     /// Whether its credentials carry scopes of their own: tokens do, keys and certificates do not.
     pub(crate) const fn carries_scopes(&self) -> bool {
         matches!(self.kind, Kind::Token(_) | Kind::Introspection(_))
@@ -107,7 +119,14 @@ impl Provider {
     fn challenge(&self, scheme: &str) -> Challenge {
         let rules = self.binding.as_ref().and_then(|binding| binding.dpop.as_ref());
         let rules = rules.filter(|_| scheme.eq_ignore_ascii_case("DPoP"));
-        let names = |rules: &dpop::Rules| rules.algorithms.iter().map(|it| it.name()).collect::<Vec<_>>().join(" ");
+        let names = |rules: &dpop::Rules| {
+            rules
+                .algorithms
+                .iter()
+                .map(|it| it.name())
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
         Challenge {
             scheme: scheme.to_owned(),
             algorithms: rules.map(names),

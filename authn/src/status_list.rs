@@ -12,10 +12,6 @@ use scopegate_document::UnixTime;
 use crate::fetched::Source;
 use crate::{Reject, limits};
 
-#[cfg_attr(
-    not(test),
-    expect(unused_imports, reason = "wired with the providers that use it")
-)]
 pub(crate) use token::read;
 
 /// A status list of a policy.
@@ -105,6 +101,11 @@ impl StatusList {
         Some(byte >> (position & 7) & mask)
     }
 
+    /// How soon it wants to be fetched again, in seconds (section 11.5), within reason.
+    pub(crate) fn refresh_hint(&self) -> Option<i64> {
+        self.ttl.map(|ttl| ttl.max(limits::STATUS_LIST_TTL_MIN))
+    }
+
     /// Whether the token at `index` still counts at the time `now` (section 8.3). 0 is `VALID`; `INVALID`,
     /// `SUSPENDED` and every value whose meaning is not known here are not.
     ///
@@ -152,13 +153,6 @@ impl<'c> Reference<'c> {
 }
 
 impl StatusListRules {
-    /// How long after its fetch the list is fetched again, in seconds: its own `ttl` shortens `refresh`, within reason
-    /// (section 11.5), and never lengthens it.
-    pub(crate) fn refresh_after(&self, list: &StatusList) -> i64 {
-        let ttl = list.ttl.unwrap_or(i64::MAX).max(limits::STATUS_LIST_TTL_MIN);
-        ttl.min(self.source.refresh)
-    }
-
     /// Finds the list that a token of `provider` points at among the policy's, as its place in `lists` and the index
     /// in it; nothing where the token need not have a status: the provider has no lists, or lists that are optional.
     ///

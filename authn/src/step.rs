@@ -53,25 +53,31 @@ impl Question {
 /// What is known beyond the request when it is looked at.
 #[derive(Debug, Default)]
 pub struct Attempt {
-    /// Whether waiting is over: what is not known now never will be, and the request is refused for it.
+    /// Whether waiting for documents is over: what is not known now never will be, and the request is refused for it.
     pub has_waited: bool,
+    /// Whether the one question that a request may raise was put.
+    pub has_asked: bool,
     /// The answer to the question that this very request raised.
     pub answered: Option<Answered>,
 }
 
 impl Attempt {
-    /// The last one: waiting is over.
+    /// The last one: nothing more will be known.
     #[must_use]
     pub const fn last() -> Self {
         Self {
             has_waited: true,
+            has_asked: true,
             answered: None,
         }
     }
 
     /// What was answered about `token` at the provider in the place `provider`.
     pub(crate) fn answer_for(&self, provider: usize, token: &[u8]) -> Option<&Result<Active, Reject>> {
-        let answered = self.answered.as_ref().filter(|answered| answered.provider == provider)?;
+        let answered = self
+            .answered
+            .as_ref()
+            .filter(|answered| answered.provider == provider)?;
         let is_same = answered.token.ct_eq(&digest(token));
         bool::from(is_same).then_some(&answered.result)
     }

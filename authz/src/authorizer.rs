@@ -140,6 +140,12 @@ impl Authorizer {
         }
     }
 
+    /// The names of all scopes of the catalogue, in order.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        let catalogue = &self.scopes.catalogue;
+        (0..catalogue.len()).map(|scope| catalogue.name(scope))
+    }
+
     /// The ids of all routes, in the order of the policy.
     pub fn route_ids(&self) -> impl Iterator<Item = &str> {
         self.routes.routes.iter().map(|route| route.id.as_str())

@@ -40,6 +40,8 @@ pub(crate) enum Authorization<'a> {
     Unrouted(&'static str),
     /// The caller was not proved: nothing was decided here.
     NotEvaluated,
+    /// The metadata of this API was asked for: everybody may have it.
+    Metadata,
 }
 
 /// The facts that both records share.
@@ -111,6 +113,7 @@ impl Authorization<'_> {
             Self::Deny(denial) => ("deny", Some(denial.deny.code())),
             Self::Unrouted(code) => ("deny", Some(*code)),
             Self::NotEvaluated => ("not_evaluated", None),
+            Self::Metadata => ("allow", None),
         };
         Counted {
             name,
@@ -135,7 +138,7 @@ impl Authorization<'_> {
         match self {
             Self::Allow(permit) => permission(&mut record, permit),
             Self::Deny(denial) => missing(&mut record, denial),
-            Self::Unrouted(_) | Self::NotEvaluated => {}
+            Self::Unrouted(_) | Self::NotEvaluated | Self::Metadata => {}
         }
         if let Some(reason) = counted.reason {
             record.push("reason", reason.into());

@@ -5,7 +5,9 @@
 
 use serde_json::Value;
 
-use scopegate_authn::{Attempt, Challenge, Fields, Live, Need, Reject, Rejection, Step, Verified};
+use scopegate_authn::{
+    Attempt, Challenge, Claim, Claimed, Fields, Live, Need, Reject, Rejection, Step, Unclaimed, Verified,
+};
 use scopegate_authz::{
     Action, Denial, Deny, GuardedAction, Permit, RequestError, RouteView, Target, Unrouted,
 };
@@ -13,7 +15,8 @@ use scopegate_document::UnixTime;
 
 use crate::audit::{Authentication, Authorization, Context};
 use crate::digest;
-use crate::reply::{self, Area, Refusal};
+use crate::metadata::ResourceMetadata;
+use crate::reply::{self, Area, Asked, Refusal};
 use crate::{Decision, Engine, Layer, Outcome, Record, Request};
 
 /// Why no policy can be asked.
@@ -27,11 +30,55 @@ pub enum Unready {
 
 /// How far a decision came.
 #[derive(Debug)]
-pub enum Progress {
+pub enum Progress<'p> {
     /// Decided.
     Decided(Box<Decision>),
+    /// Decided but for one thing: whether the DPoP proof was used before.
+    Claim(Box<Pending<'p>>),
     /// Something must be known first. Nothing of the request passes until it is decided.
     Wait(Need),
+}
+
+/// A request whose caller holds a DPoP proof that may have been used before.
+#[derive(Debug)]
+pub struct Pending<'p> {
+    engine: &'p Engine,
+    request: &'p Request<'p>,
+    action: Action<'p>,
+    unclaimed: Unclaimed,
+    now: UnixTime,
+}
+
+impl Pending<'_> {
+    /// What must be remembered of the proof, for all workers alike.
+    #[must_use]
+    pub const fn claim(&self) -> &Claim {
+        self.unclaimed.claim()
+    }
+
+    /// The decision, once it is known whether the proof was used before.
+    #[must_use]
+    pub fn finish(self, claimed: Claimed) -> Decision {
+        let Self {
+            engine,
+            request,
+            action,
+            unclaimed,
+            now,
+        } = self;
+        let context = Context {
+            request,
+            now: Some(now),
+            route: Some(action.route()),
+            policy: &engine.policy,
+        };
+        match (unclaimed.finish(claimed), &action) {
+            (Ok(caller), Action::Guarded(guarded)) => engine.authorized(&context, guarded, &caller, now),
+            // INVARIANT: nobody is asked for a proof on a public route.
+            (Ok(_), Action::Public(_)) => engine.rejected(&context, &unproved(Reject::NotConfigured), None),
+            (Err(rejection), _) => engine.rejected(&context, &rejection, None),
+        }
+    }
 }
 
 impl Engine {
@@ -59,7 +106,7 @@ impl Engine {
             }
             Unready::HeadersTruncated => (Authentication::Skipped, Authorization::Unrouted(refusal.code())),
         };
-        let reply = reply::render(request, &refusal, &Area::DEFAULT, &[]);
+        let reply = reply::render(request, &refusal, &Area::DEFAULT, &Asked::NOTHING);
         Decision {
             outcome: Outcome::Reply(reply),
             code: refusal.code(),
@@ -74,13 +121,16 @@ impl Engine {
     /// Decides on a request. Total: whatever fails, the answer is a refusal. `now` is `None` when the clock
     /// failed. With [`Attempt::has_waited`] it is always decided.
     #[must_use]
-    pub fn decide(
-        &self,
-        request: &Request<'_>,
+    pub fn decide<'p>(
+        &'p self,
+        request: &'p Request<'p>,
         live: &mut Live,
         attempt: &Attempt,
         now: Option<UnixTime>,
-    ) -> Progress {
+    ) -> Progress<'p> {
+        if let Some(decision) = self.metadata(request, now) {
+            return decided(decision);
+        }
         let target = Target {
             method: request.method,
             path: request.path,
@@ -90,20 +140,65 @@ impl Engine {
         match self.authorizer.select(target) {
             Err(Unrouted::Request(error)) => decided(self.unrouted(request, now, Refusal::Request(error))),
             Err(Unrouted::NoRoute) => decided(self.unrouted(request, now, Refusal::Deny(Deny::NoRoute))),
-            Ok(action) => {
-                let context = Context {
-                    request,
-                    now,
-                    route: Some(action.route()),
-                    policy: &self.policy,
-                };
-                match (&action, now) {
-                    (_, None) => decided(self.rejected(&context, &unproved(Reject::ClockUnavailable))),
-                    (Action::Public(public), Some(_)) => decided(self.public(&context, &public.permit())),
-                    (Action::Guarded(guarded), Some(now)) => {
-                        self.guarded(&context, guarded, (live, attempt), now)
-                    }
-                }
+            Ok(action) => self.act(request, action, (live, attempt), now),
+        }
+    }
+
+    /// The metadata of this API, where the policy names the API and the request asks for it (RFC 9728 section 3.1).
+    fn metadata(&self, request: &Request<'_>, now: Option<UnixTime>) -> Option<Decision> {
+        let reply = self.resource_metadata.as_ref()?.reply_to(request)?;
+        let context = Context {
+            request,
+            now,
+            route: None,
+            policy: &self.policy,
+        };
+        let layers = (&Authentication::Skipped, &Authorization::Metadata);
+        Some(self.decision(
+            &context,
+            Outcome::Reply(reply),
+            "resource_metadata",
+            layers.0,
+            layers.1,
+        ))
+    }
+
+    fn act<'p>(
+        &'p self,
+        request: &'p Request<'p>,
+        action: Action<'p>,
+        (live, attempt): (&mut Live, &Attempt),
+        now: Option<UnixTime>,
+    ) -> Progress<'p> {
+        let context = Context {
+            request,
+            now,
+            route: Some(action.route()),
+            policy: &self.policy,
+        };
+        let (guarded, now) = match (&action, now) {
+            (_, None) => {
+                return decided(self.rejected(&context, &unproved(Reject::ClockUnavailable), None));
+            }
+            (Action::Public(public), Some(_)) => return decided(self.public(&context, &public.permit())),
+            (Action::Guarded(guarded), Some(now)) => (guarded, now),
+        };
+        match self
+            .authenticator
+            .authenticate(fields(request), live, attempt, now)
+        {
+            Ok(Step::Done(caller)) => decided(self.authorized(&context, guarded, &caller, now)),
+            Ok(Step::Wait(need)) => Progress::Wait(need),
+            Ok(Step::Claim(unclaimed)) => Progress::Claim(Box::new(Pending {
+                engine: self,
+                request,
+                action,
+                unclaimed: *unclaimed,
+                now,
+            })),
+            Err(rejection) => {
+                let nonce = self.authenticator.nonce(live, &rejection, now);
+                decided(self.rejected(&context, &rejection, nonce))
             }
         }
     }
@@ -120,7 +215,7 @@ impl Engine {
             &Authentication::Skipped,
             &Authorization::Unrouted(refusal.code()),
             &refusal,
-            &[],
+            &Asked::NOTHING,
         )
     }
 
@@ -134,23 +229,6 @@ impl Engine {
             &Authentication::Skipped,
             &Authorization::Allow(permit),
         )
-    }
-
-    fn guarded(
-        &self,
-        context: &Context<'_>,
-        action: &GuardedAction<'_>,
-        (live, attempt): (&mut Live, &Attempt),
-        now: UnixTime,
-    ) -> Progress {
-        match self
-            .authenticator
-            .authenticate(fields(context.request), live, attempt, now)
-        {
-            Ok(Step::Done(caller)) => decided(self.authorized(context, action, &caller, now)),
-            Ok(Step::Wait(need)) => Progress::Wait(need),
-            Err(rejection) => decided(self.rejected(context, &rejection)),
-        }
     }
 
     fn authorized(
@@ -177,7 +255,7 @@ impl Engine {
             }
             Err(reason) => {
                 let provider = Some(caller.provider().to_owned());
-                self.rejected(context, &Rejection { reason, provider })
+                self.rejected(context, &Rejection { reason, provider }, None)
             }
         }
     }
@@ -187,10 +265,14 @@ impl Engine {
         let provider = [caller.provider().to_owned()];
         let challenges = self.authenticator.challenges(&provider);
         let layers = (Authentication::Success(caller), Authorization::Deny(&denial));
-        self.refuse(context, &layers.0, &layers.1, &refusal, &challenges)
+        let asked = Asked {
+            challenges: &challenges,
+            nonce: None,
+        };
+        self.refuse(context, &layers.0, &layers.1, &refusal, &asked)
     }
 
-    fn rejected(&self, context: &Context<'_>, rejection: &Rejection) -> Decision {
+    fn rejected(&self, context: &Context<'_>, rejection: &Rejection, nonce: Option<String>) -> Decision {
         let challenges = match &rejection.provider {
             Some(provider) => self.authenticator.challenges(std::slice::from_ref(provider)),
             None => self.route_challenges(context.route.as_ref()),
@@ -207,7 +289,10 @@ impl Engine {
             &authentication,
             &Authorization::NotEvaluated,
             &refusal,
-            &challenges,
+            &Asked {
+                challenges: &challenges,
+                nonce,
+            },
         )
     }
 
@@ -222,9 +307,9 @@ impl Engine {
         authentication: &Authentication<'_>,
         authorization: &Authorization<'_>,
         refusal: &Refusal,
-        challenges: &[Challenge],
+        asked: &Asked<'_>,
     ) -> Decision {
-        let reply = reply::render(context.request, refusal, &self.area(), challenges);
+        let reply = reply::render(context.request, refusal, &self.area(), asked);
         let decision = self.decision(
             context,
             Outcome::Reply(reply),
@@ -278,7 +363,7 @@ impl Engine {
     fn area(&self) -> Area<'_> {
         Area {
             realm: &self.realm,
-            resource_metadata: self.resource_metadata.as_deref(),
+            resource_metadata: self.resource_metadata.as_ref().map(ResourceMetadata::url),
         }
     }
 
@@ -288,7 +373,7 @@ impl Engine {
     }
 }
 
-fn decided(decision: Decision) -> Progress {
+fn decided<'p>(decision: Decision) -> Progress<'p> {
     Progress::Decided(Box::new(decision))
 }
 
@@ -298,6 +383,10 @@ pub(crate) fn fields<'r>(request: &Request<'r>) -> Fields<'r> {
     Fields {
         headers: request.headers,
         query,
+        method: request.method,
+        target: request.path,
+        authority: request.authority,
+        peer: request.peer,
     }
 }
 

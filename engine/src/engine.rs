@@ -2,14 +2,16 @@
 
 use serde_json::{Value, json};
 
-use scopegate_authn::section::AuthenticationSection;
+use scopegate_authn::section::{AuthenticationSection, ProviderType};
 use scopegate_authn::{Authenticator, Notice, Secrets};
+use scopegate_authz::section::AuthorizationSection;
 use scopegate_authz::{Authorizer, ProviderFacts};
 use scopegate_document::PolicyError;
 
 use crate::digest;
 use crate::document::{self, Audit, PolicyDocument};
 use crate::identity::Identity;
+use crate::metadata::ResourceMetadata;
 use crate::reply::DEFAULT_REALM;
 
 /// A compiled policy.
@@ -20,8 +22,8 @@ pub struct Engine {
     pub(crate) identity: Identity,
     pub(crate) audit: Audit,
     pub(crate) realm: String,
-    /// Where the metadata of this API stands, where the policy names the API (RFC 9728 section 3.1).
-    pub(crate) resource_metadata: Option<String>,
+    /// The metadata of this API, where the policy names the API.
+    pub(crate) resource_metadata: Option<ResourceMetadata>,
     /// Name, version and digest, as records show them.
     pub(crate) policy: Value,
 }
@@ -82,7 +84,9 @@ impl Engine {
             .realm()
             .map(str::to_owned)
             .or_else(|| metadata.name.clone());
-        let resource_metadata = authenticator.resource().and_then(metadata_url);
+        let scopes = authorizer.scopes().collect();
+        let resource_metadata = ResourceMetadata::new(&authenticator, metadata.name.as_deref(), scopes);
+        check_metadata_path(resource_metadata.as_ref(), &authorization)?;
         let engine = Self {
             identity: Identity::new(authenticator.identity_headers()),
             authenticator,
@@ -117,28 +121,39 @@ impl Engine {
     }
 }
 
-/// The well-known path stands between the host and the path of the resource (RFC 9728 section 3.1).
-fn metadata_url(resource: &str) -> Option<String> {
-    let rest = resource.strip_prefix("https://")?;
-    let (host, path) = rest
-        .split_once('/')
-        .map_or((rest, String::new()), |(host, path)| (host, format!("/{path}")));
-    let path = path.trim_end_matches('/');
-    Some(format!(
-        "https://{host}/.well-known/oauth-protected-resource{path}"
-    ))
-}
-
 /// What the rules may know of the providers. Taken from the document, so that faults of both sections are
 /// reported together.
 fn facts(authentication: &AuthenticationSection) -> Vec<ProviderFacts> {
     let providers = authentication.providers.iter().flatten();
     let facts = providers.map(|provider| ProviderFacts {
         name: provider.name.clone(),
-        // Tokens carry scopes; a provider of another type is refused by its own section.
-        carries_scopes: true,
+        carries_scopes: matches!(
+            provider.provider_type,
+            ProviderType::Jwt | ProviderType::Introspection
+        ),
     });
     facts.collect()
+}
+
+/// The metadata is served before any route is looked at: a route at its path could never be reached.
+fn check_metadata_path(
+    metadata: Option<&ResourceMetadata>,
+    authorization: &AuthorizationSection,
+) -> Result<(), Vec<PolicyError>> {
+    let Some(metadata) = metadata else { return Ok(()) };
+    let mut routes = authorization.routes.iter();
+    let Some(at) = routes.position(|route| route.matches.path.as_deref() == Some(metadata.path())) else {
+        return Ok(());
+    };
+    Err(vec![PolicyError::new(
+        "route_unreachable",
+        format!("authorization.routes[{at}].match.path"),
+        format!(
+            "`{}` is where the metadata of `resource` is served",
+            metadata.path()
+        ),
+        "remove the route, or `authentication.resource`",
+    )])
 }
 
 fn within(section: &str, errors: Option<Vec<PolicyError>>) -> Vec<PolicyError> {

@@ -13,12 +13,13 @@ mod digest;
 pub mod document;
 pub mod engine;
 mod identity;
+mod metadata;
 mod reply;
 pub mod request;
 #[cfg(feature = "authoring")]
 pub mod source;
 
-pub use decide::{Progress, Unready};
+pub use decide::{Pending, Progress, Unready};
 pub use decision::{Counted, Decision, Forward, Layer, Outcome, Record, Reply};
 pub use document::{PolicyDocument, schema};
 pub use engine::{Compiled, Engine};

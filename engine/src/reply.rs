@@ -67,15 +67,27 @@ impl Area<'_> {
     };
 }
 
+/// What a refusal asks the client for.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    /// The challenges of the providers.
+    pub(crate) challenges: &'a [Challenge],
+    /// A nonce for the next DPoP proof (RFC 9449 section 8.2).
+    pub(crate) nonce: Option<String>,
+}
+
+impl Asked<'_> {
+    pub(crate) const NOTHING: Self = Self {
+        challenges: &[],
+        nonce: None,
+    };
+}
+
 /// The reply to `refusal`, with the challenges of the route's providers where the status asks for them.
-pub(crate) fn render(
-    request: &Request<'_>,
-    refusal: &Refusal,
-    area: &Area<'_>,
-    challenges: &[Challenge],
-) -> Reply {
+pub(crate) fn render(request: &Request<'_>, refusal: &Refusal, area: &Area<'_>, asked: &Asked<'_>) -> Reply {
     let status = refusal.status();
-    let mut headers = challenge_headers(refusal, area, challenges);
+    let mut headers = challenge_headers(refusal, area, asked.challenges);
+    headers.extend(asked.nonce.clone().map(|nonce| ("dpop-nonce", nonce)));
     if status == 503 {
         headers.push(("retry-after", RETRY_AFTER_SECONDS.to_owned()));
     }
@@ -177,40 +189,62 @@ fn challenge_headers(
     area: &Area<'_>,
     challenges: &[Challenge],
 ) -> Vec<(&'static str, String)> {
-    let Some(parameters) = parameters(refusal) else {
+    if !refusal.is_challenged() {
         return Vec::new();
-    };
+    }
     let metadata = area
         .resource_metadata
         .map(|url| format!(", resource_metadata=\"{}\"", quoted(url)));
     let metadata = metadata.unwrap_or_default();
     let one = |challenge: &Challenge| {
+        let algorithms = challenge.algorithms.as_deref();
+        let algorithms = algorithms.map(|names| format!(", algs=\"{}\"", quoted(names)));
         let value = format!(
-            "{} realm=\"{}\"{metadata}{parameters}",
+            "{} realm=\"{}\"{metadata}{}{}",
             challenge.scheme,
-            quoted(area.realm)
+            quoted(area.realm),
+            parameters(refusal, challenge),
+            algorithms.unwrap_or_default(),
         );
         ("www-authenticate", value)
     };
     challenges.iter().map(one).collect()
 }
 
-/// What follows the realm in a challenge; nothing where the reply carries no challenge.
-fn parameters(refusal: &Refusal) -> Option<String> {
-    match refusal {
-        Refusal::Request(_) => None,
-        Refusal::Reject(Reject::CredentialMissing) => Some(String::new()),
-        Refusal::Reject(reject) => match reject.status() {
-            400 => Some(r#", error="invalid_request""#.to_owned()),
-            401 => Some(r#", error="invalid_token""#.to_owned()),
-            _ => None,
-        },
-        Refusal::Deny(Deny::ScopeMissing { required, .. }) => Some(format!(
-            r#", error="insufficient_scope", scope="{}""#,
-            quoted(&required.join(" "))
-        )),
-        Refusal::Deny(_) => None,
+impl Refusal {
+    /// Whether its reply carries challenges.
+    const fn is_challenged(&self) -> bool {
+        match self {
+            Self::Request(_) => false,
+            Self::Reject(reject) => matches!(reject.status(), 400 | 401),
+            Self::Deny(deny) => matches!(deny, Deny::ScopeMissing { .. }),
+        }
     }
+}
+
+/// What follows the realm in a challenge. What is wrong with a proof is said to those who make proofs.
+fn parameters(refusal: &Refusal, challenge: &Challenge) -> String {
+    let is_dpop = challenge.scheme.eq_ignore_ascii_case("DPoP");
+    let error = match refusal {
+        Refusal::Reject(Reject::CredentialMissing) => return String::new(),
+        Refusal::Reject(Reject::ProofMissing | Reject::ProofInvalid | Reject::ProofReplayed) if is_dpop => {
+            "invalid_dpop_proof"
+        }
+        Refusal::Reject(Reject::ProofNonce) if is_dpop => "use_dpop_nonce",
+        Refusal::Reject(
+            Reject::ProofMissing | Reject::ProofInvalid | Reject::ProofReplayed | Reject::ProofNonce,
+        ) => return String::new(),
+        Refusal::Reject(reject) if reject.status() == 400 => "invalid_request",
+        Refusal::Reject(_) => "invalid_token",
+        Refusal::Deny(Deny::ScopeMissing { required, .. }) => {
+            return format!(
+                r#", error="insufficient_scope", scope="{}""#,
+                quoted(&required.join(" "))
+            );
+        }
+        Refusal::Request(_) | Refusal::Deny(_) => return String::new(),
+    };
+    format!(r#", error="{error}""#)
 }
 
 /// The inside of a quoted-string (RFC 9110 section 5.6.4): printable ASCII, `"` and `\` escaped.

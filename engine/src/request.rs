@@ -1,5 +1,7 @@
 //! The request as the host shows it, in bytes. Nothing here interprets it.
 
+use scopegate_authn::Peer;
+
 /// One request, as the host will forward it. Nothing in it is trusted, nothing need be UTF-8.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'r> {
@@ -11,6 +13,8 @@ pub struct Request<'r> {
     pub authority: Option<&'r [u8]>,
     /// The headers, pseudo-headers left out, in order, names as sent.
     pub headers: &'r [(&'r [u8], &'r [u8])],
+    /// What the host says of the client certificate of the connection; nothing where there is none.
+    pub peer: Option<&'r Peer>,
     /// The id that joins both audit records and the reply. Make it with [`Request::id_from`].
     pub id: &'r str,
     /// A number that no client chooses, another for each request: sampling depends on it.
@@ -29,6 +33,7 @@ impl<'r> Request<'r> {
             path: b"",
             authority: None,
             headers: &[],
+            peer: None,
             id,
             serial: 0,
         }
@@ -82,6 +87,7 @@ mod tests {
                 path: b"/",
                 authority: None,
                 headers: &headers,
+                peer: None,
                 id: "",
                 serial: 0,
             }

@@ -204,6 +204,7 @@ fn an_outage_is_never_reported_as_a_bad_token() {
             path,
             authority: None,
             headers: &headers,
+            peer: None,
             id: "r",
             serial: 1,
         };
@@ -224,6 +225,7 @@ fn without_a_policy_everything_is_refused() {
         path: b"/healthz",
         authority: None,
         headers: &[],
+        peer: None,
         id: "r",
         serial: 1,
     };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime};
 
-use scopegate_authn::{Attempt, Live, Secrets};
+use scopegate_authn::{Attempt, Claim, Claimed, Live, Secrets};
 use scopegate_document::UnixTime;
 use scopegate_engine::{Decision, Engine, Forward, Outcome as Decided, Progress};
 
@@ -28,6 +28,7 @@ impl Executor for Native {
             environment,
             time: setup.time,
             requests: 0,
+            proofs: Proofs::default(),
         }))
     }
 }
@@ -48,6 +49,22 @@ struct NativeSession {
     environment: Environment,
     time: Time,
     requests: u64,
+    proofs: Proofs,
+}
+
+/// The DPoP proofs that were used.
+#[derive(Default)]
+struct Proofs(BTreeMap<[u8; 32], UnixTime>);
+
+impl Proofs {
+    fn claim(&mut self, claim: &Claim, now: Option<UnixTime>) -> Claimed {
+        let Some(now) = now else { return Claimed::Unknown };
+        self.0.retain(|_, until| *until >= now);
+        match self.0.insert(*claim.key(), claim.until()) {
+            None => Claimed::First,
+            Some(_) => Claimed::Before,
+        }
+    }
 }
 
 impl Session for NativeSession {
@@ -65,6 +82,7 @@ impl Session for NativeSession {
             path: &request.path,
             authority: request.authority.as_deref(),
             headers: &headers,
+            peer: None,
             id: offered
                 .and_then(scopegate_engine::Request::id_from)
                 .unwrap_or(&own),
@@ -110,7 +128,11 @@ impl NativeSession {
         loop {
             match self.engine.decide(request, &mut self.live, &attempt, now) {
                 Progress::Decided(decision) => return *decision,
-                Progress::Wait(_) => attempt.has_waited = true,
+                Progress::Claim(pending) => {
+                    let claimed = self.proofs.claim(pending.claim(), now);
+                    return pending.finish(claimed);
+                }
+                Progress::Wait(_) => attempt = Attempt::last(),
             }
         }
     }

@@ -172,7 +172,7 @@ fn look(desk: Desk<'_>, id: SourceId) -> (Schedule, Option<Shared>) {
         let record = shared::get(&record_key(desk, id)).ok().flatten();
         if let Some(record) = record.and_then(|shared| Record::decode(&shared.value)) {
             // One that this policy cannot read was refused where it was fetched, too.
-            desk.authenticator.adopt(&mut live, id, &record);
+            desk.authenticator.adopt(&mut live, id, &record, desk.now);
         }
     }
     (schedule, shared)

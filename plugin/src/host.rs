@@ -91,6 +91,7 @@ host_functions! {
         value: *const u8,
         value_size: usize,
     ) -> u32;
+    fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
     fn proxy_send_local_response(
         status: u32,
@@ -256,6 +257,21 @@ pub(crate) fn set_property(path: &str, value: &str) -> Result<(), HostError> {
     // SAFETY: pointers and lengths are those of live strings, which the host only reads.
     let status = unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) };
     checked("proxy_set_property", status)
+}
+
+/// A property of the stream or its connection; the parts of `path` are separated by NUL. Nothing where there is none.
+pub(crate) fn property(path: &str) -> Result<Option<Vec<u8>>, HostError> {
+    let found = owned("proxy_get_property", |data, size| {
+        // SAFETY: the path is a live string, which the host only reads; it writes to live variables.
+        unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) }
+    });
+    match found {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(HostError {
+            status: NOT_FOUND, ..
+        }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// A reply in place of the upstream's.

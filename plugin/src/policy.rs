@@ -10,6 +10,7 @@ use scopegate_engine::Engine;
 use crate::clock::Time;
 use crate::documents::{Desk, Documents, Prospect};
 use crate::metrics::Metrics;
+use crate::nonces;
 use crate::waiting::Waiting;
 
 /// A policy in force.
@@ -19,15 +20,29 @@ pub(crate) struct Policy {
     pub(crate) live: RefCell<Live>,
     pub(crate) documents: Documents,
     pub(crate) waiting: Waiting,
+    /// Whether the client certificate of a connection matters.
+    pub(crate) reads_peer: bool,
+    asks_for_nonces: bool,
 }
 
 impl Policy {
     pub(crate) fn new(engine: Engine) -> Self {
         Self {
             live: RefCell::new(engine.authenticator().live()),
+            reads_peer: engine.authenticator().reads_peer(),
+            asks_for_nonces: engine.authenticator().asks_for_nonces(),
             engine,
             documents: Documents::default(),
             waiting: Waiting::default(),
+        }
+    }
+
+    /// Makes sure that nonces can be issued, where proofs need them.
+    pub(crate) fn prepare(&self) {
+        if self.asks_for_nonces && !self.live.borrow().has_nonces() {
+            if let Some(nonces) = nonces::of_process() {
+                self.live.borrow_mut().set_nonces(nonces);
+            }
         }
     }
 

@@ -16,6 +16,7 @@ use crate::host::{self, Level};
 use crate::log::say;
 use crate::metrics::Metrics;
 use crate::policy::Policy;
+use crate::question::Questions;
 use crate::stream::{Held, Stream};
 
 /// How often the root is called, in milliseconds. So long may the first request after a start, or after a rotation of
@@ -27,6 +28,7 @@ const TICK_MILLISECONDS: u32 = 100;
 pub(crate) struct State {
     policy: RefCell<Option<Rc<Policy>>>,
     pub(crate) metrics: Metrics,
+    pub(crate) questions: Questions,
     served: Cell<u64>,
     ticks: Cell<bool>,
 }
@@ -35,6 +37,22 @@ impl State {
     /// The policy in force; `None` before the first good configuration.
     pub(crate) fn policy(&self) -> Option<Rc<Policy>> {
         self.policy.borrow().clone()
+    }
+
+    /// Takes the answer to a question, and lets its request go on. `false` where nobody asked.
+    pub(crate) fn answered(&self, token: u32) -> bool {
+        let taken = match Time::now().believed() {
+            Some(now) => self
+                .questions
+                .take(token, now)
+                .map(|(stream, answer)| (stream, Some(answer))),
+            None => self.questions.give_up(token).map(|stream| (stream, None)),
+        };
+        let Some((stream, answer)) = taken else {
+            return false;
+        };
+        stream.answer(answer);
+        true
     }
 
     /// A number that no other stream of this root has.
@@ -59,7 +77,7 @@ impl Root {
     /// Puts the policy in force, or says why not.
     fn install(&self, text: &[u8]) -> Result<(), Vec<String>> {
         let Compiled { engine, notices } = Engine::from_json(text, &Environment).map_err(shown)?;
-        if engine.authenticator().sources().next().is_some() {
+        if engine.authenticator().upstreams().next().is_some() {
             self.start_ticking()?;
         }
         let name = engine.policy().to_string();
@@ -138,6 +156,7 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         let time = Time::now();
+        let unanswered = self.state.questions.tick();
         let Some(policy) = self.state.policy() else { return };
         let Some(now) = time.believed() else {
             // Without a clock nothing is fetched, and nobody waits for what is not fetched.
@@ -146,6 +165,7 @@ impl RootContext for Root {
         let desk = policy.desk(&self.state.metrics, time, now);
         policy.documents.tick(desk);
         resume(policy.waiting.tick(|id| policy.documents.is_coming(desk, id)));
+        unanswered.iter().for_each(|stream| stream.answer(None));
     }
 
     fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {

@@ -6,8 +6,9 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
-use scopegate_authn::{Attempt, Need, Reject};
-use scopegate_engine::{Decision, Engine, Forward, Outcome, Progress, Reply, Request, Unready};
+use scopegate_authn::remote::SourceId;
+use scopegate_authn::{Answered, Attempt, Claimed, Need, Peer, Reject};
+use scopegate_engine::{Decision, Engine, Forward, Outcome, Pending, Progress, Reply, Request, Unready};
 
 use crate::clock::Time;
 use crate::documents::Prospect;
@@ -15,6 +16,7 @@ use crate::facts::{Facts, decode_pairs};
 use crate::host::{self, HostError, Level, LocalResponse, Map};
 use crate::policy::Policy;
 use crate::root::State;
+use crate::{peer, proofs};
 
 /// One HTTP stream, as the host calls it.
 #[derive(Debug)]
@@ -31,6 +33,27 @@ pub(crate) struct Held {
     policy: RefCell<Option<Rc<Policy>>>,
     /// Whether the request was permitted: nothing of it passes before.
     permitted: Cell<bool>,
+    /// What waiting has come to.
+    attempt: RefCell<Attempt>,
+}
+
+/// What a need came to.
+enum Met {
+    /// The request is held.
+    Held,
+    /// What is needed is here.
+    Now,
+    /// It will not come.
+    Never,
+}
+
+impl From<bool> for Met {
+    fn from(is_held: bool) -> Self {
+        match is_held {
+            true => Self::Held,
+            false => Self::Never,
+        }
+    }
 }
 
 /// What became of the headers.
@@ -48,6 +71,7 @@ impl Stream {
             state,
             policy: RefCell::default(),
             permitted: Cell::new(false),
+            attempt: RefCell::default(),
         };
         Self { held: Rc::new(held) }
     }
@@ -59,14 +83,28 @@ impl Held {
         self.context
     }
 
-    /// Decides anew, now that waiting is over, and lets the request go on or answers it. Called in another context
-    /// than the stream's own.
+    /// Decides anew, now that waiting for a document is over. See [`Held::go_on`].
     pub(crate) fn resume(self: &Rc<Self>) {
+        self.attempt.borrow_mut().has_waited = true;
+        self.go_on();
+    }
+
+    /// Decides anew, now that its question is answered, or will not be. See [`Held::go_on`].
+    pub(crate) fn answer(self: &Rc<Self>, answered: Option<Answered>) {
+        let mut attempt = self.attempt.borrow_mut();
+        attempt.has_asked = true;
+        attempt.answered = answered;
+        drop(attempt);
+        self.go_on();
+    }
+
+    /// Decides anew, and lets the request go on or answers it. Called in another context than the stream's own.
+    fn go_on(self: &Rc<Self>) {
         // A stream that is gone has nobody to answer.
         if host::set_effective_context(self.context).is_err() {
             return;
         }
-        if let Action::Continue = self.run(&Attempt { has_waited: true }) {
+        if let Action::Continue = self.run() {
             // The policy may be another one than when the trailers came.
             let going = self.strip_trailers().and_then(|()| host::continue_request());
             if let Err(error) = going {
@@ -76,8 +114,8 @@ impl Held {
         }
     }
 
-    fn run(self: &Rc<Self>, attempt: &Attempt) -> Action {
-        let done = match self.decide(attempt) {
+    fn run(self: &Rc<Self>) -> Action {
+        let done = match self.decide() {
             Ok(Headers::Decided(decision)) => self.apply(&decision),
             Ok(Headers::Waiting) => Ok(Action::Pause),
             Err(error) => Err(error),
@@ -88,13 +126,21 @@ impl Held {
         })
     }
 
-    fn decide(self: &Rc<Self>, attempt: &Attempt) -> Result<Headers, HostError> {
+    fn decide(self: &Rc<Self>) -> Result<Headers, HostError> {
         let time = Time::now();
         let now = time.believed();
         let pairs = host::header_pairs(Map::RequestHeaders)?;
         let facts = decode_pairs(&pairs).and_then(Facts::from_pairs);
         let policy = self.state.policy();
-        self.policy.replace(policy.clone());
+        let earlier = self.policy.replace(policy.clone());
+        if earlier.is_some() && !is_same(earlier.as_ref(), policy.as_ref()) {
+            // What was learnt was learnt for another policy.
+            self.attempt.replace(Attempt::last());
+        }
+        let peer = match policy.as_ref().is_some_and(|policy| policy.reads_peer) {
+            true => peer::of_connection()?,
+            false => None,
+        };
         let number = self.state.next_number();
         let made = || format!("{:x}-{number:x}", time.nanoseconds());
         let serial = time.nanoseconds().wrapping_add(number);
@@ -102,42 +148,52 @@ impl Held {
             (Some(facts), Some(policy)) => {
                 let offered = facts.request_id.and_then(Request::id_from).map(str::to_owned);
                 let id = offered.unwrap_or_else(made);
-                return Ok(self.ask(&policy, &request(facts, &id, serial), attempt, time));
+                return Ok(self.ask(&policy, &request(facts, peer.as_ref(), &id, serial), time));
             }
-            (Some(facts), None) => {
-                Engine::unready(&request(facts, &made(), serial), Unready::NotConfigured, now)
-            }
+            (Some(facts), None) => Engine::unready(
+                &request(facts, None, &made(), serial),
+                Unready::NotConfigured,
+                now,
+            ),
             (None, _) => Engine::unready(&Request::unseen(&made()), Unready::HeadersTruncated, now),
         };
         Ok(Headers::Decided(Box::new(unready)))
     }
 
-    /// Asks the policy, and waits once for what it needs, if that can come.
-    fn ask(
-        self: &Rc<Self>,
-        policy: &Policy,
-        request: &Request<'_>,
-        attempt: &Attempt,
-        time: Time,
-    ) -> Headers {
-        let ask = |attempt: &Attempt| {
+    /// Asks the policy. What it needs to know is waited for once, if it can come.
+    fn ask(self: &Rc<Self>, policy: &Rc<Policy>, request: &Request<'_>, time: Time) -> Headers {
+        policy.prepare();
+        let mut has_looked = false;
+        loop {
+            let mut attempt = self.attempt.borrow_mut();
             let mut live = policy.live.borrow_mut();
-            policy.engine.decide(request, &mut live, attempt, time.believed())
-        };
-        let mut progress = ask(attempt);
-        if let Progress::Wait(Need::Source(id)) = &progress {
-            let prospect = policy.want(&self.state.metrics, time, *id);
-            if prospect == Prospect::Newer {
-                progress = ask(attempt);
+            let progress = policy
+                .engine
+                .decide(request, &mut live, &attempt, time.believed());
+            drop(live);
+            let met = match progress {
+                Progress::Decided(decision) => return Headers::Decided(decision),
+                Progress::Claim(pending) => return Headers::Decided(Box::new(settled(*pending, time))),
+                Progress::Wait(Need::Source(id)) if !attempt.has_waited => self.wait(policy, id, time),
+                Progress::Wait(Need::Answer(question)) if !attempt.has_asked => {
+                    self.state.questions.put(self, policy, *question).into()
+                }
+                Progress::Wait(_) => Met::Never,
+            };
+            match met {
+                Met::Held => return Headers::Waiting,
+                Met::Now if !has_looked => has_looked = true,
+                // INVARIANT: after this no need is named again.
+                Met::Now | Met::Never => *attempt = Attempt::last(),
             }
         }
-        let Progress::Wait(Need::Source(id)) = &progress else {
-            return decided(progress);
-        };
-        let is_coming = policy.want(&self.state.metrics, time, *id) == Prospect::Soon;
-        match is_coming && policy.waiting.hold(Rc::clone(self), *id) {
-            true => Headers::Waiting,
-            false => decided(ask(&Attempt { has_waited: true })),
+    }
+
+    fn wait(self: &Rc<Self>, policy: &Policy, id: SourceId, time: Time) -> Met {
+        match policy.want(&self.state.metrics, time, id) {
+            Prospect::Newer => Met::Now,
+            Prospect::Soon => policy.waiting.hold(Rc::clone(self), id).into(),
+            Prospect::None => Met::Never,
         }
     }
 
@@ -174,12 +230,13 @@ impl Held {
     }
 }
 
-fn request<'r>(facts: &'r Facts<'r>, id: &'r str, serial: u64) -> Request<'r> {
+fn request<'r>(facts: &'r Facts<'r>, peer: Option<&'r Peer>, id: &'r str, serial: u64) -> Request<'r> {
     Request {
         method: facts.method,
         path: facts.path,
         authority: facts.authority,
         headers: &facts.headers,
+        peer,
         id,
         serial,
     }
@@ -233,30 +290,41 @@ fn close(error: HostError) -> Action {
     Action::Pause
 }
 
-/// The decision that a request came to. One that still waits where nothing is left to wait for is refused.
-fn decided(progress: Progress) -> Headers {
-    match progress {
-        Progress::Decided(decision) => Headers::Decided(decision),
-        Progress::Wait(_) => {
-            let refused = Engine::unready(&Request::unseen(""), Unready::NotConfigured, None);
-            Headers::Decided(Box::new(refused))
-        }
+/// The decision, once it is known whether the proof was used before.
+fn settled(pending: Pending<'_>, time: Time) -> Decision {
+    let claimed = match time.believed() {
+        Some(now) => proofs::claim(pending.claim(), now),
+        None => Claimed::Unknown,
+    };
+    pending.finish(claimed)
+}
+
+fn is_same(one: Option<&Rc<Policy>>, other: Option<&Rc<Policy>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Rc::ptr_eq(one, other),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
     }
 }
 
 impl Context for Stream {
+    fn on_http_call_response(&mut self, token: u32, _headers: usize, _body: usize, _trailers: usize) {
+        self.held.state.answered(token);
+    }
+
     /// A stream that ends waits no longer.
     fn on_done(&mut self) -> bool {
         if let Some(policy) = self.held.policy.borrow().as_ref() {
             policy.waiting.forget(self.held.context);
         }
+        self.held.state.questions.forget(self.held.context);
         true
     }
 }
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        self.held.run(&Attempt::default())
+        self.held.run()
     }
 
     fn on_http_request_body(&mut self, _size: usize, _end_of_stream: bool) -> Action {

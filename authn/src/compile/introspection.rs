@@ -8,7 +8,7 @@ use crate::introspection::{IntrospectionRules, authorization_of_client};
 use crate::limits;
 use crate::section::{BasicAuth, ClientAuth, ProviderSection, SecretReference};
 
-use super::{Context, Faults, fetched, provider, secret};
+use super::{Context, Faults, fetched, secret, token};
 
 /// Compiles what only this type has. Fields of other types, the place of the credential and its binding are
 /// compiled where they are for all types.
@@ -46,10 +46,10 @@ pub(crate) fn compile(
     let faults = &mut context.faults;
     let endpoint = compile_endpoint(faults, &format!("{path}.endpoint"), endpoint.as_deref());
     let upstream = fetched::upstream(faults, &format!("{path}.upstream"), upstream.as_deref());
-    let audiences = provider::check_audiences(faults, path, audiences.as_deref());
-    let times = provider::times(faults, path, *clock_skew, None);
-    let required = provider::required(faults, path, require.as_ref());
-    let mapping = provider::mapping(faults, path, claims.as_ref());
+    let audiences = token::check_audiences(faults, path, audiences.as_deref());
+    let times = token::times(faults, path, *clock_skew, None);
+    let required = token::required(faults, path, require.as_ref());
+    let mapping = token::mapping(faults, path, claims.as_ref());
     check_issuer(faults, &format!("{path}.issuer"), issuer.as_deref());
     Some(IntrospectionRules {
         cache: cache_seconds(faults, &format!("{path}.cache"), *cache),

@@ -1,9 +1,7 @@
 //! Where a provider reads its credential.
 
-use scopegate_document::PolicyError;
-
 use crate::credential::{CredentialLocation, is_token_byte};
-use crate::section::CredentialLocationSection;
+use crate::section::{Binding, CredentialLocationSection};
 
 use super::Faults;
 
@@ -28,51 +26,64 @@ const NOT_CREDENTIALS: &[&str] = &[
 /// Prefixes of headers that proxies write or act on.
 const PREFIXES_OF_PROXIES: &[&str] = &["x-envoy-", "x-forwarded-", "sec-", "access-control-"];
 
-/// Compiles `credential`; `Authorization: Bearer` where it is left out.
+/// Compiles `credential`. Where it is left out, `Authorization` is read with the scheme that the binding asks for:
+/// `Bearer`, `DPoP` (RFC 9449 section 7.1), or either.
 pub(crate) fn compile(
     faults: &mut Faults,
     path: &str,
     section: Option<&CredentialLocationSection>,
-) -> Option<CredentialLocation> {
-    let bearer = || Some("Bearer".to_owned());
-    let Some(CredentialLocationSection {
+    binding: Binding,
+) -> Option<Vec<CredentialLocation>> {
+    let Some(section) = section else {
+        return Some(usual(binding));
+    };
+    let CredentialLocationSection {
         header,
         scheme,
         cookie,
         query,
-    }) = section
-    else {
-        return Some(CredentialLocation::Header {
-            name: "authorization".to_owned(),
-            scheme: bearer(),
-        });
-    };
+    } = section;
     if scheme.is_some() && header.is_none() {
         let help = "name the header too, as in `{header: authorization, scheme: Bearer}`";
         faults.invalid(format!("{path}.scheme"), "a scheme stands only in a header", help);
         return None;
     }
-    match (header, cookie, query) {
-        (Some(name), None, None) => header_location(faults, path, name, scheme.as_deref()),
-        (None, Some(name), None) if is_token(name) => Some(CredentialLocation::Cookie { name: name.clone() }),
-        (None, None, Some(name)) if is_parameter(name) => {
-            Some(CredentialLocation::Query { name: name.clone() })
+    let location = match (header, cookie, query) {
+        (Some(name), None, None) if scheme.is_none() && name.eq_ignore_ascii_case("authorization") => {
+            return Some(usual(binding));
         }
-        (None, Some(name), None) => not_a_name(faults, format!("{path}.cookie"), name),
-        (None, None, Some(name)) => not_a_name(faults, format!("{path}.query"), name),
+        (Some(name), None, None) => header_location(faults, path, (name, scheme.as_deref()), binding)?,
+        (None, Some(name), None) if is_token(name) => CredentialLocation::Cookie { name: name.clone() },
+        (None, None, Some(name)) if is_parameter(name) => CredentialLocation::Query { name: name.clone() },
+        (None, Some(name), None) => return not_a_name(faults, format!("{path}.cookie"), name),
+        (None, None, Some(name)) => return not_a_name(faults, format!("{path}.query"), name),
         _ => {
             let message = "a credential has exactly one location";
             faults.invalid(path, message, "write one of `header`, `cookie` and `query`");
-            None
+            return None;
         }
-    }
+    };
+    Some(vec![location])
+}
+
+fn usual(binding: Binding) -> Vec<CredentialLocation> {
+    let schemes: &[&str] = match binding {
+        Binding::None | Binding::Mtls => &["Bearer"],
+        Binding::Dpop => &["DPoP"],
+        Binding::Any => &["Bearer", "DPoP"],
+    };
+    let location = |scheme: &&str| CredentialLocation::Header {
+        name: "authorization".to_owned(),
+        scheme: Some((*scheme).to_owned()),
+    };
+    schemes.iter().map(location).collect()
 }
 
 fn header_location(
     faults: &mut Faults,
     path: &str,
-    name: &str,
-    scheme: Option<&str>,
+    (name, scheme): (&str, Option<&str>),
+    binding: Binding,
 ) -> Option<CredentialLocation> {
     let field = format!("{path}.header");
     if !is_token(name) {
@@ -92,19 +103,25 @@ fn header_location(
     if scheme.is_some_and(|scheme| !is_token(scheme)) {
         return not_a_name(faults, format!("{path}.scheme"), scheme.unwrap_or_default());
     }
-    if scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("DPoP")) {
-        // The scheme promises a proof (RFC 9449 section 7.1), and none is checked yet.
-        faults.push(PolicyError::not_enforced(format!("{path}.scheme")));
+    let fits = scheme.is_none_or(|scheme| match binding {
+        Binding::None | Binding::Mtls => !scheme.eq_ignore_ascii_case("DPoP"),
+        Binding::Dpop => scheme.eq_ignore_ascii_case("DPoP"),
+        Binding::Any => false,
+    });
+    if !fits {
+        let message =
+            "this scheme does not go with the binding: `DPoP` is for tokens that are bound to a key";
+        let help = "remove the scheme; `binding` says which one is read (RFC 9449 section 7)";
+        faults.invalid(format!("{path}.scheme"), message, help);
         return None;
     }
-    let default = (name == "authorization").then(|| "Bearer".to_owned());
     Some(CredentialLocation::Header {
         name,
-        scheme: scheme.map(str::to_owned).or(default),
+        scheme: scheme.map(str::to_owned),
     })
 }
 
-fn not_a_name(faults: &mut Faults, path: String, name: &str) -> Option<CredentialLocation> {
+fn not_a_name<T>(faults: &mut Faults, path: String, name: &str) -> Option<T> {
     let message = format!("`{}` cannot stand here", name.escape_debug());
     faults.invalid(path, message, "use letters, digits, `-` and `_`");
     None

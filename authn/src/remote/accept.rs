@@ -72,7 +72,7 @@ impl<'a> Answer<'a> {
     }
 
     /// Whether the body is not as long as `Content-Length` says. A body that was decoded on the way has none.
-    fn is_truncated(&self) -> bool {
+    pub(crate) fn is_truncated(&self) -> bool {
         let says = |value: &[u8]| std::str::from_utf8(value).ok()?.trim().parse::<usize>().ok();
         let mut lengths = self.values(b"content-length");
         lengths.any(|length| says(length) != Some(self.body.len()))
@@ -96,6 +96,9 @@ impl<'a> Answer<'a> {
 
 /// The media types of JSON documents.
 pub(crate) const JSON: &[&str] = &["application/json", "application/jwk-set+json", "text/json"];
+
+/// The media type of status lists.
+pub(crate) const STATUS_LIST: &[&str] = &["application/statuslist+jwt"];
 
 #[cfg(test)]
 mod tests {

@@ -11,8 +11,11 @@ use crate::fetched::Source as Place;
 use crate::jwk::{Key, Unusable};
 use crate::key_set::KeySet;
 use crate::limits;
+use crate::revocation::RevocationList;
+use crate::spiffe;
+use crate::status_list::StatusList;
 
-use super::accept::{Accepted, JSON};
+use super::accept::{Accepted, JSON, STATUS_LIST};
 use super::{Answer, Fetch, Record, Schedule, Taken, cache_control, discovery};
 
 /// A document of the policy that is fetched.
@@ -33,6 +36,10 @@ pub(crate) struct Source {
 pub(crate) enum Subject {
     /// The keys of a provider, by its place.
     Keys(usize),
+    /// The feed of revocations.
+    Revocations,
+    /// A status list, by its place in the policy.
+    StatusList(usize),
 }
 
 /// Why an answer is worth nothing, in words for the log.
@@ -41,8 +48,31 @@ pub(crate) type Fault = Cow<'static, str>;
 /// What a good document becomes.
 #[derive(Debug)]
 pub(crate) enum Content {
-    /// Keys.
-    Keys(KeySet),
+    /// Keys, and how soon they want to be fetched again, in seconds, where they say so.
+    Keys(KeySet, Option<i64>),
+    /// Revocations.
+    Revocations(RevocationList),
+    /// The statuses of tokens.
+    StatusList(StatusList),
+}
+
+impl Content {
+    /// How soon it wants to be fetched again, in seconds, where it says so.
+    fn hint(&self) -> Option<i64> {
+        match self {
+            Self::Keys(_, hint) => *hint,
+            Self::Revocations(_) => None,
+            Self::StatusList(list) => list.refresh_hint(),
+        }
+    }
+
+    /// Whether it was made before `other`: then it is no news, whoever sent it.
+    fn is_older_than(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::StatusList(list), Self::StatusList(other)) => list.issued_at < other.issued_at,
+            _ => false,
+        }
+    }
 }
 
 /// What is in hand of a source.
@@ -94,6 +124,8 @@ impl Source {
     fn get(&self, endpoint: &Endpoint, etag: Option<String>) -> Fetch {
         let accepted = match self.subject {
             Subject::Keys(_) => "application/json, application/jwk-set+json",
+            Subject::Revocations => "application/json",
+            Subject::StatusList(_) => "application/statuslist+jwt",
         };
         let mut headers = vec![("accept", accepted.to_owned())];
         headers.extend(etag.map(|etag| ("if-none-match", etag)));
@@ -156,14 +188,20 @@ impl Source {
         (chance, now): (u64, UnixTime),
     ) -> Result<Taken, Fault> {
         let is_conditional = asked.headers.iter().any(|(name, _)| *name == "if-none-match");
-        let interval = cache_control::interval(answer, self.place.refresh);
-        let body = match answer.accept(JSON, is_conditional)? {
+        let types = match self.subject {
+            Subject::Keys(_) | Subject::Revocations => JSON,
+            Subject::StatusList(_) => STATUS_LIST,
+        };
+        let body = match answer.accept(types, is_conditional)? {
             Accepted::NotModified => None,
             Accepted::Body(body) => Some(body).filter(|body| state.digest != Some(digest(body))),
         };
         if let Some(body) = body {
-            state.install(read(body)?, body, answer.etag());
+            state.install(read(body)?, body, answer.etag())?;
         }
+        let interval = cache_control::interval(answer, self.place.refresh);
+        let hint = state.content.as_ref().and_then(Content::hint);
+        let interval = hint.map_or(interval, |hint| hint.min(interval));
         let changed = body.is_some();
         state.schedule = state.schedule.succeeded(changed, interval, chance, now);
         state.version = state.schedule.version;
@@ -180,11 +218,19 @@ impl Source {
 }
 
 impl SourceState {
-    fn install(&mut self, content: Content, body: &[u8], etag: Option<String>) {
+    fn install(&mut self, content: Content, body: &[u8], etag: Option<String>) -> Result<(), Fault> {
+        if self
+            .content
+            .as_ref()
+            .is_some_and(|held| content.is_older_than(held))
+        {
+            return Err("it is older than the one in hand".into());
+        }
         self.content = Some(content);
         self.generation = self.generation.wrapping_add(1);
         self.digest = Some(digest(body));
         self.etag = etag;
+        Ok(())
     }
 
     /// Takes over what another worker wrote of the times.
@@ -208,7 +254,7 @@ impl SourceState {
     ) -> Result<(), Fault> {
         if self.digest != Some(digest(&record.body)) {
             let content = read(&record.body)?;
-            self.install(content, &record.body, record.etag.clone());
+            self.install(content, &record.body, record.etag.clone())?;
         }
         self.version = record.version;
         if record.version == self.schedule.version {
@@ -243,7 +289,7 @@ pub(crate) fn read_keys(
     let (keys, _) = KeySet::from_jwks(&document, accepts).map_err(|_| "it is no key set")?;
     match keys.len() {
         0 => Err("it holds no key that can be used".into()),
-        _ => Ok(Content::Keys(keys)),
+        _ => Ok(Content::Keys(keys, spiffe::refresh_hint(&document))),
     }
 }
 

@@ -302,10 +302,10 @@ pub(crate) fn prove(
     fields: Fields<'_>,
     now: UnixTime,
 ) -> Result<Verified, Rejection> {
-    let attempt = Attempt { has_waited: true };
+    let attempt = Attempt::last();
     match authenticator.authenticate(fields, &mut authenticator.live(), &attempt, now)? {
         Step::Done(caller) => Ok(Rc::unwrap_or_clone(caller)),
-        Step::Wait(need) => panic!("nothing is fetched here: {need:?}"),
+        other @ (Step::Claim(_) | Step::Wait(_)) => panic!("nothing is waited for here: {other:?}"),
     }
 }
 

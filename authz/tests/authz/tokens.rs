@@ -41,7 +41,7 @@ pub(crate) fn caller(provider: &str, claims: &Value) -> Verified {
     let step = authenticator.authenticate(fields, &mut authenticator.live(), &Attempt::default(), NOW);
     match step.expect("a verified caller") {
         Step::Done(caller) => Rc::unwrap_or_clone(caller),
-        Step::Wait(need) => panic!("nothing is fetched here: {need:?}"),
+        other @ (Step::Claim(_) | Step::Wait(_)) => panic!("nothing is waited for here: {other:?}"),
     }
 }
 

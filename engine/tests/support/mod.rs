@@ -92,6 +92,7 @@ pub(crate) fn decide(engine: &Engine, method: &str, path: &str, headers: &[(&str
         path: path.as_bytes(),
         authority: Some(b"api.example.com"),
         headers: &headers,
+        peer: None,
         id: "r-1",
         serial: 1,
     };
@@ -103,6 +104,6 @@ pub(crate) fn decide_at(engine: &Engine, request: &Request<'_>, now: Option<Unix
     let mut live = engine.authenticator().live();
     match engine.decide(request, &mut live, &Attempt::default(), now) {
         Progress::Decided(decision) => *decision,
-        Progress::Wait(need) => panic!("nothing is fetched here: {need:?}"),
+        other @ (Progress::Claim(_) | Progress::Wait(_)) => panic!("nothing is waited for here: {other:?}"),
     }
 }
