@@ -19,6 +19,7 @@ fn with_fields<T>((headers, query): Request<'_>, act: impl FnOnce(Fields<'_>) ->
     act(Fields {
         headers: &headers,
         query: Some(query.as_bytes()),
+        ..Fields::default()
     })
 }
 
@@ -252,7 +253,7 @@ fn challenges_are_one_per_scheme() {
         authenticator
             .challenges(&providers)
             .into_iter()
-            .map(|Challenge { scheme }| scheme)
+            .map(|Challenge { scheme, .. }| scheme)
             .collect()
     };
     assert_eq!(schemes(&[]), ["Bearer", "Token"]);

@@ -59,7 +59,7 @@ proptest! {
     ) {
         let value = [prefix, value].concat();
         let headers: &[(&[u8], &[u8])] = &[(&name, &value)];
-        let fields = Fields { headers, query: Some(&query) };
+        let fields = Fields { headers, query: Some(&query), ..Fields::default() };
         prop_assert!(prove(&AUTHENTICATOR, fields, UnixTime(NOW)).is_err());
         let _ = AUTHENTICATOR.strip(&fields);
     }
@@ -110,7 +110,7 @@ proptest! {
         all[index] = "access_token=x".to_owned();
         let query = all.join("&");
         let headers: &[(&[u8], &[u8])] = &[(b"cookie", cookie.as_bytes())];
-        let stripped = AUTHENTICATOR.strip(&Fields { headers, query: Some(query.as_bytes()) });
+        let stripped = AUTHENTICATOR.strip(&Fields { headers, query: Some(query.as_bytes()), ..Fields::default() });
         let expected = Some(others.join("; ").into_bytes()).filter(|value| !value.is_empty());
         prop_assert_eq!(stripped.cookie, expected);
         prop_assert_eq!(stripped.query, Some(others.join("&").into_bytes()));
