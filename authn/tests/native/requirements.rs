@@ -226,7 +226,7 @@ fn r045_r047_a_query_is_read_only_where_a_provider_says_so_and_never_beside_a_he
     let fields = scopegate_authn::Fields {
         headers: header,
         query: Some(query.as_bytes()),
-            ..scopegate_authn::Fields::default()
+        ..scopegate_authn::Fields::default()
     };
     let answer = prove(&two, fields, UnixTime(NOW))
         .map(|_| ())
