@@ -165,11 +165,9 @@ impl Authenticator {
     /// The nonce that a rejection must carry, so that the client can make a better proof (RFC 9449 section 9).
     #[must_use]
     pub fn nonce(&self, live: &Live, rejection: &Rejection, now: UnixTime) -> Option<String> {
-        let is_asked = match rejection.reason {
-            Reject::ProofNonce => true,
-            Reject::ProofMissing => self.asks_for_nonces_of(rejection.provider.as_deref()?),
-            _ => false,
-        };
+        let is_asked = rejection.reason == Reject::ProofNonce
+            || rejection.reason == Reject::ProofMissing
+                && self.asks_for_nonces_of(rejection.provider.as_deref()?);
         live.nonces
             .as_ref()
             .filter(|_| is_asked)

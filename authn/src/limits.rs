@@ -96,7 +96,6 @@ pub const NONCE_WINDOW: i64 = 2 * 60;
 pub const API_KEYS: usize = 10_000;
 
 /// The longest `X-Forwarded-Client-Cert`, in bytes. A hop that adds a whole certificate chain needs a few thousand;
-
 /// reading is linear in this.
 pub const FORWARDED_CERTIFICATE_BYTES: usize = 16 * 1024;
 

@@ -39,10 +39,11 @@ impl Policy {
 
     /// Makes sure that nonces can be issued, where proofs need them.
     pub(crate) fn prepare(&self) {
-        if self.asks_for_nonces && !self.live.borrow().has_nonces() {
-            if let Some(nonces) = nonces::of_process() {
-                self.live.borrow_mut().set_nonces(nonces);
-            }
+        if !self.asks_for_nonces || self.live.borrow().has_nonces() {
+            return;
+        }
+        if let Some(nonces) = nonces::of_process() {
+            self.live.borrow_mut().set_nonces(nonces);
         }
     }
 
