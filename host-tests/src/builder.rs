@@ -12,6 +12,7 @@ use crate::profile::Profile;
 use crate::random::Random;
 use crate::shared_data::SharedData;
 use crate::state::World;
+use crate::upstreams::LocalUpstreams;
 use crate::vm::Trap;
 
 /// Why a module could not be started. A proxy refuses such a plugin before it takes any request.
@@ -140,6 +141,13 @@ impl HostBuilder {
             .callouts
             .upstreams
             .insert(name.to_owned(), Box::new(script));
+        self
+    }
+
+    /// Upstreams that answer by a script which the test may change at any time. Those of [`Self::upstream`] come
+    /// first.
+    pub fn upstreams(mut self, upstreams: &LocalUpstreams) -> Self {
+        self.world.callouts.local = Some(upstreams.clone());
         self
     }
 

@@ -1,12 +1,14 @@
 //! HTTP callouts: what the module asked an upstream for, and what the test answers.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
-use crate::abi::Status;
+use crate::clock::nanos;
 use crate::exchange::Response;
 use crate::headers::{HeaderMap, Headers};
 use crate::profile::Profile;
 use crate::redact::Redacted;
+use crate::upstreams::LocalUpstreams;
 
 /// The number by which the module knows a callout.
 pub type CalloutToken = u32;
@@ -28,6 +30,23 @@ pub struct Callout {
     pub timeout_ms: u32,
 }
 
+impl Callout {
+    /// The first value of a header, whatever the case of its name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        let named = |(key, _): &&(Vec<u8>, Vec<u8>)| key.eq_ignore_ascii_case(name.as_bytes());
+        self.headers.iter().find(named).map(|(_, value)| value.as_slice())
+    }
+
+    /// The path that is asked for, without its query.
+    #[must_use]
+    pub fn path(&self) -> String {
+        let path = self.header(":path").unwrap_or_default();
+        let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
+        String::from_utf8_lossy(path).into_owned()
+    }
+}
+
 impl std::fmt::Debug for Callout {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Callout")
@@ -41,14 +60,40 @@ impl std::fmt::Debug for Callout {
 }
 
 /// What becomes of a callout.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The upstream answers.
     Response(Response),
-    /// The connection breaks or the time is over: the module sees no headers at all.
+    /// The upstream answers, and the connection breaks inside of the body. Envoy makes a failure of it; NGINX
+    /// hands the headers on and has no body to give.
+    Truncated(Response),
+    /// The connection breaks: the module sees no headers at all.
     Failure,
-    /// Nothing yet: the test answers later with `Host::answer`.
+    /// Nothing yet: the test answers later with `Host::answer`, or the callout's time is over.
     Later,
+    /// This answer, when the clock has gone on so far.
+    After(Duration, Box<Answer>),
+}
+
+impl Answer {
+    /// A response with this status and a JSON body.
+    #[must_use]
+    pub fn json(status: u16, body: impl AsRef<[u8]>) -> Self {
+        let response = Response::new(status).header("content-type", "application/json");
+        Self::Response(response.body(body))
+    }
+
+    /// A response with this status and nothing else.
+    #[must_use]
+    pub fn status(status: u16) -> Self {
+        Self::Response(Response::new(status))
+    }
+
+    /// This answer, late.
+    #[must_use]
+    pub fn after(self, delay: Duration) -> Self {
+        Self::After(delay, Box::new(self))
+    }
 }
 
 pub(crate) type Script = Box<dyn FnMut(&Callout) -> Answer + Send>;
@@ -57,53 +102,205 @@ pub(crate) type Script = Box<dyn FnMut(&Callout) -> Answer + Send>;
 #[derive(Default)]
 pub(crate) struct Callouts {
     pub(crate) upstreams: BTreeMap<String, Script>,
-    pub(crate) pending: BTreeMap<CalloutToken, (u32, Callout)>,
-    pub(crate) ready: VecDeque<(CalloutToken, Answer)>,
+    pub(crate) local: Option<LocalUpstreams>,
+    pub(crate) pending: BTreeMap<CalloutToken, Pending>,
+    pub(crate) ready: VecDeque<(CalloutToken, Ended)>,
     last: CalloutToken,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asker {
+    pub(crate) root: u32,
+    /// The stream, where it is one that asks and not the root itself.
+    pub(crate) stream: Option<u32>,
+    /// What the clock shows.
+    pub(crate) now: Option<u64>,
+}
+
+/// A callout under way.
+pub(crate) struct Pending {
+    pub(crate) asker: Asker,
+    pub(crate) callout: Callout,
+    /// What happens to it next if nobody does anything, and when.
+    due: Option<(u64, Ended)>,
+}
+
+/// How a callout ended.
+#[derive(Clone)]
+pub(crate) enum Ended {
+    Response(Response),
+    Truncated(Response),
+    Broken,
+    TimedOut,
+    Unresolved,
 }
 
 /// The answer that the module may read just now.
 pub(crate) struct CallResponse {
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
+    /// `None` where a host has none to give.
+    pub(crate) body: Option<Vec<u8>>,
     pub(crate) trailers: HeaderMap,
 }
 
-impl CallResponse {
-    pub(crate) fn new(response: Response, profile: Profile) -> Self {
-        Self {
-            headers: HeaderMap::new(response.headers, profile),
-            body: response.body,
-            trailers: HeaderMap::new(response.trailers, profile),
+/// Whether a callout went out, and what the module is told where it did not.
+pub(crate) enum Sent {
+    Token(CalloutToken),
+    BadArgument,
+    /// The host ends the module, for this reason.
+    Trap(&'static str),
+}
+
+/// Envoy's numbers leave room for the kind of a callout; those of ngx_wasm_module just count.
+const ID_STEP: u32 = 4;
+
+/// What ngx_wasm_module reads of the header block of an answer (`wasm_socket_large_buffers`, 4 of 8 KiB). With
+/// more, it hands on a status and no body, and says `reader failure`.
+const NGINX_HEADER_BYTES: usize = 32 * 1024;
+
+impl Callouts {
+    /// Sends a callout, and lets the upstream's script answer.
+    pub(crate) fn send(&mut self, asker: Asker, mut callout: Callout, profile: Profile) -> Sent {
+        let stated = |name: &str| callout.header(name).is_some_and(|value| !value.is_empty());
+        let needed: &[&str] = profile.callout_headers();
+        match needed.iter().all(|name| stated(name)) {
+            false if profile.bad_callouts_trap() => return Sent::Trap("dispatch failed: bad argument"),
+            false => return Sent::BadArgument,
+            true => {}
+        }
+        callout.token = self.last + ID_STEP;
+        let Some(answer) = self.answer(&callout, profile) else {
+            return Sent::BadArgument;
+        };
+        self.last = callout.token;
+        let timeout = Duration::from_millis(callout.timeout_ms.into());
+        let mut due = (!timeout.is_zero())
+            .then(|| Some((asker.now?.saturating_add(nanos(timeout)), Ended::TimedOut)))
+            .flatten();
+        match ended(answer) {
+            Some((Duration::ZERO, ended)) => self.ready.push_back((self.last, ended)),
+            Some((delay, ended)) => {
+                let at = asker.now.map(|now| now.saturating_add(nanos(delay)));
+                let first = at.filter(|at| due.as_ref().is_none_or(|(timeout, _)| at < timeout));
+                due = first.map(|at| (at, ended)).or(due);
+            }
+            None => {}
+        }
+        let pending = Pending { asker, callout, due };
+        self.pending.insert(self.last, pending);
+        Sent::Token(self.last)
+    }
+
+    /// What the upstream of that name does; `None` where the host knows no such upstream and says so at once.
+    fn answer(&mut self, callout: &Callout, profile: Profile) -> Option<Answer> {
+        let names = profile.upstream_names(&callout.upstream, callout.header(":scheme"));
+        for name in &names {
+            if let Some(script) = self.upstreams.get_mut(name) {
+                return Some(script(callout));
+            }
+        }
+        let local = self.local.as_ref();
+        let found = names.iter().find_map(|name| local?.answer(name, callout));
+        match found {
+            None if profile.unknown_upstreams_fail_later() => {
+                self.ready.push_back((callout.token, Ended::Unresolved));
+                Some(Answer::Later)
+            }
+            found => found,
+        }
+    }
+
+    /// The next instant at which a callout ends by itself.
+    pub(crate) fn next_due(&self) -> Option<u64> {
+        self.pending
+            .values()
+            .filter_map(|pending| pending.due.as_ref().map(|(at, _)| *at))
+            .min()
+    }
+
+    /// Makes ready what has fallen due.
+    pub(crate) fn fall_due(&mut self, now: u64) {
+        for (token, pending) in &mut self.pending {
+            if let Some((_, ended)) = pending.due.take_if(|(at, _)| *at <= now) {
+                self.ready.push_back((*token, ended));
+            }
+        }
+    }
+
+    /// Whether a callout of that stream is under way.
+    pub(crate) fn has_pending(&self, stream: u32) -> bool {
+        self.pending
+            .values()
+            .any(|pending| pending.asker.stream == Some(stream))
+    }
+}
+
+/// How late an answer comes, and what it is; `None` where it never comes by itself.
+pub(crate) fn ended(answer: Answer) -> Option<(Duration, Ended)> {
+    Some(match answer {
+        Answer::Response(response) => (Duration::ZERO, Ended::Response(response)),
+        Answer::Truncated(response) => (Duration::ZERO, Ended::Truncated(response)),
+        Answer::Failure => (Duration::ZERO, Ended::Broken),
+        Answer::Later => return None,
+        Answer::After(delay, answer) => {
+            let (further, ended) = ended(*answer)?;
+            (delay.saturating_add(further), ended)
+        }
+    })
+}
+
+impl Ended {
+    /// What the module may read of it; nothing where there are no headers.
+    pub(crate) fn response(self, profile: Profile) -> Option<CallResponse> {
+        let status = self.dispatch_status();
+        let mut response = match self {
+            Self::Response(response) => CallResponse::new(response, profile),
+            Self::Truncated(response) if profile.truncated_answers_have_headers() => CallResponse {
+                body: None,
+                ..CallResponse::new(response, profile)
+            },
+            Self::Truncated(_) | Self::Broken | Self::TimedOut | Self::Unresolved => {
+                profile.tells_dispatch_status().then(CallResponse::nothing)?
+            }
+        };
+        if profile.tells_dispatch_status() {
+            let oversize = response.headers.byte_size() > NGINX_HEADER_BYTES;
+            if oversize {
+                response.headers = HeaderMap::new(Response::new(200).headers, profile);
+                response.body = Some(Vec::new());
+            }
+            let status = if oversize { "reader failure" } else { status };
+            response.headers.hide(b":dispatch_status", status.as_bytes());
+        }
+        Some(response)
+    }
+
+    /// The names of ngx_wasm_module (`src/common/ngx_wasm_socket_tcp.c`).
+    fn dispatch_status(&self) -> &'static str {
+        match self {
+            Self::Response(_) | Self::Truncated(_) => "ok",
+            Self::Broken => "broken connection",
+            Self::TimedOut => "timeout",
+            Self::Unresolved => "resolver failure",
         }
     }
 }
 
-const ID_STEP: u32 = 4;
+impl CallResponse {
+    fn new(response: Response, profile: Profile) -> Self {
+        Self {
+            headers: HeaderMap::new(response.headers, profile),
+            body: Some(response.body),
+            trailers: HeaderMap::new(response.trailers, profile),
+        }
+    }
 
-impl Callouts {
-    /// Sends a callout, and lets the upstream's script answer.
-    pub(crate) fn send(&mut self, root: u32, mut callout: Callout) -> Result<CalloutToken, Status> {
-        let script = self
-            .upstreams
-            .get_mut(&callout.upstream)
-            .ok_or(Status::BadArgument)?;
-        let named = |name: &[u8]| {
-            callout
-                .headers
-                .iter()
-                .any(|(key, _)| key.eq_ignore_ascii_case(name))
-        };
-        if ![&b":method"[..], b":path", b":authority"].into_iter().all(named) {
-            return Err(Status::BadArgument);
+    fn nothing() -> Self {
+        Self {
+            headers: HeaderMap::default(),
+            body: None,
+            trailers: HeaderMap::default(),
         }
-        self.last += ID_STEP;
-        callout.token = self.last;
-        match script(&callout) {
-            Answer::Later => {}
-            answer @ (Answer::Response(_) | Answer::Failure) => self.ready.push_back((self.last, answer)),
-        }
-        self.pending.insert(self.last, (root, callout));
-        Ok(self.last)
     }
 }

@@ -1,7 +1,7 @@
 //! The clock of the host: virtual and under the test's control, or the system's.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
@@ -38,13 +38,14 @@ impl Clock {
         Self(Source::System)
     }
 
-    /// Moves a virtual clock forward.
+    /// Moves a virtual clock forward. What would have happened meanwhile does not: see `Host::advance`.
     pub fn advance(&self, seconds: u64) {
-        self.change(|clock| {
-            clock.nanos = clock
-                .nanos
-                .saturating_add(seconds.saturating_mul(NANOS_PER_SECOND))
-        });
+        self.advance_by(Duration::from_secs(seconds));
+    }
+
+    /// The same, in any unit.
+    pub fn advance_by(&self, by: Duration) {
+        self.change(|clock| clock.nanos = clock.nanos.saturating_add(nanos(by)));
     }
 
     /// Sets a virtual clock, forward or back, in seconds since 1970.
@@ -73,11 +74,29 @@ impl Clock {
         }
     }
 
+    /// Nanoseconds since 1970 of a virtual clock, whether it fails or not.
+    pub(crate) fn virtual_nanos(&self) -> Option<u64> {
+        match &self.0 {
+            Source::System => None,
+            Source::Virtual(shared) => Some(lock(shared).nanos),
+        }
+    }
+
+    /// Sets a virtual clock forward; never back.
+    pub(crate) fn reach(&self, nanos: u64) {
+        self.change(|clock| clock.nanos = clock.nanos.max(nanos));
+    }
+
     fn change(&self, change: impl FnOnce(&mut Virtual)) {
         if let Source::Virtual(shared) = &self.0 {
             change(&mut lock(shared));
         }
     }
+}
+
+/// A length of time as the clock counts it.
+pub(crate) fn nanos(length: Duration) -> u64 {
+    u64::try_from(length.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn lock(shared: &Mutex<Virtual>) -> MutexGuard<'_, Virtual> {

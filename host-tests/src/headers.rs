@@ -11,6 +11,8 @@ pub(crate) struct HeaderMap {
     pairs: Headers,
     /// What the module removed and the host forwards none the less.
     forwarded_anyway: Headers,
+    /// What is found by name, and not listed.
+    hidden: Headers,
     profile: Profile,
 }
 
@@ -20,14 +22,21 @@ impl HeaderMap {
         Self {
             pairs: pairs.into_iter().map(fold).collect(),
             forwarded_anyway: Vec::new(),
+            hidden: Vec::new(),
             profile,
         }
+    }
+
+    /// Adds what is found by its name alone.
+    pub(crate) fn hide(&mut self, name: &[u8], value: &[u8]) {
+        self.hidden.push((name.to_vec(), value.to_vec()));
     }
 
     /// The first value under a name: Envoy and its ABI show no further one.
     pub(crate) fn get(&self, name: &[u8]) -> Option<&[u8]> {
         self.pairs
             .iter()
+            .chain(&self.hidden)
             .find(|(key, _)| key.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_slice())
     }

@@ -1,12 +1,11 @@
 //! The host: one plugin in one virtual machine, its life, and what can be observed of it. Requests are in
-//! `lifecycle`, the single steps of a stream in `stream`.
+//! `lifecycle`, the single steps of a stream in `stream`, callouts in `answers`, time in `time`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::StartError;
 use crate::builder::HostBuilder;
-use crate::callout::{Answer, CallResponse, Callout, CalloutToken};
 use crate::clock::Clock;
 use crate::exchange::Response;
 use crate::fault::Faults;
@@ -179,7 +178,7 @@ impl Host {
         self.alive().map(|()| finished)
     }
 
-    fn alive(&self) -> Result<(), Trap> {
+    pub(crate) fn alive(&self) -> Result<(), Trap> {
         self.vm.failure().map_or(Ok(()), |trap| Err(trap.clone()))
     }
 
@@ -245,75 +244,7 @@ impl Host {
         self.response = response;
     }
 
-    /// The callouts that wait for an answer.
-    #[must_use]
-    pub fn callouts(&self) -> Vec<Callout> {
-        self.world()
-            .callouts
-            .pending
-            .values()
-            .map(|(_, callout)| callout.clone())
-            .collect()
-    }
-
-    /// Answers a callout. An unknown number is ignored, as an answer that comes too late is.
-    ///
-    /// # Errors
-    /// The module failed.
-    pub fn answer(&mut self, token: CalloutToken, answer: Answer) -> Result<(), Trap> {
-        self.world_mut().callouts.ready.push_back((token, answer));
-        self.deliver();
-        self.alive()
-    }
-
-    /// Hands every answer that is there to the module; says whether there was one.
-    pub(crate) fn deliver(&mut self) -> bool {
-        let mut delivered = false;
-        for _ in 0..MAX_ANSWERS {
-            let Some((token, answer)) = self.world_mut().callouts.ready.pop_front() else {
-                break;
-            };
-            delivered |= self.deliver_one(token, answer);
-        }
-        delivered
-    }
-
-    fn deliver_one(&mut self, token: CalloutToken, answer: Answer) -> bool {
-        if matches!(answer, Answer::Later) {
-            return false;
-        }
-        let Some((root, _)) = self.world_mut().callouts.pending.remove(&token) else {
-            return false;
-        };
-        let state = self.vm.state_mut();
-        let mut sizes = [0, 0, 0];
-        if let Answer::Response(response) = answer {
-            let response = CallResponse::new(response, state.world.profile);
-            sizes = [
-                response.headers.len(),
-                response.body.len(),
-                response.trailers.len(),
-            ]
-            .map(length);
-            state.call_response = Some(response);
-        } else if let Some(context) = state.roots.get_mut(&root) {
-            context.status = (crate::Status::BrokenConnection as u32, b"reset".to_vec());
-        }
-        let [headers, body, trailers] = sizes;
-        self.vm.call(
-            root,
-            "proxy_on_http_call_response",
-            &[root, token, headers, body, trailers],
-        );
-        let state = self.vm.state_mut();
-        state.call_response = None;
-        if let Some(context) = state.roots.get_mut(&root) {
-            context.status.1.clear();
-        }
-        true
-    }
-
-    fn world(&self) -> &World {
+    pub(crate) fn world(&self) -> &World {
         &self.vm.state().world
     }
 
@@ -321,9 +252,6 @@ impl Host {
         &mut self.vm.state_mut().world
     }
 }
-
-/// A module that answers every answer with another callout is stopped here.
-const MAX_ANSWERS: usize = 1_000;
 
 /// A length as the module counts it.
 pub(crate) fn length(len: usize) -> u32 {

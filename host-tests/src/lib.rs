@@ -22,6 +22,8 @@
 //! Proxy-Wasm ABI 0.1.0, 0.2.0 and 0.2.1 (and 0.2.100, whose further functions answer `UNIMPLEMENTED`), with the
 //! behaviour of Envoy's proxy-wasm-cpp-host; [`Profile`] says what other hosts do differently. All of
 //! `wasi_snapshot_preview1` and `wasi_unstable` that Envoy offers is there, with Envoy's answers.
+//! HTTP callouts go to scripted upstreams ([`LocalUpstreams`]); [`Host::advance`] moves a virtual clock, with ticks,
+//! late answers and time-outs at their instants; hosts that are given one [`SharedData`] are workers of one proxy.
 //!
 //! Not modelled: TCP streams (their callbacks are never called), real gRPC callouts (`proxy_grpc_call` and
 //! `proxy_grpc_stream` know no cluster and answer `PARSE_FAILURE`, as Envoy does for an unknown one), metadata
@@ -29,6 +31,7 @@
 //! profile is [`Profile::Nginx`], the path is not rewritten and `:authority` is not replaced.
 
 mod abi;
+mod answers;
 mod builder;
 mod callout;
 mod clock;
@@ -53,7 +56,9 @@ mod redact;
 mod shared_data;
 mod state;
 mod stream;
+mod time;
 mod trace;
+mod upstreams;
 mod vm;
 mod wasi;
 
@@ -73,4 +78,5 @@ pub use profile::Profile;
 pub use shared_data::SharedData;
 pub use stream::{Step, StreamId};
 pub use trace::HostCall;
+pub use upstreams::LocalUpstreams;
 pub use vm::Trap;

@@ -67,8 +67,96 @@ impl Profile {
         self != Self::Nginx
     }
 
-    /// Whether a write with no expected version fails where the key exists.
-    pub(crate) fn unconditional_write_needs_absence(self) -> bool {
+    /// Whether a module may call out from this callback; where not, it fails.
+    pub(crate) fn may_call_out(self, callback: &str) -> bool {
+        const NGINX: [&str; 5] = [
+            "proxy_on_request_headers",
+            "proxy_on_request_body",
+            "proxy_on_tick",
+            "proxy_on_http_call_response",
+            "proxy_on_foreign_function",
+        ];
+        self != Self::Nginx || NGINX.contains(&callback)
+    }
+
+    /// The headers that a callout must have.
+    pub(crate) fn callout_headers(self) -> &'static [&'static str] {
+        match self {
+            Self::Nginx => &[":method", ":path"],
+            Self::Envoy | Self::Spec => &[":method", ":path", ":authority"],
+        }
+    }
+
+    /// Whether a callout that is wrong fails the module; else the call is answered BAD_ARGUMENT.
+    pub(crate) fn bad_callouts_trap(self) -> bool {
+        self == Self::Nginx
+    }
+
+    /// Whether a callout to an unknown upstream goes out and fails; else the call is answered BAD_ARGUMENT.
+    pub(crate) fn unknown_upstreams_fail_later(self) -> bool {
+        self == Self::Nginx
+    }
+
+    /// The names under which an upstream is looked for. Where hosts are named, the port may be left out.
+    pub(crate) fn upstream_names(self, name: &str, scheme: Option<&[u8]>) -> Vec<String> {
+        let mut names = vec![name.to_owned()];
+        if self == Self::Nginx && !name.contains(':') {
+            let port = if scheme == Some(b"https") { 443 } else { 80 };
+            names.push(format!("{name}:{port}"));
+        }
+        names
+    }
+
+    /// Whether an answer whose body ends early is handed on with its headers and no body; else it is a failure.
+    pub(crate) fn truncated_answers_have_headers(self) -> bool {
+        self == Self::Nginx
+    }
+
+    /// Whether the header `:dispatch_status` of an answer says how the callout went.
+    pub(crate) fn tells_dispatch_status(self) -> bool {
+        self == Self::Nginx
+    }
+
+    /// Whether a stream goes on by itself once the last of its callouts has ended, whatever the module did.
+    pub(crate) fn resumes_after_callouts(self) -> bool {
+        self == Self::Nginx
+    }
+
+    /// Whether a stream that called out must be held: going on instead takes the worker down.
+    pub(crate) fn callouts_must_pause(self) -> bool {
+        self == Self::Nginx
+    }
+
+    /// Whether `proxy_set_effective_context` has an effect. Where it has none, nothing can be done to a stream
+    /// but in its own callbacks and in the answers to its own callouts.
+    pub(crate) fn has_effective_contexts(self) -> bool {
+        self != Self::Nginx
+    }
+
+    /// Whether the answer to a stream's callout arrives in the context of that stream; else in its root's.
+    pub(crate) fn answers_arrive_in_stream(self) -> bool {
+        self == Self::Nginx
+    }
+
+    /// Whether a tick can be asked for only once, and only by the root; where it is asked for otherwise, the
+    /// module fails.
+    pub(crate) fn has_one_tick(self) -> bool {
+        self == Self::Nginx
+    }
+
+    /// Whether shared data is known by a hash of its key alone, in one space for all machines.
+    pub(crate) fn hashes_shared_keys(self) -> bool {
+        self == Self::Nginx
+    }
+
+    /// Whether a write must name the version that is there, 0 for none; else 0 is any version, and a key that is
+    /// not there has every version.
+    pub(crate) fn versions_are_exact(self) -> bool {
+        self == Self::Nginx
+    }
+
+    /// Whether a value without a pointer removes the key; else it is an empty value.
+    pub(crate) fn null_removes_shared_data(self) -> bool {
         self == Self::Nginx
     }
 

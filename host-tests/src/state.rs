@@ -1,12 +1,13 @@
 //! What the virtual machine's host functions see and change: the contexts, and the world around them.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use wasmtime::StoreLimits;
 
 use crate::abi::{MapType, Status};
 use crate::callout::{CallResponse, Callouts};
-use crate::clock::Clock;
+use crate::clock::{Clock, nanos};
 use crate::exchange::Message;
 use crate::fault::Faults;
 use crate::foreign::ForeignFunctions;
@@ -89,6 +90,8 @@ pub(crate) struct State {
     pub(crate) phase: Phase,
     /// Whether the plugin's configuration may be read now.
     pub(crate) configuring: bool,
+    /// The callback that runs, or ran last.
+    pub(crate) callback: &'static str,
     pub(crate) current: u32,
     pub(crate) effective: Option<u32>,
     pub(crate) stop_iteration: bool,
@@ -105,7 +108,20 @@ pub(crate) struct State {
 pub(crate) struct Root {
     pub(crate) status: (u32, Vec<u8>),
     pub(crate) tick_ms: u32,
+    /// When the virtual clock shows the time of the next tick.
+    pub(crate) next_tick: Option<u64>,
     pub(crate) pending_done: bool,
+}
+
+impl Root {
+    /// Asks for a tick every so many milliseconds, the first of them after that time; 0 for none.
+    pub(crate) fn set_tick(&mut self, period_ms: u32, now: Option<u64>) {
+        self.tick_ms = period_ms;
+        let period = nanos(Duration::from_millis(period_ms.into()));
+        self.next_tick = now
+            .filter(|_| period_ms > 0)
+            .map(|now| now.saturating_add(period));
+    }
 }
 
 /// A stream context.
@@ -126,6 +142,8 @@ pub(crate) struct Stream {
     pub(crate) details: Option<String>,
     /// The part that the module holds back.
     pub(crate) waiting: Option<Part>,
+    /// Whether it goes on in spite of the module's failure: a fault of the host's own.
+    pub(crate) escaped: bool,
     /// Whether the module has heard of this stream.
     pub(crate) created: bool,
 }
@@ -199,6 +217,7 @@ impl State {
             guest: None,
             phase: Phase::Starting,
             configuring: false,
+            callback: "",
             current: 0,
             effective: None,
             stop_iteration: false,

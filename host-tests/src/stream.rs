@@ -148,6 +148,13 @@ impl Host {
             .unwrap_or_default()
     }
 
+    /// The client goes away: a stream that the module may still hold is ended. An answer to one of its callouts
+    /// that comes later finds no such context.
+    pub fn abort(&mut self, id: StreamId) {
+        self.scripts.remove(&id.0);
+        self.finish(id);
+    }
+
     /// Ends a stream: `proxy_on_log`, `proxy_on_done`, `proxy_on_delete`.
     pub fn finish(&mut self, id: StreamId) {
         let Some(stream) = self.stream_mut(id) else { return };
@@ -227,7 +234,7 @@ impl Host {
         self.step(id, part, name, &args)
     }
 
-    fn step(&mut self, id: StreamId, part: Part, callback: &str, args: &[u32]) -> Step {
+    fn step(&mut self, id: StreamId, part: Part, callback: &'static str, args: &[u32]) -> Step {
         let Some(stream) = self.stream_mut(id) else {
             return Step::Reset;
         };
@@ -237,6 +244,14 @@ impl Host {
         let returned = self.vm.call(id.0, callback, args);
         let action = returned.value.unwrap_or(CONTINUE);
         let stopped = returned.stopped || stops(part, action);
+        let state = self.vm.state();
+        let called_out = state.world.callouts.has_pending(id.0);
+        if called_out && !stopped && state.world.profile.callouts_must_pause() {
+            self.vm.fail(
+                callback,
+                "the worker crashed: a stream that called out was not held",
+            );
+        }
         if let Some(stream) = self.stream_mut(id).filter(|_| stopped) {
             stream
                 .half(part)
@@ -254,6 +269,7 @@ impl Host {
         };
         stream.waiting = None;
         match refusal {
+            Some(_) if stream.escaped => return stream.go_on(part),
             Some(_) if open => return stream.go_on(part),
             Some(reason) => return Step::Failed { reason },
             None if !stream.created => {

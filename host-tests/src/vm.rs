@@ -146,7 +146,7 @@ impl Vm {
 
     /// Calls a callback, and then tells the module of the queues that it filled. What the module does not
     /// export, and whatever it exports once it has failed, is not called and returns nothing.
-    pub(crate) fn call(&mut self, context: u32, function: &str, args: &[u32]) -> Returned {
+    pub(crate) fn call(&mut self, context: u32, function: &'static str, args: &[u32]) -> Returned {
         let returned = self.enter(context, function, args);
         while let Some((root, queue)) = self.state_mut().queue_news.pop_front() {
             self.enter(root, "proxy_on_queue_ready", &[root, queue]);
@@ -154,7 +154,7 @@ impl Vm {
         returned
     }
 
-    fn enter(&mut self, context: u32, name: &str, args: &[u32]) -> Returned {
+    fn enter(&mut self, context: u32, name: &'static str, args: &[u32]) -> Returned {
         let Some(function) = self
             .functions
             .get(name)
@@ -165,6 +165,7 @@ impl Vm {
         };
         let state = self.state_mut();
         (state.current, state.effective, state.stop_iteration) = (context, None, false);
+        state.callback = name;
         let args: Vec<Val> = args.iter().map(|arg| Val::I32(arg.cast_signed())).collect();
         let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
         let done = self
@@ -184,9 +185,21 @@ impl Vm {
         }
     }
 
+    /// Ends the machine for a reason of the host's.
+    pub(crate) fn fail(&mut self, function: &str, reason: &str) {
+        self.failed.get_or_insert(Trap {
+            function: function.to_owned(),
+            reason: reason.to_owned(),
+            backtrace: Vec::new(),
+        });
+    }
+
     /// Puts a new machine in the place of this one. What outlives a machine is handed on.
     pub(crate) fn restart(&mut self, module: &Module, limits: Limits) -> Result<(), StartError> {
-        let world = std::mem::take(&mut self.state_mut().world);
+        let mut world = std::mem::take(&mut self.state_mut().world);
+        // A machine takes its callouts with it.
+        world.callouts.pending.clear();
+        world.callouts.ready.clear();
         match Self::start(module, world, limits) {
             Ok(vm) => {
                 let fuel_used = self.fuel_used;

@@ -16,16 +16,22 @@ fn readable(state: &mut State, buffer: BufferType) -> Option<&[u8]> {
     match buffer {
         BufferType::HttpRequestBody => Some(body(state.stream().map(|stream| &stream.request))),
         BufferType::HttpResponseBody => Some(body(state.stream().map(|stream| &stream.response))),
-        BufferType::HttpCallResponseBody => state
-            .call_response
-            .as_ref()
-            .map(|response| response.body.as_slice()),
+        BufferType::HttpCallResponseBody => state.call_response.as_ref()?.body.as_deref(),
         BufferType::VmConfiguration => Some(&state.world.vm_configuration),
         BufferType::PluginConfiguration => state.configuring.then_some(&state.world.plugin_configuration),
         BufferType::NetworkDownstreamData
         | BufferType::NetworkUpstreamData
         | BufferType::GrpcReceiveBuffer
         | BufferType::CallData => Some(&[]),
+    }
+}
+
+/// What is answered where there is no such buffer. An answer without a body is a wrong argument: only
+/// ngx_wasm_module hands on such a one.
+fn absent(state: &State) -> Status {
+    match &state.call_response {
+        Some(response) if response.body.is_none() => Status::BadArgument,
+        Some(_) | None => Status::NotFound,
     }
 }
 
@@ -37,7 +43,8 @@ fn body(half: Option<&Half>) -> &[u8] {
 fn get(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     let buffer = BufferType::from_abi(args.at(0))?;
     let (start, len) = (args.at(1) as usize, args.at(2) as usize);
-    let bytes = readable(call.state(), buffer).ok_or(Status::NotFound)?;
+    let absent = absent(call.state());
+    let bytes = readable(call.state(), buffer).ok_or(absent)?;
     let end = start.saturating_add(len).min(bytes.len());
     let part = bytes.get(start..end).unwrap_or_default().to_vec();
     call.give(&part, args.at(3), args.at(4))

@@ -1,8 +1,8 @@
 //! Host functions for callouts: HTTP for real, gRPC as a proxy that knows no such cluster.
 
 use super::{Function, Status};
-use crate::callout::Callout;
-use crate::memory::{Answer, Args, Call};
+use crate::callout::{Asker, Callout, Sent};
+use crate::memory::{Answer, Args, Call, Fail};
 use crate::pairs;
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -15,6 +15,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn http_call(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
+    let state = call.state();
+    if !state.world.profile.may_call_out(state.callback) {
+        return Err(trap("HTTP callouts are not possible in this callback"));
+    }
     let upstream = call.bytes(args.at(0), args.at(1))?;
     let headers = call.bytes(args.at(2), args.at(3))?;
     let body = call.bytes(args.at(4), args.at(5))?;
@@ -33,9 +37,23 @@ fn http_call(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
         trailers: pairs::decode(&trailers),
         timeout_ms,
     };
-    let root = call.state().root_id();
-    let token = call.state().world.callouts.send(root, callout)?;
-    call.write_u32(args.at(9), token)
+    let state = call.state();
+    let context = state.context();
+    let asker = Asker {
+        root: state.root_id(),
+        stream: state.streams.contains_key(&context).then_some(context),
+        now: state.world.clock.virtual_nanos(),
+    };
+    let profile = state.world.profile;
+    match state.world.callouts.send(asker, callout, profile) {
+        Sent::Token(token) => call.write_u32(args.at(9), token),
+        Sent::BadArgument => Err(Status::BadArgument.into()),
+        Sent::Trap(why) => Err(trap(why)),
+    }
+}
+
+fn trap(why: &str) -> Fail {
+    Fail::Trap(wasmtime::Error::msg(why.to_owned()))
 }
 
 fn grpc_unknown(call: &mut Call<'_>, args: &Args<'_>) -> Answer {

@@ -2,7 +2,7 @@
 
 use super::{Allowed, Function, Status, Versions};
 use crate::log::LogLevel;
-use crate::memory::{Answer, Args, Call};
+use crate::memory::{Answer, Args, Call, Fail};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("proxy_log", 3, log).allowed(Allowed::Always),
@@ -39,15 +39,31 @@ fn current_time(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
 
 /// The tick belongs to the root context; 0 ends it.
 fn set_tick_period(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
-    if let Some(root) = call.state().root() {
-        root.tick_ms = args.at(0);
+    let period = args.at(0);
+    let state = call.state();
+    let only_once = state.world.profile.has_one_tick();
+    let by_stream = state.streams.contains_key(&state.context());
+    let now = state.world.clock.virtual_nanos();
+    let Some(root) = state.root() else { return Ok(()) };
+    let again = period > 0 && root.tick_ms > 0;
+    if only_once && (again || by_stream) {
+        let why = if again {
+            "tick_period already set"
+        } else {
+            "can only set tick_period in root context"
+        };
+        return Err(Fail::Trap(wasmtime::Error::msg(why)));
     }
+    root.set_tick(period, now);
     Ok(())
 }
 
 fn set_effective_context(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     let id = args.at(0);
     let state = call.state();
+    if !state.world.profile.has_effective_contexts() {
+        return Ok(());
+    }
     if !state.has_context(id) {
         return Err(Status::BadArgument.into());
     }

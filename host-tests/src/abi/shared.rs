@@ -16,7 +16,8 @@ fn get_data(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     let key = call.bytes(args.at(0), args.at(1))?;
     call.note(&key);
     let world = &call.state().world;
-    let (value, cas) = world.shared.get(&world.vm_id, &key).ok_or(Status::NotFound)?;
+    let found = world.shared.read(&world.vm_id, &key, world.profile);
+    let (value, cas) = found.ok_or(Status::NotFound)?;
     call.give(&value, args.at(2), args.at(3))?;
     call.write_u32(args.at(4), cas)
 }
@@ -26,9 +27,11 @@ fn set_data(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     call.note(&key);
     let value = call.bytes(args.at(2), args.at(3))?;
     let world = &call.state().world;
+    let removes = args.at(2) == 0 && world.profile.null_removes_shared_data();
+    let value = (!removes).then_some(value.as_slice());
     Ok(world
         .shared
-        .write(&world.vm_id, &key, &value, args.at(4), world.profile)?)
+        .write(&world.vm_id, &key, value, args.at(4), world.profile)?)
 }
 
 fn register_queue(call: &mut Call<'_>, args: &Args<'_>) -> Answer {

@@ -1,6 +1,6 @@
 //! HTTP callouts and their answers, and gRPC as a proxy that knows no cluster.
 
-use scopegate_host_tests::{Answer, Callout, Host, Outcome, Request, Response};
+use scopegate_host_tests::{Answer, Callout, Host, LocalUpstreams, Outcome, Request, Response};
 
 use crate::guest::Arg::{Num, Out, OutNumber, OutSecond, Pairs};
 use crate::guest::{Code, Guest, lines, text};
@@ -190,4 +190,64 @@ fn grpc_callouts_know_no_cluster_and_no_token() {
         lines(&mut host),
         ["4", "4", "1", "1", "2", "1", "1", "1", "2", "2", "2", "0", "0"]
     );
+}
+
+#[test]
+fn upstreams_on_loan_are_changed_while_the_host_runs_and_count_what_they_are_asked() {
+    let guest = Guest::new()
+        .on(HEADERS, |code| http_call(code, "idp", WHOLE, 0))
+        .on("proxy_on_http_call_response", |code| {
+            code.call("proxy_get_header_map_value", &[Num(6), text(":status"), Out])
+                .show();
+        });
+    let upstreams = LocalUpstreams::default();
+    let mut host = Host::builder(&guest.module())
+        .upstreams(&upstreams)
+        .build()
+        .unwrap();
+    let mut ask = || {
+        host.request(Request::get("a.test", "/"));
+        lines(&mut host)
+    };
+    assert_eq!(ask()[0], "2", "no such upstream yet");
+    upstreams.on("idp", "/other", Answer::status(200));
+    assert_eq!(ask()[2..], ["0", "404"]);
+    upstreams.document("idp", "/jwks", "{}", "one");
+    assert_eq!(ask()[2..], ["0", "200"]);
+    upstreams.set_down("idp", true);
+    assert_eq!(ask()[2], "2", "no headers at all");
+    upstreams.set_down("idp", false);
+    assert_eq!(ask()[2..], ["0", "200"]);
+    assert_eq!(
+        (upstreams.count("idp", "/jwks"), upstreams.count("idp", "/other")),
+        (4, 0)
+    );
+    assert_eq!(
+        upstreams.asked_at("idp", "/jwks")[0].header(":authority"),
+        Some(&b"idp.test"[..])
+    );
+}
+
+#[test]
+fn a_document_on_loan_is_not_modified_for_those_who_have_it() {
+    let conditional = [WHOLE, &[("if-none-match", "\"one\"")]].concat();
+    let guest = Guest::new()
+        .on(HEADERS, |code| http_call(code, "idp", &conditional, 0))
+        .on("proxy_on_http_call_response", |code| {
+            for name in [":status", "etag"] {
+                code.call("proxy_get_header_map_value", &[Num(6), text(name), Out])
+                    .show();
+            }
+        });
+    let upstreams = LocalUpstreams::default();
+    let mut host = Host::builder(&guest.module())
+        .upstreams(&upstreams)
+        .build()
+        .unwrap();
+    for (etag, status) in [("one", "304"), ("two", "200")] {
+        upstreams.document("idp", "/jwks", "{}", etag);
+        host.request(Request::get("a.test", "/"));
+        let tag = format!("\"{etag}\"");
+        assert_eq!(lines(&mut host)[2..], ["0", status, "0", &tag]);
+    }
 }

@@ -25,4 +25,6 @@ mod shared;
 #[cfg(test)]
 mod streams;
 #[cfg(test)]
+mod time;
+#[cfg(test)]
 mod wasi;

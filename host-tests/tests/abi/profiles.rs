@@ -1,6 +1,6 @@
 //! What hosts do differently.
 
-use scopegate_host_tests::{Host, Outcome, Profile, Request, Response};
+use scopegate_host_tests::{Answer, Host, LocalUpstreams, Outcome, Profile, Request, Response};
 
 use crate::guest::Arg::{Num, Out, OutNumber, Pairs, Text};
 use crate::guest::{Guest, lines, text};
@@ -164,4 +164,254 @@ fn in_nginx_a_write_with_no_version_needs_the_key_to_be_new() {
         host.exchange(Request::get("a.test", "/"), Response::default());
         assert_eq!(lines(&mut host), ["0", second], "{profile:?}");
     }
+}
+
+const WHOLE: &[(&str, &str)] = &[(":method", "GET"), (":path", "/jwks"), (":authority", "idp.test")];
+
+fn call_out(code: &mut crate::guest::Code<'_>, upstream: &str, headers: &[(&str, &str)]) {
+    let args = [
+        text(upstream),
+        Pairs(headers),
+        text(""),
+        Pairs(&[]),
+        Num(1_000),
+        OutNumber,
+    ];
+    code.call("proxy_http_call", &args);
+}
+
+const CALL_RESPONSE: &str = "proxy_on_http_call_response";
+
+/// Calls out from a request, holds it, and does with the answer what `answered` says.
+fn holding(answered: impl FnOnce(&mut crate::guest::Code<'_>)) -> Guest {
+    Guest::new()
+        .on(HEADERS, |code| {
+            call_out(code, "idp.test:8080", WHOLE);
+            code.returns(1);
+        })
+        .on(CALL_RESPONSE, answered)
+}
+
+fn asking(profile: Profile, guest: &Guest, answer: Answer) -> Host {
+    let upstreams = LocalUpstreams::default();
+    upstreams.on("idp.test:8080", "/jwks", answer);
+    let builder = Host::builder(&guest.module())
+        .profile(profile)
+        .upstreams(&upstreams);
+    builder.build().unwrap()
+}
+
+#[test]
+fn in_nginx_a_request_goes_on_after_the_last_of_its_callouts_whatever_the_plugin_did() {
+    let silent = holding(|_| {});
+    let replying = holding(|code| {
+        code.call(
+            "proxy_send_local_response",
+            &[Num(401), text(""), text("no"), Pairs(&[]), Num(u32::MAX)],
+        );
+    });
+    let trapping = holding(|code| {
+        code.trap();
+    });
+    let asking_again = Guest::new()
+        .on(HEADERS, |code| {
+            call_out(code, "idp.test:8080", WHOLE);
+            call_out(code, "later.test:8080", WHOLE);
+            code.returns(1);
+        })
+        .on(CALL_RESPONSE, |code| {
+            code.call("proxy_continue_stream", &[Num(0)]);
+        });
+    let outcome = |profile, guest: &Guest| {
+        let mut host = asking(profile, guest, Answer::status(200));
+        host.request(Request::get("a.test", "/")).outcome
+    };
+    assert_eq!(outcome(Profile::Envoy, &silent), Outcome::Paused);
+    assert!(matches!(outcome(Profile::Nginx, &silent), Outcome::Forwarded(_)));
+    assert!(matches!(
+        outcome(Profile::Nginx, &replying),
+        Outcome::LocalReply(_)
+    ));
+    assert!(matches!(
+        outcome(Profile::Envoy, &trapping),
+        Outcome::Failed { .. }
+    ));
+    assert!(
+        matches!(outcome(Profile::Nginx, &trapping), Outcome::Forwarded(_)),
+        "a plugin that fails in an answer lets the request pass"
+    );
+    let mut host = asking(Profile::Nginx, &asking_again, Answer::Later);
+    let held = host.request(Request::get("a.test", "/"));
+    let first = host.callouts()[0].token;
+    assert_eq!(held.outcome, Outcome::Paused, "an answer is still to come");
+    host.answer(first, Answer::status(200)).unwrap();
+    assert!(host.resume(held.stream).forwarded().is_some());
+}
+
+#[test]
+fn in_nginx_an_answer_says_how_the_callout_went() {
+    let told = holding(|code| {
+        for position in 2..5 {
+            code.param(position);
+        }
+        code.call(
+            "proxy_get_header_map_value",
+            &[Num(6), text(":dispatch_status"), Out],
+        )
+        .show();
+        code.call("proxy_get_header_map_value", &[Num(6), text(":status"), Out]);
+        code.call("proxy_get_buffer_bytes", &[Num(4), Num(0), Num(99), Out]);
+    });
+    let long = Response::new(500).header("x", "v".repeat(40_000)).body("{}");
+    let cases: [(Answer, &[&str]); 4] = [
+        (Answer::json(200, "{}"), &["2", "2", "0", "0", "ok", "0", "0"]),
+        (
+            Answer::Failure,
+            &["0", "0", "0", "0", "broken connection", "1", "2"],
+        ),
+        (
+            Answer::Truncated(Response::new(200).body("{\"ke")),
+            &["1", "0", "0", "0", "ok", "0", "2"],
+        ),
+        (
+            Answer::Response(long),
+            &["1", "0", "0", "0", "reader failure", "0", "0"],
+        ),
+    ];
+    for (answer, expected) in cases {
+        let mut host = asking(Profile::Nginx, &told, answer.clone());
+        host.request(Request::get("a.test", "/"));
+        assert_eq!(lines(&mut host)[1..], *expected, "{answer:?}");
+    }
+    let mut host = asking(
+        Profile::Envoy,
+        &told,
+        Answer::Truncated(Response::new(200).body("{\"ke")),
+    );
+    host.request(Request::get("a.test", "/"));
+    let logged = lines(&mut host);
+    assert_eq!(logged[1..5], ["0", "0", "0", "2"], "in Envoy it is a failure");
+}
+
+#[test]
+fn in_nginx_upstreams_are_hosts_and_an_unknown_one_fails_after_the_call() {
+    let guest = |upstream: &'static str, headers: &'static [(&'static str, &'static str)]| {
+        Guest::new()
+            .on(HEADERS, move |code| {
+                call_out(code, upstream, headers);
+                code.returns(1);
+            })
+            .on(CALL_RESPONSE, |code| {
+                code.param(2);
+                code.call(
+                    "proxy_get_header_map_value",
+                    &[Num(6), text(":dispatch_status"), Out],
+                )
+                .show();
+            })
+    };
+    const SECURE: &[(&str, &str)] = &[(":method", "GET"), (":path", "/jwks"), (":scheme", "https")];
+    let upstreams = LocalUpstreams::default();
+    for name in ["plain.test:80", "secure.test:443"] {
+        upstreams.on(name, "/jwks", Answer::status(200));
+    }
+    for (upstream, headers, expected) in [
+        ("plain.test", WHOLE, ["0", "1", "0", "ok"]),
+        ("plain.test:80", WHOLE, ["0", "1", "0", "ok"]),
+        ("secure.test", SECURE, ["0", "1", "0", "ok"]),
+        ("secure.test", WHOLE, ["0", "0", "0", "resolver failure"]),
+        ("nowhere.test", WHOLE, ["0", "0", "0", "resolver failure"]),
+    ] {
+        let module = guest(upstream, headers).module();
+        let builder = Host::builder(&module).profile(Profile::Nginx);
+        let mut host = builder.upstreams(&upstreams).build().unwrap();
+        host.request(Request::get("a.test", "/"));
+        assert_eq!(lines(&mut host), expected, "{upstream}");
+    }
+    assert_eq!(upstreams.asked().len(), 3);
+}
+
+#[test]
+fn in_nginx_callouts_from_the_wrong_place_or_without_a_path_or_without_a_pause_end_the_worker() {
+    let pathless: &[(&str, &str)] = &[(":method", "GET"), (":authority", "idp.test")];
+    let on = |callback: &str, headers, returns| {
+        Guest::new().on(callback, |code| {
+            call_out(code, "idp.test:8080", headers);
+            code.returns(returns);
+        })
+    };
+    for (guest, why) in [
+        (on("proxy_on_configure", WHOLE, 1), "in on_configure"),
+        (
+            on("proxy_on_response_headers", WHOLE, 1),
+            "in on_response_headers",
+        ),
+        (on(HEADERS, pathless, 1), "without a path"),
+        (on(HEADERS, WHOLE, 0), "and let the request go on"),
+    ] {
+        let ask = |profile| {
+            let mut host = asking(profile, &guest, Answer::Later);
+            host.request(Request::get("a.test", "/"));
+            host.failure().is_some()
+        };
+        assert!(ask(Profile::Nginx), "{why}");
+        assert!(!ask(Profile::Envoy), "{why}");
+    }
+}
+
+#[test]
+fn in_nginx_a_tick_is_asked_for_once_and_by_the_root() {
+    let tick = |code: &mut crate::guest::Code<'_>, period| {
+        code.call("proxy_set_tick_period_milliseconds", &[Num(period)]);
+    };
+    let twice = Guest::new().on("proxy_on_configure", |code| {
+        tick(code, 100);
+        tick(code, 200);
+    });
+    let stopped_between = Guest::new().on("proxy_on_configure", |code| {
+        tick(code, 100);
+        tick(code, 0);
+        tick(code, 200);
+    });
+    let by_stream = Guest::new().on(HEADERS, |code| tick(code, 100));
+    for (guest, nginx_fails) in [(&twice, true), (&stopped_between, false), (&by_stream, true)] {
+        for profile in [Profile::Envoy, Profile::Nginx] {
+            let mut host = under(profile, guest);
+            host.request(Request::get("a.test", "/"));
+            assert_eq!(
+                host.failure().is_some(),
+                nginx_fails && profile == Profile::Nginx,
+                "{profile:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn in_nginx_shared_data_needs_the_exact_version_and_forgets_a_value_without_a_pointer() {
+    let guest = Guest::new().on(HEADERS, |code| {
+        let mut set = |key, value, version| {
+            code.call("proxy_set_shared_data", &[text(key), value, Num(version)]);
+        };
+        set("plumless", text("one"), 7);
+        set("plumless", text("one"), 0);
+        set("plumless", text("two"), 0);
+        set("plumless", text("two"), 1);
+        set("buckeroo", text("mine"), 0);
+        code.call("proxy_get_shared_data", &[text("buckeroo"), Out, Num(1016)])
+            .show();
+        code.call(
+            "proxy_set_shared_data",
+            &[text("plumless"), Num(0), Num(0), Num(2)],
+        );
+        code.call("proxy_get_shared_data", &[text("plumless"), Out, Num(1016)]);
+    });
+    let mut host = under(Profile::Nginx, &guest);
+    host.request(Request::get("a.test", "/"));
+    let expected = ["8", "0", "8", "0", "8", "0", "two", "0", "1"];
+    assert_eq!(lines(&mut host), expected, "two keys of one hash are one key");
+    let mut host = under(Profile::Envoy, &guest);
+    host.request(Request::get("a.test", "/"));
+    let expected = ["0", "0", "0", "8", "0", "0", "mine", "8", "0"];
+    assert_eq!(lines(&mut host), expected);
 }

@@ -66,6 +66,38 @@ fn hosts_share_data_only_where_the_test_says_and_the_machine_id_is_the_same() {
     assert_eq!(ask(host(&shared, "three")), ["0", "0"]);
 }
 
+/// Claims a key: a version that no key can have is written only where there is no key.
+fn claim(code: &mut crate::guest::Code<'_>) {
+    code.call(
+        "proxy_set_shared_data",
+        &[text("claim"), text("taken"), Num(u32::MAX)],
+    );
+}
+
+#[test]
+fn of_several_machines_one_alone_claims_a_key() {
+    let guest = Guest::new().on(HEADERS, claim);
+    let module = guest.module();
+    let shared = SharedData::default();
+    let claims: Vec<String> = std::thread::scope(|scope| {
+        let ask = || {
+            let builder = Host::builder(&module).shared_data(shared.clone());
+            let mut host = builder.build().unwrap();
+            host.request(Request::get("a.test", "/"));
+            lines(&mut host).remove(0)
+        };
+        let workers: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+        workers.into_iter().map(|worker| worker.join().unwrap()).collect()
+    });
+    assert_eq!(
+        claims.iter().filter(|status| *status == "0").count(),
+        1,
+        "{claims:?}"
+    );
+    assert_eq!(claims.iter().filter(|status| *status == "8").count(), 3);
+    assert_eq!(shared.len(), 1);
+}
+
 #[test]
 fn queues_keep_order_and_tell_their_root() {
     let guest = Guest::new()

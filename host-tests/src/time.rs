@@ -1,0 +1,89 @@
+//! Time under the test's control: the clock goes on, and what falls due on the way happens at its instant.
+
+use std::time::Duration;
+
+use crate::clock::nanos;
+use crate::exchange::{Exchange, Outcome};
+use crate::host::Host;
+use crate::stream::StreamId;
+use crate::vm::Trap;
+
+/// At most so many ticks in one call of [`Host::advance`]: over a long time they are spread evenly, as the ticks of
+/// a busy proxy come late.
+const MAX_TICKS: u64 = 1_000;
+
+/// How far the clock goes on at once for a stream that waits while the module has asked for no tick.
+const IDLE_STEP: Duration = Duration::from_millis(100);
+
+/// Ticks at the very instant before the clock is moved at all: one that asks, and one that sees the answer.
+const TICKS_AT_ONCE: u32 = 2;
+
+impl Host {
+    /// Moves a virtual clock forward. Ticks, late answers and the time-outs of callouts come at their instants, in
+    /// their order. The system's clock is not moved.
+    ///
+    /// # Errors
+    /// The module failed; the clock has been moved all the same.
+    pub fn advance(&mut self, by: Duration) -> Result<(), Trap> {
+        let clock = self.clock();
+        let Some(start) = clock.virtual_nanos() else {
+            return self.alive();
+        };
+        let end = start.saturating_add(nanos(by));
+        let spread = end.saturating_sub(start) / MAX_TICKS;
+        loop {
+            let tick = self.next_tick();
+            let due = self.world().callouts.next_due();
+            let Some(next) = tick.into_iter().chain(due).min().filter(|next| *next <= end) else {
+                break;
+            };
+            clock.reach(next);
+            if due.is_some_and(|due| due <= next) {
+                self.world_mut().callouts.fall_due(next);
+                self.deliver();
+            } else {
+                self.tick_at(next, spread);
+            }
+        }
+        clock.reach(end);
+        self.alive()
+    }
+
+    /// Goes on with a stream that the module holds until it is decided, or `patience` is over: ticks come, and with
+    /// a virtual clock time passes as far as needed and no further. What is still held then is `Paused`.
+    pub fn wait(&mut self, stream: StreamId, patience: Duration) -> Exchange {
+        let mut exchange = self.resume(stream);
+        let mut waited = Duration::ZERO;
+        let mut ticks = 0_u32;
+        while exchange.outcome == Outcome::Paused && self.failure().is_none() && waited < patience {
+            let is_virtual = self.clock().virtual_nanos().is_some();
+            if ticks < TICKS_AT_ONCE || !is_virtual {
+                ticks = ticks.saturating_add(1);
+                // A failure is what the stream then ends with.
+                let _ = self.tick();
+            }
+            if ticks >= TICKS_AT_ONCE || !is_virtual {
+                let step = self.tick_period().unwrap_or(IDLE_STEP);
+                waited = waited.saturating_add(step);
+                let _ = self.advance(step);
+            }
+            exchange = self.resume(stream);
+        }
+        exchange
+    }
+
+    fn next_tick(&self) -> Option<u64> {
+        let root = self.vm.state().roots.get(&self.root)?;
+        root.next_tick.filter(|_| self.failure().is_none())
+    }
+
+    /// The timer is set anew before the callback, as the callback may set another period.
+    fn tick_at(&mut self, now: u64, spread: u64) {
+        if let Some(root) = self.vm.state_mut().roots.get_mut(&self.root) {
+            let period = nanos(Duration::from_millis(root.tick_ms.into()));
+            root.next_tick = Some(now.saturating_add(period.max(spread).max(1)));
+        }
+        // A failure is reported when the clock stands.
+        let _ = self.tick();
+    }
+}
