@@ -123,10 +123,20 @@ fn reachable_codes(policy: &Value) -> Vec<&'static str> {
             .iter()
             .any(|access| access.get("scopes").is_some_and(|it| mentions(it, kind)))
     };
-    let providers = policy
+    let listed = policy
         .pointer("/authentication/providers")
         .and_then(Value::as_array)
-        .map_or(0, Vec::len);
+        .map_or(&[][..], Vec::as_slice);
+    let providers = listed.len();
+    let has_type = |kind: &str| listed.iter().any(|provider| provider["type"] == *kind);
+    let is_bound = |kinds: &[&str]| {
+        let binding = |provider: &Value| provider["binding"].as_str().is_some_and(|it| kinds.contains(&it));
+        listed.iter().any(binding)
+    };
+    let some_key_ends = listed.iter().any(|provider| {
+        let keys = provider["keys"].as_array();
+        has_type("api_key") && keys.is_some_and(|keys| keys.iter().any(|key| key.get("expires").is_some()))
+    });
     let is_narrowed = |access: &&Value| {
         access
             .get("providers")
@@ -136,8 +146,15 @@ fn reachable_codes(policy: &Value) -> Vec<&'static str> {
     [
         ("no_route", true),
         ("credential_missing", is_guarded),
-        ("token_expired", is_guarded),
-        ("signature_invalid", is_guarded),
+        ("token_expired", is_guarded && has_type("jwt")),
+        ("signature_invalid", is_guarded && has_type("jwt")),
+        ("api_key_unknown", is_guarded && has_type("api_key")),
+        ("api_key_expired", is_guarded && some_key_ends),
+        ("peer_unidentified", is_guarded && has_type("mtls")),
+        ("token_inactive", is_guarded && has_type("introspection")),
+        ("proof_missing", is_guarded && is_bound(&["dpop", "any"])),
+        ("proof_replayed", is_guarded && is_bound(&["dpop", "any"])),
+        ("binding_mismatch", is_guarded && is_bound(&["mtls", "any"])),
         ("scope_missing", scopes("all") || scopes("any")),
         ("scope_forbidden", scopes("none")),
         ("tenant_mismatch", has("tenant")),
