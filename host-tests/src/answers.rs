@@ -1,6 +1,6 @@
 //! The answers to callouts: when they reach the module, and in which context.
 
-use crate::callout::{Answer, Callout, CalloutToken, Ended, Pending, ended};
+use crate::callout::{Answer, Asker, Callout, CalloutToken, Ended, ended};
 use crate::host::{Host, length};
 use crate::vm::Trap;
 
@@ -28,6 +28,23 @@ impl Host {
         self.alive()
     }
 
+    /// Answers a callout that was sent by the root and answered before: what no proxy should do, and what a module
+    /// should survive.
+    ///
+    /// # Errors
+    /// The module failed.
+    pub fn answer_again(&mut self, token: CalloutToken, answer: Answer) -> Result<(), Trap> {
+        if let Some((_, ended)) = ended(answer) {
+            let asker = Asker {
+                root: self.root,
+                stream: None,
+                now: None,
+            };
+            self.hand_over(token, asker, ended);
+        }
+        self.alive()
+    }
+
     /// Hands every answer that is there to the module; says whether there was one.
     pub(crate) fn deliver(&mut self) -> bool {
         let mut delivered = false;
@@ -36,22 +53,19 @@ impl Host {
                 break;
             };
             if let Some(pending) = self.world_mut().callouts.pending.remove(&token) {
-                self.hand_over(token, &pending, ended);
+                self.hand_over(token, pending.asker, ended);
                 delivered = true;
             }
         }
         delivered
     }
 
-    fn hand_over(&mut self, token: CalloutToken, pending: &Pending, ended: Ended) {
-        let root = pending.asker.root;
+    fn hand_over(&mut self, token: CalloutToken, asker: Asker, ended: Ended) {
+        let root = asker.root;
         let state = self.vm.state_mut();
         let profile = state.world.profile;
-        let stream = pending
-            .asker
-            .stream
-            .filter(|stream| state.streams.contains_key(stream));
-        if profile.answers_arrive_in_stream() && stream.is_none() && pending.asker.stream.is_some() {
+        let stream = asker.stream.filter(|stream| state.streams.contains_key(stream));
+        if profile.answers_arrive_in_stream() && stream.is_none() && asker.stream.is_some() {
             // The request has taken its callouts with it.
             return;
         }

@@ -1,6 +1,8 @@
 //! The real module, as it is shipped, in the host: whatever is done to it, nothing passes that should not.
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod artifact;
 #[cfg(test)]
 mod common;
@@ -11,4 +13,10 @@ mod faults;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod issuer;
+#[cfg(test)]
 mod records;
+#[cfg(test)]
+mod remote;
+#[cfg(test)]
+mod waiting;
