@@ -1,7 +1,5 @@
 //! The compiled `authentication` section: providers, ready to verify.
 
-use std::borrow::Cow;
-
 use scopegate_document::{PolicyError, UnixTime};
 
 use crate::compile;
@@ -91,7 +89,7 @@ pub struct BoundTokens {
     pub algorithms: Vec<&'static str>,
     /// Whether every token must be bound to a DPoP key.
     pub dpop_required: bool,
-    /// Whether tokens are bound to client certificates.
+    /// Whether tokens may be bound to client certificates.
     pub certificates: bool,
 }
 
@@ -212,9 +210,11 @@ impl Authenticator {
         if !readers().any(|provider| provider.forward_credential) {
             return false;
         }
-        let found = credential::find(std::slice::from_ref(location), fields).map(|found| found.credential);
-        let credential = found.unwrap_or(Cow::Borrowed(&[]));
-        self.asked(&credential, location)
+        // Of several credentials some may be of a provider that keeps none.
+        let Ok(found) = credential::find(std::slice::from_ref(location), fields) else {
+            return false;
+        };
+        self.asked(&found.credential, location)
             .is_some_and(|provider| provider.forward_credential)
     }
 
@@ -272,20 +272,21 @@ impl Authenticator {
         issuers
     }
 
-    /// How bearer tokens come (RFC 9728 section 2, `bearer_methods_supported`): `header`, `query`.
+    /// How bearer tokens come (RFC 9728 section 2, `bearer_methods_supported`): `header`, `query`. The standard has no
+    /// name for a cookie.
     #[must_use]
     pub fn bearer_methods(&self) -> Vec<&'static str> {
-        let is_query = |location: &CredentialLocation| matches!(location, CredentialLocation::Query { .. });
+        let method = |location: &CredentialLocation| match location {
+            CredentialLocation::Header { .. } => Some("header"),
+            CredentialLocation::Query { .. } => Some("query"),
+            CredentialLocation::Cookie { .. } => None,
+        };
         let tokens = self.providers.iter().filter(|provider| provider.carries_scopes());
-        let (query, other): (Vec<_>, Vec<_>) = tokens
-            .flat_map(|provider| &provider.locations)
-            .partition(|location| is_query(location));
-        let methods = [("header", !other.is_empty()), ("query", !query.is_empty())];
+        let locations = tokens.flat_map(|provider| &provider.locations);
+        let used: Vec<&str> = locations.filter_map(method).collect();
+        let mut methods = vec!["header", "query"];
+        methods.retain(|name| used.contains(name));
         methods
-            .into_iter()
-            .filter(|(_, is_used)| *is_used)
-            .map(|(name, _)| name)
-            .collect()
     }
 
     /// What callers should know of tokens that are bound to a key or a certificate.
@@ -307,7 +308,7 @@ impl Authenticator {
                 }
             }
             bound.dpop_required &= binding.binding == Binding::Dpop;
-            bound.certificates |= binding.binding == Binding::Mtls;
+            bound.certificates |= matches!(binding.binding, Binding::Mtls | Binding::Any);
         }
         bound
     }

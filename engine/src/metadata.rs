@@ -97,7 +97,7 @@ impl ResourceMetadata {
 /// section 3.1).
 fn place(resource: &str) -> Option<(String, String)> {
     let rest = resource.strip_prefix("https://")?;
-    let (host, path) = match rest.find('/') {
+    let (host, path) = match rest.find(['/', '?']) {
         Some(at) => rest.split_at(at),
         None => (rest, ""),
     };

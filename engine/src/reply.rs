@@ -258,3 +258,6 @@ fn quoted(text: &str) -> String {
     }
     quoted
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,7 @@ fn compiled<T>(
         secrets: &NoSecrets,
         faults: Faults::default(),
         notices: Vec::new(),
+        origins: None,
         sources: Vec::new(),
     };
     let value = compile(&mut context, "p", &section);

@@ -66,7 +66,7 @@ fn the_question_carries_the_token_and_who_asks() {
     let headers: Vec<(&str, &str)> = asked
         .headers
         .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .map(|(name, value)| (*name, value.as_str()))
         .collect();
     let expected = [
         ("accept", "application/json"),

@@ -47,7 +47,8 @@ mod tests {
 
     #[test]
     fn caching_headers_count_within_the_bounds_of_the_policy() {
-        let cases: &[(&[(&[u8], &[u8])], i64)] = &[
+        type Case<'c> = (&'c [(&'c [u8], &'c [u8])], i64);
+        let cases: &[Case<'_>] = &[
             (&[], 600),
             (&[(b"cache-control", b"max-age=300")], 300),
             (&[(b"Cache-Control", b"public, Max-Age=\"300\"")], 300),

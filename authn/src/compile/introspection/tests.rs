@@ -44,6 +44,7 @@ fn compiled(changes: &Value) -> Result<IntrospectionRules, Vec<(String, &'static
         secrets: &Environment,
         faults: Faults::default(),
         notices: Vec::new(),
+        origins: None,
         sources: Vec::new(),
     };
     let rules = compile(&mut context, "providers[0]", &section(changes));
