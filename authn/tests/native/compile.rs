@@ -148,18 +148,21 @@ fn each_fault_of_a_provider_is_named_with_its_path() {
         ),
         (
             json!({"keys": {"jwks_uri": "https://x.example"}}),
-            "providers[0].keys.jwks_uri",
-            "not_enforced",
+            "providers[0].keys.upstream",
+            "missing_field",
         ),
         (
             json!({"keys": {"discovery": "https://x.example"}}),
-            "providers[0].keys.discovery",
-            "not_enforced",
+            "providers[0].keys.upstream",
+            "missing_field",
         ),
-        (json!({"binding": "dpop"}), "providers[0].binding", "not_enforced"),
-        (json!({"binding": "mtls"}), "providers[0].binding", "not_enforced"),
-        (json!({"binding": "any"}), "providers[0].binding", "not_enforced"),
-        (json!({"dpop": {}}), "providers[0].dpop", "not_enforced"),
+        (
+            json!({"binding": "dpop"}),
+            "providers[0].binding",
+            "missing_field",
+        ),
+        (json!({"binding": "any"}), "providers[0].binding", "missing_field"),
+        (json!({"dpop": {}}), "providers[0].dpop", "field_not_of_type"),
         (
             json!({"trust_domains": ["a"]}),
             "providers[0].trust_domains",
@@ -285,7 +288,11 @@ fn each_fault_of_the_section_is_named_with_its_path() {
             "invalid_value",
         ),
         (json!({"providers": []}), "providers", "empty_list"),
-        (json!({"revocation": {}}), "revocation", "not_enforced"),
+        (
+            json!({"revocation": {"tokens": []}}),
+            "revocation.tokens",
+            "empty_list",
+        ),
         (
             json!({"identity_headers": {"subject": "Host"}}),
             "identity_headers.subject",
@@ -352,7 +359,7 @@ fn all_faults_are_reported_at_once() {
         "realm": "\"",
         "providers": [
             {"name": "a", "type": "jwt"},
-            {"name": "b", "type": "mtls", "trust_domains": ["x"]},
+            {"name": "b", "type": "mtls"},
         ],
     });
     let paths: Vec<String> = faults_of(&section).into_iter().map(|(path, _)| path).collect();
@@ -362,7 +369,7 @@ fn all_faults_are_reported_at_once() {
         "providers[0].audiences",
         "providers[0].algorithms",
         "providers[0].keys",
-        "providers[1].type",
+        "providers[1].trust_domains",
     ];
     assert_eq!(paths, expected);
 }

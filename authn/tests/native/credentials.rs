@@ -24,7 +24,7 @@ fn with_fields<T>((headers, query): Request<'_>, act: impl FnOnce(Fields<'_>) ->
 }
 
 fn code(authenticator: &Authenticator, request: Request<'_>) -> String {
-    let answer = with_fields(request, |fields| prove(&authenticator, fields, UnixTime(NOW)));
+    let answer = with_fields(request, |fields| prove(authenticator, fields, UnixTime(NOW)));
     answer
         .map_or_else(|rejection| rejection.reason.code(), |_| "ok")
         .to_owned()

@@ -137,7 +137,7 @@ fn word_at(authenticator: &Authenticator, token: &str, now: i64) -> String {
     let value = format!("Bearer {token}");
     let headers: &[(&[u8], &[u8])] = &[(b"authorization", value.as_bytes())];
     let answer = prove(
-        &authenticator,
+        authenticator,
         Fields {
             headers,
             ..Fields::default()

@@ -13,17 +13,27 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod api_keys;
+mod bound;
 mod compile;
 mod credentials;
 mod envoy;
+mod fetched;
 mod fields;
+mod hostile;
 mod ietf;
+mod introspection;
 mod ml_dsa;
 mod order;
+mod peers;
 mod profiles;
 mod properties;
 mod rejects;
 mod requirements;
+mod revoked;
+mod several;
+mod stripped;
 mod vectors;
+mod world;
 mod wycheproof_jose;
 mod wycheproof_primitives;

@@ -440,9 +440,23 @@ fn claim_cases() -> Vec<Case> {
         (
             "R063",
             "an actor is no claim of identity",
-            none,
+            none.clone(),
             at(json!({"act": {"sub": "gateway"}})),
             Ok("anna"),
+        ),
+        (
+            "R064",
+            "whoever may act is not the caller",
+            none.clone(),
+            at(json!({"may_act": {"sub": "gateway"}})),
+            Ok("anna"),
+        ),
+        (
+            "R064",
+            "and stands for nobody who is missing",
+            json!({"require": {"claims": {"sub": ["gateway"]}}}),
+            at(json!({"sub": null, "may_act": {"sub": "gateway"}})),
+            Err("claim_missing"),
         ),
     ]
 }
