@@ -51,7 +51,9 @@ pub fn run(module: &Path, paths: &[PathBuf]) -> Result<Summary, CasesError> {
         .into_iter()
         .map(load)
         .collect::<Result<Vec<_>, _>>()?;
-    let setups: Vec<Setup> = suites.iter().map(Suite::setup).collect();
+    let now = crate::mint::now();
+    let setups = suites.iter().map(|suite| suite.setup_at(now));
+    let setups = setups.collect::<Result<Vec<Setup>, _>>()?;
     let envoy = EnvoyExecutor::start(module, &setups)?;
     let mut summary = Summary::default();
     for suite in &suites {
@@ -114,7 +116,7 @@ impl Summary {
 fn sent_with_head(case: &Case) -> impl Iterator<Item = bool> {
     case.steps.iter().filter_map(|step| match step {
         Step::Send(request, _) => Some(request.method.as_deref() == Some("HEAD")),
-        Step::Advance(_) | Step::Reconfigure(..) => None,
+        Step::Advance(_) | Step::Answer(_) | Step::Reconfigure(..) => None,
     })
 }
 

@@ -12,12 +12,15 @@ use std::path::{Path, PathBuf};
 use scopegate_document::{Instant, UnixTime};
 use scopegate_harness::exchange::{self, Headers, Outcome, Request};
 use scopegate_harness::executor::{Executor, ExecutorError, Session, Setup, Time};
+use scopegate_harness::policy::named_upstreams;
+use scopegate_harness::upstream::Rule;
 use serde_json::{Value, json};
 
 use crate::client::{self, Answer};
-use crate::envoy::bootstrap::{DECISION, Listener, bootstrap, plugin};
+use crate::envoy::bootstrap::{Clusters, DECISION, Listener, bootstrap_with, plugin};
 use crate::envoy::{Envoy, EnvoyError, find};
 use crate::http1::Message;
+use crate::key_server::KeyServer;
 use crate::log;
 use crate::upstream::{MARK, Upstream};
 
@@ -37,6 +40,8 @@ const HOP: [&str; 7] = [
 pub struct EnvoyExecutor {
     envoy: Envoy,
     upstream: Upstream,
+    /// What the policies call out to; each ends with its handle.
+    _servers: Vec<KeyServer>,
     listeners: BTreeMap<Vec<u8>, SocketAddr>,
     /// How much of the log has been read.
     read: RefCell<usize>,
@@ -53,12 +58,9 @@ impl EnvoyExecutor {
         let listeners = setups.iter().enumerate();
         let listeners = listeners.map(|(number, setup)| listener(module, number, setup));
         let listeners = listeners.collect::<Result<Vec<_>, _>>()?;
-        let envoy = Envoy::start(
-            &program,
-            &bootstrap(&listeners, upstream.address()),
-            Path::new("."),
-            &[],
-        )?;
+        let (servers, clusters) = servers(setups)?;
+        let bootstrap = bootstrap_with(&listeners, upstream.address(), &clusters);
+        let envoy = Envoy::start(&program, &bootstrap, Path::new("."), &[])?;
         let address = |(number, setup): (usize, &Setup)| {
             let address = envoy
                 .listener(&name(number))
@@ -73,6 +75,7 @@ impl EnvoyExecutor {
         Ok(Self {
             envoy,
             upstream,
+            _servers: servers,
             listeners,
             read: RefCell::new(0),
         })
@@ -120,7 +123,13 @@ impl Session for EnvoySession<'_> {
         let answer = client::send(self.address, &bytes);
         let answer =
             answer.map_err(|error| ExecutorError::Failed(format!("no answer from Envoy: {error}")))?;
-        self.answer(request, answer)
+        self.answered(request, answer)
+    }
+
+    fn answer(&mut self, _upstream: &str, _rules: Vec<Rule>) -> Result<(), ExecutorError> {
+        Err(ExecutorError::Unsupported(
+            "what this Envoy has fetched stays from case to case".to_owned(),
+        ))
     }
 
     fn advance(&mut self, _seconds: u64) -> Result<(), ExecutorError> {
@@ -137,7 +146,7 @@ impl Session for EnvoySession<'_> {
 }
 
 impl EnvoySession<'_> {
-    fn answer(&self, request: &Request, answer: Answer) -> Result<exchange::Answer, ExecutorError> {
+    fn answered(&self, request: &Request, answer: Answer) -> Result<exchange::Answer, ExecutorError> {
         let mut seen = self.executor.upstream.take();
         let decision = answer.text(DECISION).unwrap_or_default();
         let mut parts = decision
@@ -228,8 +237,50 @@ fn listener(module: &Path, number: usize, setup: &Setup) -> Result<Listener, Env
     if let Time::Fixed(time) = setup.time {
         shift_instants(&mut policy, crate::mint::now().since(time));
     }
+    for section in ["/authentication/providers", "/authentication/revocation"] {
+        if let Some(section) = policy.pointer_mut(section) {
+            rename_upstreams(section, number);
+        }
+    }
     let filters = vec![plugin(module, &policy.to_string(), &setup.environment)];
     Ok(Listener::new(&name(number), filters))
+}
+
+/// A server for each upstream that a policy names, and where each is. One that the test does not describe is down.
+fn servers(setups: &[Setup]) -> io::Result<(Vec<KeyServer>, Clusters)> {
+    let (mut servers, mut clusters) = (Vec::new(), Clusters::new());
+    for (number, setup) in setups.iter().enumerate() {
+        let policy: Value = serde_json::from_slice(&setup.policy).map_err(io::Error::other)?;
+        for upstream in named_upstreams(&policy) {
+            let server = KeyServer::start()?;
+            server.serve_rules(&upstream, setup.upstreams.clone());
+            clusters.insert(cluster(&upstream, number), server.address());
+            servers.push(server);
+        }
+    }
+    Ok((servers, clusters))
+}
+
+/// Policies may give different things the same name: each has clusters of its own.
+fn cluster(upstream: &str, number: usize) -> String {
+    format!("{upstream}-of-policy-{number}")
+}
+
+fn rename_upstreams(value: &mut Value, number: usize) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value.as_str().filter(|_| name == "upstream") {
+                    Some(upstream) => *value = json!(cluster(upstream, number)),
+                    None => rename_upstreams(value, number),
+                }
+            }
+        }
+        Value::Array(values) => values
+            .iter_mut()
+            .for_each(|value| rename_upstreams(value, number)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// Moves the instants that a policy names by some seconds: to a clock that runs they are then what they are to

@@ -18,6 +18,8 @@ pub use document::Document;
 pub use introspection::Introspection;
 pub use mode::Mode;
 
+use scopegate_harness::upstream::{Question, Served, Upstreams};
+
 use crate::http1::Message;
 use crate::upstream::Seen;
 use crate::wait;
@@ -61,6 +63,7 @@ struct World {
 
 #[derive(Debug, Clone)]
 enum Resource {
+    Rules(String, Upstreams),
     Document(Document),
     Introspection(Introspection),
 }
@@ -94,6 +97,12 @@ impl KeyServer {
     pub fn introspect(&self, path: &str, introspection: Introspection) {
         let resource = Resource::Introspection(introspection);
         self.world().resources.insert(path.to_owned(), resource);
+    }
+
+    /// Answers whatever is not served at a path of its own as the upstream `name` does among `upstreams`.
+    pub fn serve_rules(&self, name: &str, upstreams: Upstreams) {
+        let resource = Resource::Rules(name.to_owned(), upstreams);
+        self.world().resources.insert(String::new(), resource);
     }
 
     /// What becomes of requests for `path` from now on.
@@ -258,15 +267,48 @@ impl World {
             status: None,
         };
         let path = asked.path();
-        let reply = match self.resources.get(&path) {
+        let resource = self.resources.get(&path).or_else(|| self.resources.get(""));
+        let mut mode = self.modes.get(&path).cloned().unwrap_or_default();
+        let reply = match resource {
             Some(Resource::Document(document)) => document.reply(&asked.request),
             Some(Resource::Introspection(introspection)) => introspection.reply(&asked.request),
+            Some(Resource::Rules(name, upstreams)) => {
+                by_rules(upstreams.serve(name, &question(&asked.request))).unwrap_or_else(|failure| {
+                    mode = failure;
+                    document::Reply::empty(404)
+                })
+            }
             None => document::Reply::empty(404),
         };
-        let mode = self.modes.get(&path).cloned().unwrap_or_default();
         asked.status = mode.status(reply.status);
         self.asked.push(asked);
         (reply, mode)
+    }
+}
+
+fn question(request: &Seen) -> Question<'_> {
+    Question {
+        method: &request.method,
+        path: &request.path,
+        headers: &request.headers,
+        body: &request.body,
+    }
+}
+
+/// The answer, or how there is none.
+fn by_rules(served: Served) -> Result<document::Reply, Mode> {
+    match served {
+        Served::Answer {
+            status,
+            headers,
+            body,
+        } => Ok(document::Reply {
+            status,
+            headers,
+            body,
+        }),
+        Served::Broken => Err(Mode::Reset),
+        Served::Silent => Err(Mode::Hang),
     }
 }
 

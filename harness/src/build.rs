@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::exchange::{Headers, Request, decode_hex};
+use crate::exchange::{Headers, Peer, Request, decode_hex};
 use crate::executor::ExecutorError;
-use crate::format::{HeadersSpec, OneOrMany, RequestSpec};
+use crate::format::{HeadersSpec, OneOrMany, PeerSpec, RequestSpec};
 use crate::issuer::Location;
 use crate::suite::{NOBODY, Suite};
 
@@ -40,7 +40,7 @@ pub(crate) fn request(
             .into_bytes(),
         headers: headers(&spec.headers, fill),
         body: spec.body.as_deref().map(fill).unwrap_or_default(),
-        peer: None,
+        peer: spec.peer.clone().map(Peer::from),
     };
     for (name, hex) in &spec.headers_hex {
         request.headers.push((name.clone().into_bytes(), from_hex(hex)?));
@@ -57,6 +57,26 @@ pub(crate) fn request(
         }
     }
     Ok(request)
+}
+
+impl From<PeerSpec> for Peer {
+    /// Who is described is verified, unless the test says otherwise.
+    fn from(spec: PeerSpec) -> Self {
+        let PeerSpec {
+            uri_sans,
+            dns_sans,
+            cert_sha256,
+            verified,
+            address,
+        } = spec;
+        Self {
+            uri_sans,
+            dns_sans,
+            cert_sha256,
+            verified: verified.unwrap_or(true),
+            address,
+        }
+    }
 }
 
 /// Puts a token where its provider reads it.
@@ -105,7 +125,7 @@ fn headers(spec: &HeadersSpec, fill: impl Fn(&str) -> Vec<u8>) -> Headers {
 
 /// Puts tokens in place of their names: `{{reader}}`. That every name is a token's was looked at when the file
 /// was read.
-fn fill(text: &str, tokens: &BTreeMap<String, String>) -> String {
+pub(crate) fn fill(text: &str, tokens: &BTreeMap<String, String>) -> String {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, name, after)) = next_placeholder(rest) {

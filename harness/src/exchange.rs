@@ -36,6 +36,8 @@ pub struct Request {
 pub struct Peer {
     /// The URI names of its certificate.
     pub uri_sans: Vec<String>,
+    /// The DNS names of its certificate.
+    pub dns_sans: Vec<String>,
     /// The SHA-256 of its certificate, in hex.
     pub cert_sha256: Option<String>,
     /// Whether the proxy verified the certificate.
@@ -284,7 +286,7 @@ fn take<T: serde::de::DeserializeOwned>(
     serde_json::from_value(value).map_err(|_| {
         let expected = match member {
             "headers" | "headers_hex" => "write a list of [name, value] pairs of text",
-            "peer" => "write {uri_sans, cert_sha256, verified, address}",
+            "peer" => "write {uri_sans, dns_sans, cert_sha256, verified, address}",
             _ => "write text",
         };
         LineError::Member {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use scopegate_document::{PolicyError, UnixTime};
 
 use crate::exchange::{Answer, Request};
+use crate::upstream::{Rule, Upstreams};
 
 /// What an executor is given before the first request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Setup {
     pub environment: BTreeMap<String, String>,
     /// What time it is.
     pub time: Time,
+    /// What the policy's upstreams answer.
+    pub upstreams: Upstreams,
 }
 
 /// Where an executor takes the time from.
@@ -52,7 +55,13 @@ pub trait Session {
     /// When the executor itself fails; a refusal is an answer.
     fn decide(&mut self, request: &Request) -> Result<Answer, ExecutorError>;
 
-    /// Moves the clock forward.
+    /// Changes what an upstream answers: these rules come before those that are there.
+    ///
+    /// # Errors
+    /// When its upstreams cannot be changed.
+    fn answer(&mut self, upstream: &str, rules: Vec<Rule>) -> Result<(), ExecutorError>;
+
+    /// Moves the clock forward. What is due meanwhile is fetched.
     ///
     /// # Errors
     /// When its clock cannot be moved.

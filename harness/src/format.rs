@@ -28,6 +28,11 @@ pub struct TestDocument {
     /// Tokens, made at run time.
     #[serde(default)]
     pub tokens: BTreeMap<String, TokenSpec>,
+    /// What the policy's upstreams answer, by the names that the policy gives them; the first that fits counts, and
+    /// what none fits is 404. An upstream that is not described breaks every connection. The keys of a provider
+    /// whose upstream is described are fetched from there, and not replaced.
+    #[serde(default)]
+    pub upstreams: BTreeMap<String, Vec<UpstreamSpec>>,
     /// The tests.
     #[serde(default)]
     pub tests: Vec<TestSpec>,
@@ -68,6 +73,40 @@ pub struct KeySpec {
     pub kid: Option<String>,
 }
 
+/// What an upstream answers to one kind of request.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct UpstreamSpec {
+    /// The method; any where it is left out.
+    pub method: Option<String>,
+    /// The path without its query; any where it is left out.
+    pub path: Option<String>,
+    /// Fields that the form in the body must have. `{{name}}` stands for the token of that name.
+    pub form: BTreeMap<String, String>,
+    /// The status; 200 by default.
+    pub status: Option<u16>,
+    /// The headers. With an `etag`, who asks with that tag is answered 304.
+    pub headers: BTreeMap<String, String>,
+    /// The body, as JSON. `{{name}}` in a text stands for the token of that name.
+    pub json: Option<Value>,
+    /// The body, as text. `{{name}}` stands for the token of that name.
+    pub body: Option<String>,
+    /// The body: a JWK Set of these keys.
+    pub jwks: Option<Vec<String>>,
+    /// There is no answer.
+    pub fails: Option<FailSpec>,
+}
+
+/// How an upstream fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FailSpec {
+    /// The connection breaks.
+    Broken,
+    /// The request is never answered.
+    Silent,
+}
+
 /// One test: a request and what is expected, or several steps.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -93,8 +132,11 @@ pub struct StepSpec {
     pub request: Option<RequestSpec>,
     /// What is expected.
     pub expect: Option<ExpectSpec>,
-    /// Moves the clock forward.
+    /// Moves the clock forward. What is due meanwhile is fetched.
     pub advance: Option<Duration>,
+    /// Changes what upstreams answer: these answers come before those that are there, and replace those to the same
+    /// requests.
+    pub answer: Option<BTreeMap<String, Vec<UpstreamSpec>>>,
     /// Gives the plugin another policy: a path, or several.
     pub reconfigure: Option<OneOrMany>,
     /// Whether that policy is expected to be taken; by default it is.
@@ -136,6 +178,24 @@ pub struct RequestSpec {
     pub token: Option<OneOrMany>,
     /// The body.
     pub body: Option<String>,
+    /// Who is at the other end of the connection.
+    pub peer: Option<PeerSpec>,
+}
+
+/// The other end of a connection, with a client certificate that has these names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PeerSpec {
+    /// The URI names of the certificate.
+    pub uri_sans: Vec<String>,
+    /// The DNS names of the certificate.
+    pub dns_sans: Vec<String>,
+    /// The SHA-256 of the certificate in hex; what it really is where it is left out.
+    pub cert_sha256: Option<String>,
+    /// Whether the proxy has verified the certificate; it has where this is left out.
+    pub verified: Option<bool>,
+    /// The address, as in `192.0.2.1:4711`.
+    pub address: Option<String>,
 }
 
 /// Headers of a request.

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime};
 
-use scopegate_authn::{Attempt, Claim, Claimed, Live, Secrets};
+use scopegate_authn::{Attempt, Claim, Claimed, Live, Need, Secrets};
 use scopegate_document::UnixTime;
 use scopegate_engine::{Decision, Engine, Forward, Outcome as Decided, Progress};
 
-use crate::exchange::{Answer, Headers, Outcome, Request, Upstream, value_of};
+use crate::exchange::{Answer, Headers, Outcome, Peer, Request, Upstream, value_of};
 use crate::executor::{Executor, ExecutorError, Session, Setup, Time};
+use crate::fetching::Desk;
+use crate::upstream::{Rule, Upstreams};
 
 /// The engine, called directly.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,11 +29,15 @@ impl Executor for Native {
             engine,
             environment,
             time: setup.time,
+            upstreams: setup.upstreams.clone(),
             requests: 0,
             proofs: Proofs::default(),
         }))
     }
 }
+
+/// How often the clock stops on its way over a long time.
+const MOST_TICKS: i64 = 1_000;
 
 /// Secrets from a map.
 #[derive(Clone)]
@@ -48,6 +54,7 @@ struct NativeSession {
     live: Live,
     environment: Environment,
     time: Time,
+    upstreams: Upstreams,
     requests: u64,
     proofs: Proofs,
 }
@@ -77,18 +84,20 @@ impl Session for NativeSession {
             .iter()
             .map(|(name, value)| (name.as_slice(), value.as_slice()))
             .collect();
+        let peer = request.peer.as_ref().and_then(Peer::read);
         let shown = scopegate_engine::Request {
             method: &request.method,
             path: &request.path,
             authority: request.authority.as_deref(),
             headers: &headers,
-            peer: None,
+            peer: peer.as_ref(),
             id: offered
                 .and_then(scopegate_engine::Request::id_from)
                 .unwrap_or(&own),
             serial: self.requests,
         };
         let now = self.now();
+        self.tick(now);
         let start = stopwatch();
         let decision = self.settle(&shown, now);
         let elapsed = start.elapsed();
@@ -96,10 +105,24 @@ impl Session for NativeSession {
         Ok(answer(request, decision, elapsed_us))
     }
 
+    fn answer(&mut self, upstream: &str, rules: Vec<Rule>) -> Result<(), ExecutorError> {
+        self.upstreams.set(upstream, rules);
+        Ok(())
+    }
+
+    /// Ticks come every second, and over a long time at most so often as in the host of the module.
     fn advance(&mut self, seconds: u64) -> Result<(), ExecutorError> {
-        match &mut self.time {
-            Time::Fixed(now) => {
-                *now = now.plus(i64::try_from(seconds).unwrap_or(i64::MAX));
+        match self.time {
+            Time::Fixed(start) => {
+                self.tick(Some(start));
+                let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+                let step = (seconds / MOST_TICKS).max(1);
+                let mut passed = 0_i64;
+                while passed < seconds {
+                    passed = passed.saturating_add(step).min(seconds);
+                    self.tick(Some(start.plus(passed)));
+                }
+                self.time = Time::Fixed(start.plus(seconds));
                 Ok(())
             }
             Time::System => Err(ExecutorError::Unsupported(
@@ -122,7 +145,23 @@ impl Session for NativeSession {
 }
 
 impl NativeSession {
-    /// Decides. What a policy fetches is not fetched here: whoever waits for it waits in vain.
+    /// Fetches what is due, as a proxy's plugin does while nobody asks.
+    fn tick(&mut self, now: Option<UnixTime>) {
+        if let Some(now) = now {
+            self.desk(now).tick();
+        }
+    }
+
+    fn desk(&mut self, now: UnixTime) -> Desk<'_> {
+        Desk {
+            authenticator: self.engine.authenticator(),
+            live: &mut self.live,
+            upstreams: &self.upstreams,
+            now,
+        }
+    }
+
+    /// Decides. Whatever must be known first is fetched or asked once.
     fn settle(&mut self, request: &scopegate_engine::Request<'_>, now: Option<UnixTime>) -> Decision {
         let mut attempt = Attempt::default();
         loop {
@@ -132,7 +171,17 @@ impl NativeSession {
                     let claimed = self.proofs.claim(pending.claim(), now);
                     return pending.finish(claimed);
                 }
-                Progress::Wait(_) => attempt = Attempt::last(),
+                Progress::Wait(need) => match (need, now) {
+                    (Need::Source(id), Some(now)) if !attempt.has_waited => {
+                        self.desk(now).want(id);
+                        attempt.has_waited = true;
+                    }
+                    (Need::Answer(question), Some(now)) if !attempt.has_asked => {
+                        attempt.answered = Some(self.desk(now).ask(&question));
+                        attempt.has_asked = true;
+                    }
+                    (Need::Source(_) | Need::Answer(_), _) => attempt = Attempt::last(),
+                },
             }
         }
     }

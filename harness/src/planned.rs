@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use scopegate_document::{PolicyError, UnixTime};
 
 use crate::issuer::{Issuer, Location};
-use crate::keys::{Key, KeyError};
+use crate::keys::{Algorithm, Key, KeyError};
 use crate::policy::TestPolicy;
 use crate::tokens::TokenSpec;
 
@@ -128,10 +128,10 @@ impl TokenSpec {
 
 fn finish(spec: TokenSpec, keys: &Keys, issuers: &[Issuer]) -> Result<Planned, Fault> {
     let known = || keys.keys().cloned().collect::<Vec<_>>().join(", ");
-    let name = match (&spec.key, keys.keys().next()) {
-        (Some(name), _) => name,
-        (None, Some(first)) if spec.raw.is_some() => first,
-        (None, _) => {
+    let name = match &spec.key {
+        Some(name) => Some(name),
+        None if spec.raw.is_some() => None,
+        None => {
             let message = "the token has no key".to_owned();
             return Err(Fault {
                 field: "",
@@ -140,12 +140,15 @@ fn finish(spec: TokenSpec, keys: &Keys, issuers: &[Issuer]) -> Result<Planned, F
             });
         }
     };
-    let (key, publisher) = keys.get(name).ok_or_else(|| Fault {
-        field: ".key",
-        message: format!("there is no key `{name}`"),
-        help: format!("known here: {}", known()),
-    })?;
-    let provider = spec.provider.clone().or_else(|| publisher.clone());
+    let (key, publisher) = match name {
+        Some(name) => keys.get(name).cloned().ok_or_else(|| Fault {
+            field: ".key",
+            message: format!("there is no key `{name}`"),
+            help: format!("known here: {}", known()),
+        })?,
+        None => (unused()?, None),
+    };
+    let provider = spec.provider.clone().or(publisher);
     let issuer = match (&provider, issuers) {
         (Some(provider), _) => issuers.iter().find(|issuer| &issuer.name == provider),
         (None, [only]) => Some(only),
@@ -163,9 +166,14 @@ fn finish(spec: TokenSpec, keys: &Keys, issuers: &[Issuer]) -> Result<Planned, F
         message: "the provider of the token is not clear".to_owned(),
         help: format!("write `provider`, one of: {}", names()),
     })?;
-    Ok(Planned {
-        spec,
-        issuer,
-        key: key.clone(),
+    Ok(Planned { spec, issuer, key })
+}
+
+/// A key for a token whose text is given.
+fn unused() -> Result<Key, Fault> {
+    Key::generate(Algorithm::HS256, "unused").map_err(|error| Fault {
+        field: "",
+        message: error.to_string(),
+        help: "run the tests again".to_owned(),
     })
 }

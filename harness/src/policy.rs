@@ -1,6 +1,6 @@
 //! The policy under test: its files, and the keys that tests put in place of its providers'.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
@@ -25,16 +25,22 @@ pub struct TestPolicy {
 }
 
 impl TestPolicy {
-    /// Reads a policy and puts `keys`, by provider, in place of the providers' own.
+    /// Reads a policy and puts `keys`, by provider, in place of the providers' own. Those that a provider fetches from
+    /// one of the upstreams `served` stay where they are.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn load(paths: &[PathBuf], keys: &BTreeMap<String, Vec<Key>>) -> Result<Self, Unreadable> {
+    pub fn load(
+        paths: &[PathBuf],
+        keys: &BTreeMap<String, Vec<Key>>,
+        served: &BTreeSet<String>,
+    ) -> Result<Self, Unreadable> {
         let source = source::load(paths)?;
         let mut document = source.document().clone();
         let mut environment = BTreeMap::new();
         for issuer in Issuer::all(&document) {
-            if let Some(keys) = keys.get(&issuer.name) {
+            let is_served = fetches_from(&document, &issuer.name).is_some_and(|name| served.contains(&name));
+            if let Some(keys) = keys.get(&issuer.name).filter(|_| !is_served) {
                 let section = key_section(&issuer, keys, &mut environment);
                 replace(&mut document, &issuer.name, section);
             }
@@ -90,6 +96,37 @@ impl TestPolicy {
             .filter_map(Value::as_str)
             .find(|host| !host.starts_with('*'))
             .map(str::to_owned)
+    }
+}
+
+/// The upstream that a provider fetches its keys from.
+fn fetches_from(document: &Value, provider: &str) -> Option<String> {
+    let providers = document.pointer("/authentication/providers")?.as_array()?;
+    let named = |candidate: &&Value| candidate.get("name").and_then(Value::as_str) == Some(provider);
+    let upstream = providers.iter().find(named)?.pointer("/keys/upstream")?;
+    upstream.as_str().map(str::to_owned)
+}
+
+/// The upstreams that a policy names, whatever for.
+#[must_use]
+pub fn named_upstreams(document: &Value) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for section in ["/authentication/providers", "/authentication/revocation"] {
+        if let Some(section) = document.pointer(section) {
+            collect_upstreams(section, &mut names);
+        }
+    }
+    names
+}
+
+fn collect_upstreams(value: &Value, names: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            names.extend(fields.get("upstream").and_then(Value::as_str).map(str::to_owned));
+            fields.values().for_each(|value| collect_upstreams(value, names));
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect_upstreams(value, names)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

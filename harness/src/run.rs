@@ -7,6 +7,7 @@ use crate::check::{Mismatch, check};
 use crate::defaults::Facts;
 use crate::exchange::{Answer, Outcome};
 use crate::executor::{Executor, ExecutorError, Session, Setup, Time};
+use crate::fixtures;
 use crate::native::stopwatch;
 use crate::suite::{Case, Step, Suite};
 
@@ -70,8 +71,8 @@ pub fn run(
     executor: &dyn Executor,
     filter: Option<&str>,
 ) -> Result<SuiteReport, ExecutorError> {
-    let mut setup = suite.setup();
     let now = executor.real_time().unwrap_or(suite.now);
+    let mut setup = suite.setup_at(now)?;
     if executor.real_time().is_some() {
         setup.time = Time::System;
     }
@@ -146,6 +147,17 @@ impl<'a> Runner<'a> {
             };
             match step {
                 Step::Advance(seconds) => session.advance(*seconds)?,
+                Step::Answer(answers) => {
+                    let rules = |specs: &Vec<_>| fixtures::rules(specs, &self.tokens);
+                    let changes: Vec<_> = answers.iter().map(|(name, specs)| (name, rules(specs))).collect();
+                    let session = match &mut own {
+                        Some(session) => session,
+                        None => self.shared()?,
+                    };
+                    for (upstream, rules) in changes {
+                        session.answer(upstream, rules)?;
+                    }
+                }
                 Step::Reconfigure(policy, accepted) => {
                     let taken = session.reconfigure(policy)?;
                     mismatches.extend(reconfigured(*accepted, taken));

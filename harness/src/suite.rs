@@ -1,7 +1,7 @@
 //! A test file, understood: its policy with the test's keys, its tokens, its cases. Every fault names file,
 //! line and column. Nothing here runs anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -14,9 +14,12 @@ use scopegate_engine::source::{Source, SourceFile, Unreadable};
 
 use crate::executor::{ExecutorError, Setup, Time};
 use crate::faults;
+use crate::fixtures::{self, Answers};
 use crate::format::{
     Allow, ExpectSpec, HostNote, MatrixSpec, OneOrMany, RequestSpec, StepSpec, TestDocument, TestSpec,
+    UpstreamSpec,
 };
+use crate::issuer::Issuer;
 use crate::keys::{Key, KeyRing};
 use crate::native::Environment;
 use crate::planned::PlannedTokens;
@@ -42,6 +45,7 @@ pub struct Suite {
     pub(crate) tokens: PlannedTokens,
     minted: Mutex<BTreeMap<UnixTime, BTreeMap<String, String>>>,
     environment: BTreeMap<String, String>,
+    upstreams: Answers,
 }
 
 /// One case.
@@ -64,6 +68,8 @@ pub enum Step {
     Send(Box<RequestSpec>, Box<ExpectSpec>),
     /// The clock moves forward by these seconds.
     Advance(u64),
+    /// Upstreams answer otherwise from now on.
+    Answer(BTreeMap<String, Vec<UpstreamSpec>>),
     /// Another policy, in JSON, and whether it is expected to be taken.
     Reconfigure(Vec<u8>, bool),
 }
@@ -93,16 +99,23 @@ impl Suite {
         .load(path.display().to_string(), document)
     }
 
-    /// What an executor is given, where its clock can be set.
-    #[must_use]
-    pub fn setup(&self) -> Setup {
+    /// What an executor is given, where its clock can be set: its upstreams answer with tokens made as of `now`.
+    ///
+    /// # Errors
+    /// When a key cannot sign.
+    pub fn setup_at(&self, now: UnixTime) -> Result<Setup, ExecutorError> {
+        Ok(Setup {
+            policy: self.policy.json(),
+            environment: self.environment(),
+            time: Time::Fixed(self.now),
+            upstreams: fixtures::upstreams(&self.upstreams, &self.mint(now)?),
+        })
+    }
+
+    fn environment(&self) -> BTreeMap<String, String> {
         let mut environment = self.environment.clone();
         environment.extend(self.policy.environment.clone());
-        Setup {
-            policy: self.policy.json(),
-            environment,
-            time: Time::Fixed(self.now),
-        }
+        environment
     }
 
     /// Makes the tokens as of `now`. The same time gives the same bytes, so that executors can be compared:
@@ -138,13 +151,15 @@ impl Loader<'_> {
             environment,
             keys,
             tokens,
+            mut upstreams,
             tests,
             matrix,
         } = document;
         let keys = self.keys(&keys);
         let published = published(&keys);
         let paths = self.paths(&policy);
-        let policy = TestPolicy::load(&paths, &published)?;
+        let served: BTreeSet<String> = upstreams.keys().cloned().collect();
+        let policy = TestPolicy::load(&paths, &published, &served)?;
         self.check_providers(&policy);
         if tokens.contains_key(NOBODY) {
             let message = format!("`{NOBODY}` stands for no token at all");
@@ -154,7 +169,20 @@ impl Loader<'_> {
         self.add(faults::same_names(&tests));
         let is_token = |name: &str| tokens.contains(name);
         self.add(faults::placeholders(&tests, matrix.as_ref(), is_token));
-        let mut cases = self.tests(tests, &published);
+        let usages = usages(&policy, &keys);
+        let known = Known {
+            published: &published,
+            served: &served,
+            key: &|name: &str| Some((&keys.get(name)?.0, *usages.get(name)?)),
+            is_token: &is_token,
+        };
+        self.add(fixtures::publish(
+            &mut upstreams,
+            "upstreams",
+            known.key,
+            known.is_token,
+        ));
+        let mut cases = self.tests(tests, &known);
         cases.extend(matrix.map(|matrix| self.matrix(matrix)).unwrap_or_default());
         if cases.is_empty() && self.faults.is_empty() {
             self.fault(
@@ -175,6 +203,7 @@ impl Loader<'_> {
             tokens,
             minted: Mutex::default(),
             environment,
+            upstreams,
         };
         suite.check_policy()?;
         Ok(suite)
@@ -248,7 +277,7 @@ impl Loader<'_> {
         }
     }
 
-    fn tests(&mut self, tests: Vec<TestSpec>, keys: &BTreeMap<String, Vec<Key>>) -> Vec<Case> {
+    fn tests(&mut self, tests: Vec<TestSpec>, known: &Known<'_>) -> Vec<Case> {
         let mut cases = Vec::new();
         for (
             at,
@@ -278,12 +307,13 @@ impl Loader<'_> {
                         request,
                         expect,
                         advance: None,
+                        answer: None,
                         reconfigure: None,
                         accepted: None,
                     };
-                    self.step(step, &path, keys).into_iter().collect()
+                    self.step(step, &path, known).into_iter().collect()
                 }
-                false => self.steps(steps, &path, keys),
+                false => self.steps(steps, &path, known),
             };
             let is_asked = |step: &Step| matches!(step, Step::Send(..));
             if !steps.iter().any(is_asked) && self.faults.is_empty() {
@@ -303,20 +333,21 @@ impl Loader<'_> {
         cases
     }
 
-    fn steps(&mut self, steps: Vec<StepSpec>, path: &str, keys: &BTreeMap<String, Vec<Key>>) -> Vec<Step> {
+    fn steps(&mut self, steps: Vec<StepSpec>, path: &str, known: &Known<'_>) -> Vec<Step> {
         let mut lowered = Vec::new();
         for (at, step) in steps.into_iter().enumerate() {
-            lowered.extend(self.step(step, &format!("{path}.steps[{at}]"), keys));
+            lowered.extend(self.step(step, &format!("{path}.steps[{at}]"), known));
         }
         lowered
     }
 
-    fn step(&mut self, step: StepSpec, path: &str, keys: &BTreeMap<String, Vec<Key>>) -> Option<Step> {
+    fn step(&mut self, step: StepSpec, path: &str, known: &Known<'_>) -> Option<Step> {
         match step {
             StepSpec {
                 request: Some(request),
                 expect: Some(expect),
                 advance: None,
+                answer: None,
                 reconfigure: None,
                 accepted: None,
             } => {
@@ -327,6 +358,7 @@ impl Loader<'_> {
                 request: None,
                 expect: None,
                 advance: Some(length),
+                answer: None,
                 reconfigure: None,
                 accepted: None,
             } => Some(Step::Advance(
@@ -336,9 +368,27 @@ impl Loader<'_> {
                 request: None,
                 expect: None,
                 advance: None,
+                answer: Some(mut answers),
+                reconfigure: None,
+                accepted: None,
+            } => {
+                let path = format!("{path}.answer");
+                let unknown = answers.keys().filter(|name| !known.served.contains(*name));
+                for name in unknown.cloned().collect::<Vec<_>>() {
+                    let message = format!("the upstream `{name}` is not described");
+                    self.fault(format!("{path}.{name}"), message, "describe it under `upstreams`");
+                }
+                self.add(fixtures::publish(&mut answers, &path, known.key, known.is_token));
+                Some(Step::Answer(answers))
+            }
+            StepSpec {
+                request: None,
+                expect: None,
+                advance: None,
+                answer: None,
                 reconfigure: Some(policy),
                 accepted,
-            } => match TestPolicy::load(&self.paths(&policy), keys) {
+            } => match TestPolicy::load(&self.paths(&policy), known.published, known.served) {
                 Ok(policy) => Some(Step::Reconfigure(policy.json(), accepted.unwrap_or(true))),
                 Err(error) => {
                     let first = error
@@ -355,7 +405,7 @@ impl Loader<'_> {
                 self.fault(
                     path.to_owned(),
                     message,
-                    "write `request` with `expect`, or `advance`, or `reconfigure`",
+                    "write `request` with `expect`, or `advance`, or `answer`, or `reconfigure`",
                 );
                 None
             }
@@ -432,7 +482,7 @@ impl Loader<'_> {
             .flat_map(|case| &case.steps)
             .filter_map(|step| match step {
                 Step::Send(request, _) => Some(request),
-                Step::Advance(_) | Step::Reconfigure(..) => None,
+                Step::Advance(_) | Step::Answer(_) | Step::Reconfigure(..) => None,
             });
         let mut unknown: Vec<&str> = requests
             .flat_map(|request| request.token.iter().flat_map(OneOrMany::as_slice))
@@ -454,12 +504,36 @@ impl Loader<'_> {
 impl Suite {
     /// A policy that does not compile fails here, with the places of its faults, and not in an executor.
     fn check_policy(&self) -> Result<(), Unreadable> {
-        let setup = self.setup();
-        let compiled = Engine::from_value(&self.policy.document, &Environment(setup.environment));
+        let compiled = Engine::from_value(&self.policy.document, &Environment(self.environment()));
         compiled
             .map(|_| ())
             .map_err(|errors| unreadable(&self.policy.source, errors))
     }
+}
+
+/// What a test file has that its cases may name.
+struct Known<'a> {
+    published: &'a BTreeMap<String, Vec<Key>>,
+    served: &'a BTreeSet<String>,
+    key: &'a dyn Fn(&str) -> Option<(&'a Key, &'static str)>,
+    is_token: &'a dyn Fn(&str) -> bool,
+}
+
+/// The use that each key is published with.
+fn usages(
+    policy: &TestPolicy,
+    keys: &BTreeMap<String, (Key, Option<String>)>,
+) -> BTreeMap<String, &'static str> {
+    let issuers = Issuer::all(&policy.document);
+    let usage = |provider: &Option<String>| {
+        let issuer = issuers
+            .iter()
+            .find(|issuer| Some(&issuer.name) == provider.as_ref());
+        issuer.map_or("sig", Issuer::key_usage)
+    };
+    keys.iter()
+        .map(|(name, (_, provider))| (name.clone(), usage(provider)))
+        .collect()
 }
 
 fn published(keys: &BTreeMap<String, (Key, Option<String>)>) -> BTreeMap<String, Vec<Key>> {

@@ -5,14 +5,20 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 
-use scopegate_host_tests::{Clock, Exchange, Host, LogLevel, LogLine, Message, Module, Outcome as Ended};
+use scopegate_host_tests as host;
+use scopegate_host_tests::{
+    Callout, Clock, Exchange, Host, LogLevel, LogLine, Message, Module, Outcome as Ended, Response,
+};
 
 use crate::exchange::{Answer, Headers, Outcome, Peer, Request, Upstream};
 use crate::executor::{Executor, ExecutorError, Session, Setup, Time};
 use crate::native::stopwatch;
+use crate::upstream::{Question, Rule, Served, Upstreams};
 
 /// The plugin's module, compiled once.
 #[derive(Debug, Clone)]
@@ -46,8 +52,11 @@ impl Wasm {
             Time::Fixed(now) => Clock::virtual_at(u64::try_from(now.0).unwrap_or_default()),
             Time::System => Clock::system(),
         };
+        let upstreams = Arc::new(Mutex::new(setup.upstreams.clone()));
+        let served = Arc::clone(&upstreams);
         let builder = Host::builder(&self.module)
             .configuration(&setup.policy)
+            .any_upstream(move |callout| called(&lock(&served), callout))
             .clock(clock);
         let environment = setup
             .environment
@@ -58,6 +67,7 @@ impl Wasm {
         match host.configured() {
             true => Ok(WasmSession {
                 host,
+                upstreams,
                 is_fixed: matches!(setup.time, Time::Fixed(_)),
             }),
             false => Err(ExecutorError::Failed(format!(
@@ -82,25 +92,40 @@ impl Executor for Wasm {
 #[derive(Debug)]
 pub struct WasmSession {
     host: Host,
+    upstreams: Arc<Mutex<Upstreams>>,
     is_fixed: bool,
 }
+
+/// How long a request may be held, by the clock of the host.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Session for WasmSession {
     fn decide(&mut self, request: &Request) -> Result<Answer, ExecutorError> {
         let shown = shown(request);
+        // A proxy ticks while nobody asks: what is due has been fetched.
+        self.tick();
         self.host.logs();
         let start = stopwatch();
-        let exchange = self.host.request(shown);
+        let mut exchange = self.host.request(shown);
+        if exchange.outcome == Ended::Paused {
+            exchange = self.host.wait(exchange.stream, PATIENCE);
+        }
         let elapsed_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         let logs = self.host.logs();
         answer(request, &exchange, &logs, elapsed_us)
     }
 
+    fn answer(&mut self, upstream: &str, rules: Vec<Rule>) -> Result<(), ExecutorError> {
+        lock(&self.upstreams).set(upstream, rules);
+        Ok(())
+    }
+
     fn advance(&mut self, seconds: u64) -> Result<(), ExecutorError> {
         match self.is_fixed {
             true => {
-                self.host.clock().advance(seconds);
-                Ok(())
+                self.tick();
+                let passed = self.host.advance(Duration::from_secs(seconds));
+                passed.map_err(|trap| ExecutorError::Failed(trap.to_string()))
             }
             false => Err(ExecutorError::Unsupported(
                 "the machine's clock cannot be advanced".to_owned(),
@@ -113,6 +138,41 @@ impl Session for WasmSession {
             .configure(policy)
             .map_err(|trap| ExecutorError::Failed(trap.to_string()))
     }
+}
+
+impl WasmSession {
+    /// A module that fails here refuses the next request.
+    fn tick(&mut self) {
+        let _ = self.host.tick();
+    }
+}
+
+/// What an upstream does with a callout.
+fn called(upstreams: &Upstreams, callout: &Callout) -> host::Answer {
+    let headers = callout.headers.clone();
+    let question = Question {
+        method: callout.header(":method").unwrap_or_default(),
+        path: callout.header(":path").unwrap_or_default(),
+        headers: &headers,
+        body: &callout.body,
+    };
+    match upstreams.serve(&callout.upstream, &question) {
+        Served::Answer {
+            status,
+            headers,
+            body,
+        } => {
+            let mut response = Response::new(status);
+            response.headers.extend(headers);
+            host::Answer::Response(response.body(body))
+        }
+        Served::Broken => host::Answer::Failure,
+        Served::Silent => host::Answer::Later,
+    }
+}
+
+fn lock(upstreams: &Mutex<Upstreams>) -> MutexGuard<'_, Upstreams> {
+    upstreams.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The request as a proxy shows it: pseudo-headers first, facts of the connection as properties.
@@ -136,17 +196,32 @@ fn shown(request: &Request) -> scopegate_host_tests::Request {
 fn properties(peer: &Peer) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let mut properties = BTreeMap::new();
     let mut set = |path: &[u8], value: &[u8]| properties.insert(path.to_vec(), value.to_vec());
+    let certificate = peer.certificate();
+    set(b"connection\0mtls", &[u8::from(certificate.is_some())]);
     set(b"connection\0peer_certificate_valid", &[u8::from(peer.verified)]);
     if let Some(address) = &peer.address {
         set(b"source\0address", address.as_bytes());
     }
-    if let Some(digest) = &peer.cert_sha256 {
-        set(b"connection\0sha256_peer_certificate_digest", digest.as_bytes());
+    if let Some(certificate) = certificate {
+        set(b"connection\0peer_certificate", pem(&certificate).as_bytes());
     }
-    if let Some(name) = peer.uri_sans.first() {
-        set(b"connection\0uri_san_peer_certificate", name.as_bytes());
+    let digest = peer.sha256_hex();
+    for (path, value) in [
+        ("sha256_peer_certificate_digest", digest.as_ref()),
+        ("uri_san_peer_certificate", peer.uri_sans.first()),
+        ("dns_san_peer_certificate", peer.dns_sans.first()),
+    ] {
+        if let Some(value) = value {
+            set(format!("connection\0{path}").as_bytes(), value.as_bytes());
+        }
     }
     properties
+}
+
+/// A certificate as Envoy shows it (RFC 7468 section 5).
+fn pem(certificate: &[u8]) -> String {
+    let text = base64_simd::STANDARD.encode_to_string(certificate);
+    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
 }
 
 fn answer(

@@ -13,6 +13,7 @@ use scopegate_harness::executor::{Executor, ExecutorError, Session, Setup};
 use scopegate_harness::native::Native;
 use scopegate_harness::run::{SuiteReport, Verdict, run};
 use scopegate_harness::suite::Suite;
+use scopegate_harness::upstream::Rule;
 use scopegate_harness::wasm::Wasm;
 
 fn root() -> PathBuf {
@@ -130,7 +131,7 @@ fn every_case_holds_in_the_module_and_the_answers_are_the_engines() {
 }
 
 /// The codes that a policy of this version can give to a request, without faults of the host.
-const REACHABLE: [&str; 27] = [
+const REACHABLE: [&str; 31] = [
     "allow",
     "ambiguous_path",
     "malformed_request",
@@ -151,6 +152,10 @@ const REACHABLE: [&str; 27] = [
     "claim_mismatch",
     "key_not_found",
     "signature_invalid",
+    "keys_unavailable",
+    "token_inactive",
+    "introspection_unavailable",
+    "peer_unidentified",
     "binding_mismatch",
     "no_route",
     "provider_not_allowed",
@@ -197,6 +202,10 @@ impl Session for LeakySession<'_> {
             upstream.headers.extend(request.headers.iter().cloned());
         }
         Ok(answer)
+    }
+
+    fn answer(&mut self, upstream: &str, rules: Vec<Rule>) -> Result<(), ExecutorError> {
+        self.0.answer(upstream, rules)
     }
 
     fn advance(&mut self, seconds: u64) -> Result<(), ExecutorError> {

@@ -151,6 +151,12 @@ impl HostBuilder {
         self
     }
 
+    /// What answers for every upstream that is not named otherwise: then there is no unknown one.
+    pub fn any_upstream(mut self, script: impl FnMut(&Callout) -> Answer + Send + 'static) -> Self {
+        self.world.callouts.any = Some(Box::new(script));
+        self
+    }
+
     /// A foreign function that the module may call, from its argument to its result.
     pub fn foreign_function(
         mut self,

@@ -103,6 +103,8 @@ pub(crate) type Script = Box<dyn FnMut(&Callout) -> Answer + Send>;
 pub(crate) struct Callouts {
     pub(crate) upstreams: BTreeMap<String, Script>,
     pub(crate) local: Option<LocalUpstreams>,
+    /// What answers for all other names.
+    pub(crate) any: Option<Script>,
     pub(crate) pending: BTreeMap<CalloutToken, Pending>,
     pub(crate) ready: VecDeque<(CalloutToken, Ended)>,
     last: CalloutToken,
@@ -202,6 +204,7 @@ impl Callouts {
         }
         let local = self.local.as_ref();
         let found = names.iter().find_map(|name| local?.answer(name, callout));
+        let found = found.or_else(|| self.any.as_mut().map(|script| script(callout)));
         match found {
             None if profile.unknown_upstreams_fail_later() => {
                 self.ready.push_back((callout.token, Ended::Unresolved));

@@ -1,6 +1,6 @@
 //! `scopegate decide`: requests as JSON lines in, decisions as JSON lines out, through the real module.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead as _;
 use std::path::PathBuf;
 
@@ -9,8 +9,9 @@ use serde_json::{Map, Value};
 
 use scopegate_document::{Instant, UnixTime, json};
 use scopegate_engine::source::{self, Source};
-use scopegate_harness::exchange::Request;
+use scopegate_harness::exchange::{self, Headers, Request};
 use scopegate_harness::executor::{ExecutorError, Session as _, Setup, Time};
+use scopegate_harness::upstream::{Rule, Served, Upstreams};
 use scopegate_harness::wasm::{Wasm, WasmSession};
 
 use crate::secrets::{self, CheckedSecrets};
@@ -21,8 +22,11 @@ use crate::{Exit, Failure, module, output};
 #[command(after_help = "Input, one object a line:\n  \
     {\"id\": 1, \"method\": \"GET\", \"path\": \"/orders\", \"authority\": \"api.example.com\", \"headers\": [[\"authorization\", \"Bearer ...\"]]}\n  \
     {\"control\": \"advance\", \"seconds\": 61}\n  \
+    {\"control\": \"http_response\", \"upstream\": \"idp\", \"path\": \"/jwks\", \"body\": {\"keys\": []}}\n  \
     {\"control\": \"reconfigure\", \"policy\": \"other.yaml\"}\n\n\
-    A request must have `method` and `path` (or `path_hex`). `advance` needs a clock that `--now` has set.\n\n\
+    A request must have `method` and `path` (or `path_hex`). `advance` needs a clock that `--now` has set.\n\
+    `http_response` says what an upstream of the policy answers from now on: `status` (200), `headers`, `body` (text, or JSON) to requests\n\
+    with `method` and `path`, where those are given; `fails` (`broken`, `silent`) in place of an answer. Until then every upstream is down.\n\n\
     Examples:\n  scopegate decide --policy policy.yaml < requests.jsonl\n  \
     echo '{\"control\": \"advance\", \"seconds\": 61}' | scopegate decide --policy policy.yaml --now 2026-11-22T09:00:00Z\n  \
     scopegate decide --policy policy.yaml --now 2026-11-22T09:00:00Z < requests.jsonl")]
@@ -67,6 +71,7 @@ impl Decide {
             policy: source.json(),
             environment: secrets::environment(source.document()),
             time: self.now.map_or(Time::System, Time::Fixed),
+            upstreams: Upstreams::default(),
         };
         let session = wasm.session(&setup).map_err(|error| refusal(error, &source))?;
         let mut lines = LineByLine {
@@ -158,7 +163,10 @@ impl LineByLine {
                 self.reconfigure(policy)
             }
             "http_response" => {
-                Err("`http_response` is not possible: this version makes no callouts".to_owned())
+                let (upstream, rule) = http_response(members)?;
+                self.session
+                    .answer(&upstream, vec![rule])
+                    .map_err(|error| error.to_string())
             }
             unknown => Err(format!(
                 "unknown control `{unknown}`; known: advance, reconfigure, http_response"
@@ -186,6 +194,71 @@ impl LineByLine {
         }
         Ok(())
     }
+}
+
+/// What `http_response` says: the upstream, and what it answers from now on.
+fn http_response(members: &Map<String, Value>) -> Result<(String, Rule), String> {
+    const MEMBERS: [&str; 8] = [
+        "control", "upstream", "method", "path", "status", "headers", "body", "fails",
+    ];
+    if let Some(unknown) = members.keys().find(|name| !MEMBERS.contains(&name.as_str())) {
+        return Err(format!(
+            "`{unknown}` means nothing here; known: {}",
+            MEMBERS.join(", ")
+        ));
+    }
+    let text = |name: &str| match members.get(name) {
+        None => Ok(None),
+        Some(value) => value
+            .as_str()
+            .map(|text| Some(text.to_owned()))
+            .ok_or_else(|| format!("`{name}` is no text")),
+    };
+    let upstream = text("upstream")?.ok_or("`upstream` is missing; name one of the policy's upstreams")?;
+    let served = match text("fails")?.as_deref() {
+        None => answer(members)?,
+        Some("broken") => Served::Broken,
+        Some("silent") => Served::Silent,
+        Some(other) => return Err(format!("`{other}` is no way to fail; write `broken` or `silent`")),
+    };
+    let rule = Rule {
+        method: text("method")?,
+        path: text("path")?,
+        form: BTreeMap::new(),
+        served,
+    };
+    Ok((upstream, rule))
+}
+
+fn answer(members: &Map<String, Value>) -> Result<Served, String> {
+    let status = members
+        .get("status")
+        .map_or(Some(200), |status| u16::try_from(status.as_u64()?).ok());
+    let status = status.ok_or("`status` is no HTTP status; write a number, as in `200`")?;
+    let headers = members.get("headers").cloned();
+    let headers: Vec<(String, String)> = headers
+        .map_or(Ok(Vec::new()), serde_json::from_value)
+        .map_err(|_| "`headers` is no list of [name, value] pairs of text".to_owned())?;
+    let mut headers: Headers = headers
+        .into_iter()
+        .map(|(name, value)| (name.into_bytes(), value.into_bytes()))
+        .collect();
+    let is_typed = exchange::value_of(&headers, "content-type").is_some();
+    let body = match members.get("body") {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(json) => {
+            if !is_typed {
+                headers.push((b"content-type".to_vec(), b"application/json".to_vec()));
+            }
+            json.to_string()
+        }
+    };
+    Ok(Served::Answer {
+        status,
+        headers,
+        body: body.into_bytes(),
+    })
 }
 
 fn first_message(unreadable: &source::Unreadable) -> String {

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use scopegate_engine::source;
 use scopegate_harness::check::describe;
 use scopegate_harness::executor::{Setup, Time};
+use scopegate_harness::upstream::Upstreams;
 use scopegate_harness::wasm::Wasm;
 
 use super::check::Format;
@@ -68,6 +69,7 @@ impl Serve {
             policy: source.json(),
             environment: environment_of_policy,
             time: Time::System,
+            upstreams: Upstreams::default(),
         };
         let session = wasm.session(&setup)?;
         let gateway = Gateway::new(session, &self.upstream, observer(self.format))

@@ -119,10 +119,7 @@ fn a_line_that_is_no_request_is_named_by_its_number() {
         (r#"{"path": "/"}"#, "`method`: it is missing"),
         (r#"{"method": "GET"}"#, "`path`: it is missing"),
         (r#"{"control": "unheard-of"}"#, "unknown control `unheard-of`"),
-        (
-            r#"{"control": "http_response"}"#,
-            "`http_response` is not possible",
-        ),
+        (r#"{"control": "http_response"}"#, "`upstream` is missing"),
         (r#"{"control": "advance"}"#, "`seconds`"),
     ] {
         let output = run(

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use scopegate_harness::upstream::form_field;
 use serde_json::{Value, json};
 
 use super::document::Reply;
@@ -69,7 +70,7 @@ impl Introspection {
             reply.headers.push((b"www-authenticate".to_vec(), challenge));
             return reply;
         }
-        let Some(token) = field(&request.body, "token") else {
+        let Some(token) = form_field(&request.body, "token") else {
             return Reply::empty(400);
         };
         // RFC 7662 section 2.2: of a token that it does not know, it says no more than this.
@@ -87,33 +88,6 @@ impl Introspection {
     }
 }
 
-/// The value of a field of a form (`application/x-www-form-urlencoded`).
-fn field(form: &[u8], name: &str) -> Option<String> {
-    let pairs = form.split(|byte| *byte == b'&');
-    let mut named = pairs.filter_map(|pair| {
-        let mut halves = pair.splitn(2, |byte| *byte == b'=');
-        let found = halves.next()? == name.as_bytes();
-        found.then(|| halves.next().unwrap_or_default())
-    });
-    decoded(named.next()?)
-}
-
-fn decoded(text: &[u8]) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.iter();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let digits = [*rest.next()?, *rest.next()?];
-                u8::from_str_radix(str::from_utf8(&digits).ok()?, 16).ok()?
-            }
-            other => *other,
-        });
-    }
-    String::from_utf8(bytes).ok()
-}
-
 fn encoded(text: &str) -> String {
     let each = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'*' => char::from(byte).to_string(),
@@ -125,20 +99,12 @@ fn encoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{encoded, field};
-
-    #[test]
-    fn a_field_of_a_form_is_decoded() {
-        let form = b"a=1&token=x%2B+y%3d&token=2&bad=%2";
-        assert_eq!(field(form, "token").as_deref(), Some("x+ y="));
-        assert_eq!(field(form, "bad"), None);
-        assert_eq!(field(form, "none"), None);
-    }
+    use super::{encoded, form_field};
 
     #[test]
     fn what_is_encoded_is_decoded_to_the_same() {
         let text = "pä:ss w+rd%&=";
         let form = format!("p={}", encoded(text));
-        assert_eq!(field(form.as_bytes(), "p").as_deref(), Some(text));
+        assert_eq!(form_field(form.as_bytes(), "p").as_deref(), Some(text));
     }
 }
