@@ -2,7 +2,7 @@
 //! know, at once and in one thread. The plugin does the same through a proxy.
 
 use scopegate_authn::remote::{Answer, Fetch, SourceId, Taken};
-use scopegate_authn::{Answered, Authenticator, Live, Question as Asked};
+use scopegate_authn::{Answered, Authenticator, Live, Question as Asked, limits};
 use scopegate_document::UnixTime;
 
 use crate::exchange::Headers;
@@ -36,12 +36,18 @@ impl Desk<'_> {
         }
     }
 
-    /// Asks what a request needs to know.
-    pub(crate) fn ask(&self, question: &Asked) -> Answered {
+    /// Asks what a request needs to know; the answer, and when it was there: silence takes its time.
+    pub(crate) fn ask(&self, question: &Asked) -> (Answered, UnixTime) {
         let received = Received::of(self.upstreams, question.fetch());
         let pairs = received.pairs();
-        self.authenticator
-            .answered(question, &received.answer(&pairs), self.now)
+        let now = match received.is_silence {
+            true => self.now.plus(limits::FETCH_SECONDS),
+            false => self.now,
+        };
+        let answered = self
+            .authenticator
+            .answered(question, &received.answer(&pairs), now);
+        (answered, now)
     }
 
     fn fetch(&mut self, id: SourceId) {
@@ -62,6 +68,8 @@ impl Desk<'_> {
 
 /// What came back.
 struct Received {
+    /// Whether it is the want of any answer, and not the end of a connection.
+    is_silence: bool,
     status: Option<u16>,
     headers: Headers,
     body: Vec<u8>,
@@ -82,11 +90,13 @@ impl Received {
                 headers,
                 body,
             } => Self {
+                is_silence: false,
                 status: Some(status),
                 headers,
                 body,
             },
-            Served::Broken | Served::Silent => Self {
+            served @ (Served::Broken | Served::Silent) => Self {
+                is_silence: served == Served::Silent,
                 status: None,
                 headers: Headers::new(),
                 body: Vec::new(),

@@ -162,7 +162,7 @@ impl NativeSession {
     }
 
     /// Decides. Whatever must be known first is fetched or asked once.
-    fn settle(&mut self, request: &scopegate_engine::Request<'_>, now: Option<UnixTime>) -> Decision {
+    fn settle(&mut self, request: &scopegate_engine::Request<'_>, mut now: Option<UnixTime>) -> Decision {
         let mut attempt = Attempt::default();
         loop {
             match self.engine.decide(request, &mut self.live, &attempt, now) {
@@ -176,9 +176,14 @@ impl NativeSession {
                         self.desk(now).want(id);
                         attempt.has_waited = true;
                     }
-                    (Need::Answer(question), Some(now)) if !attempt.has_asked => {
-                        attempt.answered = Some(self.desk(now).ask(&question));
+                    (Need::Answer(question), Some(asked_at)) if !attempt.has_asked => {
+                        let (answered, answered_at) = self.desk(asked_at).ask(&question);
+                        attempt.answered = Some(answered);
                         attempt.has_asked = true;
+                        now = Some(answered_at);
+                        if let Time::Fixed(time) = &mut self.time {
+                            *time = answered_at;
+                        }
                     }
                     (Need::Source(_) | Need::Answer(_), _) => attempt = Attempt::last(),
                 },
