@@ -119,7 +119,7 @@ impl Engine {
     }
 
     /// Decides on a request. Total: whatever fails, the answer is a refusal. `now` is `None` when the clock
-    /// failed. With [`Attempt::has_waited`] it is always decided.
+    /// failed. With [`Attempt::last`] nothing is ever waited for.
     #[must_use]
     pub fn decide<'p>(
         &'p self,

@@ -173,7 +173,8 @@ impl Source {
             return Err("it was not asked whether it is new".into());
         };
         let endpoint = discovery::keys_endpoint(body, issuer, &self.place.endpoint)?;
-        let next = self.document(&endpoint, state);
+        // What is in hand may come from where the keys stood before: its entity tag means nothing here.
+        let next = self.get(&endpoint, None);
         state.discovered = Some((endpoint, now));
         state.schedule = state.schedule.continued(now);
         Ok(Taken::Next(next))

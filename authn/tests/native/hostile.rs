@@ -242,3 +242,35 @@ fn documents_have_a_size_and_a_length() {
         None
     );
 }
+
+#[test]
+fn with_the_last_attempt_nothing_is_waited_for() {
+    let token_of =
+        |issuer: &str, changes: &Value| token(ALG, &common::changes(&json!({"iss": issuer}), changes));
+    let asks = [
+        (
+            Ask::bearer(&token_of(common::ISSUER, &json!({}))),
+            "wait keys.corp",
+            "keys_unavailable",
+        ),
+        (Ask::bearer("opaque"), "wait answer", "introspection_unavailable"),
+        (
+            Ask::default().from(&peer("spiffe://prod.example.com/a", 1)),
+            "wait revocations",
+            "revocation_unavailable",
+        ),
+    ];
+    for (ask, expected, at_last) in asks {
+        let mut world = world();
+        assert_eq!(world.ask(&ask), expected);
+        assert_eq!(world.ask_last(&ask), at_last);
+    }
+    let mut world = world();
+    assert_eq!(world.give("revocations", r#"{"tokens": []}"#), "document");
+    let listed =
+        json!({"status": {"status_list": {"uri": LIST, "idx": 0}}, "cnf": {"x5t#S256": encode(&[7; 32])}});
+    let ask = Ask::bearer(&token_of("https://bound.example", &listed))
+        .from(&peer("spiffe://prod.example.com/a", 7));
+    assert_eq!(world.ask(&ask), "wait status_list.bound.0");
+    assert_eq!(world.ask_last(&ask), "revocation_unavailable");
+}

@@ -46,7 +46,7 @@ const NOT_READ: &[(&str, &str)] = &[
 const OWN_TESTS: &[&str] = &[
     include_str!("requirements.rs"),
     include_str!("bound.rs"),
-    include_str!("fetched.rs"),
+    include_str!("discovered.rs"),
     include_str!("introspection.rs"),
     include_str!("several.rs"),
     include_str!("../../src/dpop/tests.rs"),
