@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use scopegate_document::UnixTime;
 use serde_json::json;
 
 use crate::exchange::{Headers, Peer, Request, decode_hex};
 use crate::executor::ExecutorError;
 use crate::format::{HeadersSpec, OneOrMany, PeerSpec, RequestSpec};
 use crate::issuer::Location;
+use crate::proofs::{Client, Occasion};
 use crate::suite::{NOBODY, Suite};
 
 /// Makes the bytes of `spec`, with the tokens that were made for this run.
@@ -16,6 +18,7 @@ pub(crate) fn request(
     suite: &Suite,
     tokens: &BTreeMap<String, String>,
     id: &str,
+    (client, now): (&mut Client, UnixTime),
 ) -> Result<Request, ExecutorError> {
     let fill = |text: &str| fill(text, tokens).into_bytes();
     let mut request = Request {
@@ -53,8 +56,21 @@ pub(crate) fn request(
     {
         let (token, location) = (tokens.get(name), suite.tokens.location(name));
         if let (Some(token), Some(location)) = (token, location) {
-            place(&mut request, token, location);
+            place(&mut request, token, location, spec.dpop.is_some());
         }
+    }
+    if let Some(proof) = &spec.dpop {
+        let key = suite.keys.get(&proof.key);
+        let key = key.ok_or_else(|| ExecutorError::Failed(format!("there is no key `{}`", proof.key)))?;
+        let token = spec
+            .token
+            .iter()
+            .flat_map(OneOrMany::as_slice)
+            .find_map(|name| tokens.get(name));
+        let occasion = Occasion::of(&request, id, token, now);
+        let made = client.prove(proof, key, &occasion);
+        let made = made.map_err(|error| ExecutorError::Failed(error.to_string()))?;
+        request.headers.push((b"dpop".to_vec(), made.into_bytes()));
     }
     Ok(request)
 }
@@ -80,9 +96,13 @@ impl From<PeerSpec> for Peer {
 }
 
 /// Puts a token where its provider reads it.
-fn place(request: &mut Request, token: &str, location: &Location) {
+fn place(request: &mut Request, token: &str, location: &Location, is_proved: bool) {
     match location {
         Location::Header { name, scheme } => {
+            // With a proof goes its own scheme (RFC 9449 section 7.1).
+            let scheme = scheme
+                .as_deref()
+                .map(|scheme| if is_proved { "DPoP" } else { scheme });
             let value = match scheme {
                 Some(scheme) => format!("{scheme} {token}"),
                 None => token.to_owned(),

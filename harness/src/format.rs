@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use scopegate_document::{Duration, Instant};
 
+use crate::proofs::ProofSpec;
 use crate::tokens::TokenSpec;
 
 /// Tests of one policy.
@@ -178,6 +179,8 @@ pub struct RequestSpec {
     pub token: Option<OneOrMany>,
     /// The body.
     pub body: Option<String>,
+    /// The DPoP proof it carries (RFC 9449). Its token then travels with the scheme `DPoP`.
+    pub dpop: Option<ProofSpec>,
     /// Who is at the other end of the connection.
     pub peer: Option<PeerSpec>,
 }

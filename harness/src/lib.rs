@@ -20,6 +20,7 @@ pub mod native;
 mod peer;
 mod planned;
 pub mod policy;
+pub mod proofs;
 pub mod report;
 pub mod run;
 pub mod span;

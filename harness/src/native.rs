@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime};
 
-use scopegate_authn::{Attempt, Claim, Claimed, Live, Need, Secrets};
+use scopegate_authn::{Attempt, Claim, Claimed, Live, Need, Nonces, Secrets};
 use scopegate_document::UnixTime;
 use scopegate_engine::{Decision, Engine, Forward, Outcome as Decided, Progress};
 
@@ -25,7 +25,7 @@ impl Executor for Native {
         let environment = Environment(setup.environment.clone());
         let engine = compile(&setup.policy, &environment)?;
         Ok(Box::new(NativeSession {
-            live: engine.authenticator().live(),
+            live: live(&engine),
             engine,
             environment,
             time: setup.time,
@@ -134,7 +134,7 @@ impl Session for NativeSession {
     fn reconfigure(&mut self, policy: &[u8]) -> Result<bool, ExecutorError> {
         match compile(policy, &self.environment) {
             Ok(engine) => {
-                self.live = engine.authenticator().live();
+                self.live = live(&engine);
                 self.engine = engine;
                 Ok(true)
             }
@@ -217,6 +217,13 @@ pub fn system_time() -> Option<UnixTime> {
 )]
 pub(crate) fn stopwatch() -> Instant {
     Instant::now()
+}
+
+/// The state to begin with. Its nonces are made with a secret that everybody may know: it guards nothing here.
+fn live(engine: &Engine) -> Live {
+    let mut live = engine.authenticator().live();
+    live.set_nonces(Nonces::new(&zeroize::Zeroizing::new([7; 32])));
+    live
 }
 
 fn compile(policy: &[u8], environment: &Environment) -> Result<Engine, ExecutorError> {

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use scopegate_document::{PolicyError, UnixTime};
+use serde_json::json;
 
 use crate::issuer::{Issuer, Location};
 use crate::keys::{Algorithm, Key, KeyError};
 use crate::policy::TestPolicy;
+use crate::proofs::thumbprint;
 use crate::tokens::TokenSpec;
 
 /// The tokens of a test file.
@@ -166,7 +168,31 @@ fn finish(spec: TokenSpec, keys: &Keys, issuers: &[Issuer]) -> Result<Planned, F
         message: "the provider of the token is not clear".to_owned(),
         help: format!("write `provider`, one of: {}", names()),
     })?;
-    Ok(Planned { spec, issuer, key })
+    Ok(Planned {
+        spec: bound(spec, keys)?,
+        issuer,
+        key,
+    })
+}
+
+/// The token with the claim `cnf`, where it is bound to a key.
+fn bound(mut spec: TokenSpec, keys: &Keys) -> Result<TokenSpec, Fault> {
+    let Some(name) = &spec.bound_to else {
+        return Ok(spec);
+    };
+    let (key, _) = keys.get(name).ok_or_else(|| Fault {
+        field: ".bound_to",
+        message: format!("there is no key `{name}`"),
+        help: format!(
+            "known here: {}",
+            keys.keys().cloned().collect::<Vec<_>>().join(", ")
+        ),
+    })?;
+    let claim = spec.claims.entry("cnf").or_insert_with(|| json!({}));
+    if let Some(members) = claim.as_object_mut() {
+        members.entry("jkt").or_insert_with(|| thumbprint(key).into());
+    }
+    Ok(spec)
 }
 
 /// A key for a token whose text is given.

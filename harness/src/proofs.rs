@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use scopegate_document::UnixTime;
 
+use crate::exchange::Request;
 use crate::keys::{Key, KeyError, base64url};
 use crate::span::Span;
 
@@ -32,11 +33,33 @@ pub struct ProofSpec {
 
 /// What a proof is made for.
 pub(crate) struct Occasion<'a> {
-    pub(crate) method: &'a str,
+    method: String,
     /// The URL that the client sees, without query and fragment.
-    pub(crate) url: String,
-    pub(crate) token: Option<&'a str>,
-    pub(crate) now: UnixTime,
+    url: String,
+    token: Option<&'a String>,
+    /// Something that no other request of the run has.
+    id: String,
+    now: UnixTime,
+}
+
+impl<'a> Occasion<'a> {
+    /// What a proof for this request is made for.
+    pub(crate) fn of(request: &Request, id: &str, token: Option<&'a String>, now: UnixTime) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let path = request
+            .path
+            .split(|byte| *byte == b'?')
+            .next()
+            .unwrap_or_default();
+        let authority = request.authority.as_deref().unwrap_or_default();
+        Self {
+            method: text(&request.method),
+            url: format!("{}://{}{}", text(&request.scheme), text(authority), text(path)),
+            token,
+            id: base64url(&Sha256::digest(id.as_bytes())),
+            now,
+        }
+    }
 }
 
 /// A client: its keys, the proofs it made, the nonce it was given.
@@ -67,18 +90,20 @@ impl Client {
         let header = json!({"typ": "dpop+jwt", "alg": key.algorithm.name(), "jwk": public(key)});
         let issued = occasion.now.plus(spec.issued_in.map_or(0, Span::as_seconds));
         let mut claims = json!({
-            "jti": format!("proof-{}-{}", self.made, occasion.now.0),
+            "jti": format!("{}-{}", occasion.id, self.made),
             "htm": occasion.method,
             "htu": occasion.url,
             "iat": issued,
         });
         if let Some(token) = occasion.token {
-            claims["ath"] = json!(base64url(&Sha256::digest(token.as_bytes())));
+            claims["ath"] = base64url(&Sha256::digest(token.as_bytes())).into();
         }
         if let Some(nonce) = &self.nonce {
-            claims["nonce"] = json!(nonce);
+            claims["nonce"] = nonce.as_str().into();
         }
-        let part = |base: Value, changes: &Map<String, Value>| base64url(changed(base, changes).to_string().as_bytes());
+        let part = |base: Value, changes: &Map<String, Value>| {
+            base64url(changed(base, changes).to_string().as_bytes())
+        };
         let signed = format!("{}.{}", part(header, &spec.header), part(claims, &spec.claims));
         let proof = format!("{signed}.{}", base64url(&key.sign(signed.as_bytes())?));
         self.last = Some(proof.clone());
@@ -97,7 +122,9 @@ fn changed(base: Value, changes: &Map<String, Value>) -> Value {
 fn public(key: &Key) -> Value {
     let mut jwk = key.jwk("sig");
     if let Some(members) = jwk.as_object_mut() {
-        members.retain(|name, _| !matches!(name.as_str(), "kid" | "use" | "alg") || key.algorithm.name().starts_with("ML"));
+        members.retain(|name, _| {
+            !matches!(name.as_str(), "kid" | "use" | "alg") || key.algorithm.name().starts_with("ML")
+        });
     }
     jwk
 }
@@ -106,7 +133,9 @@ fn public(key: &Key) -> Value {
 pub(crate) fn thumbprint(key: &Key) -> String {
     let jwk = public(key);
     let required = ["alg", "crv", "e", "kty", "n", "pub", "x", "y"];
-    let members = required.into_iter().filter_map(|name| Some((name, jwk.get(name)?)));
+    let members = required
+        .into_iter()
+        .filter_map(|name| Some((name, jwk.get(name)?)));
     let members: BTreeMap<&str, &Value> = members.collect();
     base64url(&Sha256::digest(json!(members).to_string().as_bytes()))
 }

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use scopegate_document::UnixTime;
+
 use crate::build;
 use crate::check::{Mismatch, check};
 use crate::defaults::Facts;
-use crate::exchange::{Answer, Outcome};
+use crate::exchange::{Answer, Outcome, value_of};
 use crate::executor::{Executor, ExecutorError, Session, Setup, Time};
 use crate::fixtures;
 use crate::native::stopwatch;
+use crate::proofs::Client;
 use crate::suite::{Case, Step, Suite};
 
 /// What became of a test file.
@@ -82,6 +85,7 @@ pub fn run(
         executor,
         setup: &setup,
         tokens,
+        now,
         shared: None,
     };
     let wanted = |case: &&Case| filter.is_none_or(|filter| case.name.contains(filter));
@@ -103,6 +107,7 @@ struct Runner<'a> {
     executor: &'a dyn Executor,
     setup: &'a Setup,
     tokens: BTreeMap<String, String>,
+    now: UnixTime,
     shared: Option<Box<dyn Session + 'a>>,
 }
 
@@ -139,6 +144,7 @@ impl<'a> Runner<'a> {
             false => None,
         };
         let mut facts = Facts::of(&self.suite.policy.document);
+        let (mut client, mut now) = (Client::default(), self.now);
         let mut mismatches = Vec::new();
         for (at, step) in case.steps.iter().enumerate() {
             let session = match &mut own {
@@ -146,7 +152,10 @@ impl<'a> Runner<'a> {
                 None => self.shared()?,
             };
             match step {
-                Step::Advance(seconds) => session.advance(*seconds)?,
+                Step::Advance(seconds) => {
+                    session.advance(*seconds)?;
+                    now = now.plus(i64::try_from(*seconds).unwrap_or(i64::MAX));
+                }
                 Step::Answer(answers) => {
                     let rules = |specs: &Vec<_>| fixtures::rules(specs, &self.tokens);
                     let changes: Vec<_> = answers.iter().map(|(name, specs)| (name, rules(specs))).collect();
@@ -167,12 +176,14 @@ impl<'a> Runner<'a> {
                 }
                 Step::Send(request, expect) => {
                     let id = format!("{}#{}", case.name, at.saturating_add(1));
-                    let request = build::request(request, self.suite, &self.tokens, &id)?;
+                    let request = build::request(request, self.suite, &self.tokens, &id, (&mut client, now))?;
                     let session = match &mut own {
                         Some(session) => session,
                         None => self.shared()?,
                     };
                     let answer = session.decide(&request)?;
+                    let nonce = value_of(&answer.reply_headers, "dpop-nonce");
+                    client.learn(nonce.map(|nonce| String::from_utf8_lossy(nonce).into_owned()));
                     match host_status {
                         Some(status) => mismatches.extend(answered_by_host(status, &answer)),
                         None => {

@@ -43,6 +43,8 @@ pub struct Suite {
     /// The cases, in the order of the file; those of the matrix last.
     pub cases: Vec<Case>,
     pub(crate) tokens: PlannedTokens,
+    /// The keys that proofs are made with.
+    pub(crate) keys: BTreeMap<String, Key>,
     minted: Mutex<BTreeMap<UnixTime, BTreeMap<String, String>>>,
     environment: BTreeMap<String, String>,
     upstreams: Answers,
@@ -201,6 +203,7 @@ impl Loader<'_> {
             policy,
             cases,
             tokens,
+            keys: keys.into_iter().map(|(name, (key, _))| (name, key)).collect(),
             minted: Mutex::default(),
             environment,
             upstreams,
@@ -352,6 +355,7 @@ impl Loader<'_> {
                 accepted: None,
             } => {
                 self.check_expect(&expect, &format!("{path}.expect"));
+                self.check_proof(&request, path, known);
                 Some(Step::Send(Box::new(request), Box::new(expect)))
             }
             StepSpec {
@@ -409,6 +413,14 @@ impl Loader<'_> {
                 );
                 None
             }
+        }
+    }
+
+    fn check_proof(&mut self, request: &RequestSpec, path: &str, known: &Known<'_>) {
+        let key = request.dpop.as_ref().map(|proof| proof.key.as_str());
+        if let Some(key) = key.filter(|key| (known.key)(key).is_none()) {
+            let message = format!("there is no key `{key}` to make a proof with");
+            self.fault(format!("{path}.request.dpop.key"), message, "name one of `keys`");
         }
     }
 

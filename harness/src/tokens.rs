@@ -24,6 +24,8 @@ pub struct TokenSpec {
     pub key: Option<String>,
     /// The provider whose defaults it takes; by default the provider of its key.
     pub provider: Option<String>,
+    /// The key that it is bound to: the claim `cnf` names it (RFC 9449 section 6.1).
+    pub bound_to: Option<String>,
     /// Claims to set; null leaves a claim out.
     pub claims: Map<String, Value>,
     /// Header members to set; null leaves a member out.
@@ -87,6 +89,7 @@ impl TokenSpec {
             from: _,
             key,
             provider,
+            bound_to,
             claims,
             header,
             expires_in,
@@ -110,6 +113,7 @@ impl TokenSpec {
             from: None,
             key: key.or_else(|| base.key.clone()),
             provider: provider.or_else(|| base.provider.clone()),
+            bound_to: bound_to.or_else(|| base.bound_to.clone()),
             claims: merged(&base.claims, claims),
             header: merged(&base.header, header),
             expires_in: expires_in.or(base.expires_in),
