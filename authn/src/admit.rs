@@ -127,8 +127,8 @@ impl Admission<'_> {
         } = self.around;
         match live.content(authenticator, source, now) {
             Some((content, _)) => Ok(content),
-            None if attempt.has_waited => Err(Reject::RevocationUnavailable.into()),
-            None => Err(Unproved::Waiting(Need::Source(source))),
+            None if attempt.may_wait_for(source) => Err(Unproved::Waiting(Need::Source(source))),
+            None => Err(Reject::RevocationUnavailable.into()),
         }
     }
 }

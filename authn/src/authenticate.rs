@@ -12,7 +12,7 @@ use crate::proof::Proof;
 use crate::provider::{Kind, Provider, Surroundings, TokenProvider, Unproved};
 use crate::step::{Attempt, Step};
 use crate::untrusted::{self, Untrusted};
-use crate::{Algorithm, Authenticator, Fields, Reject, Rejection, limits, mtls};
+use crate::{Algorithm, Authenticator, Fields, Reject, Rejection, is_same_header_name, limits, mtls};
 
 /// A reason, and the place of the provider that it is attributed to.
 type Refused = (Unproved, Option<usize>);
@@ -53,7 +53,7 @@ impl Authenticator {
         let found = match credential::find(&self.locations, fields) {
             Ok(found) => found,
             // A certificate is the caller only when it comes alone.
-            Err(Reject::CredentialMissing) if self.has_peers() => {
+            Err(Reject::CredentialMissing) if self.has_peers() && !self.has_other(fields) => {
                 let around = self.around(live, attempt, now);
                 let proof = self.identify(fields, around)?;
                 return self.admit(&proof, None, (fields, around));
@@ -181,6 +181,17 @@ impl Authenticator {
             }
         }
         answer
+    }
+
+    /// Whether a header that providers read holds something else: then a certificate does not come alone.
+    fn has_other(&self, fields: Fields<'_>) -> bool {
+        let is_read = |name: &[u8]| {
+            self.locations.iter().any(|location| match location {
+                CredentialLocation::Header { name: read, .. } => is_same_header_name(name, read.as_bytes()),
+                CredentialLocation::Cookie { .. } | CredentialLocation::Query { .. } => false,
+            })
+        };
+        fields.headers.iter().any(|(name, _)| is_read(name))
     }
 
     fn has_peers(&self) -> bool {

@@ -3,7 +3,7 @@
 use scopegate_document::{PolicyError, UnixTime};
 
 use crate::compile;
-use crate::credential::{self, CredentialLocation, Stripped};
+use crate::credential::{self, CredentialLocation, Stripped, is_same_header_name};
 use crate::identity::IdentityHeader;
 use crate::live::Live;
 use crate::provider::{self, Kind, Provider};
@@ -193,12 +193,24 @@ impl Authenticator {
     /// credential is worth. Credentials of a provider with `forward_credential: true` stay.
     #[must_use]
     pub fn strip(&self, fields: &Fields<'_>) -> Stripped {
-        credential::strip(
-            self.locations
-                .iter()
-                .filter(|location| !self.is_kept(location, *fields)),
+        let locations = self.locations.iter();
+        let mut stripped = credential::strip(
+            locations.filter(|location| !self.is_kept(location, *fields)),
             *fields,
-        )
+        );
+        if self.removes_proofs() {
+            let names = fields.headers.iter().map(|(name, _)| *name);
+            let proofs = names.filter(|name| is_same_header_name(name, b"dpop"));
+            stripped.remove.extend(proofs.map(<[u8]>::to_vec));
+        }
+        stripped
+    }
+
+    /// Whether DPoP proofs end here: nobody whose tokens go on needs one.
+    fn removes_proofs(&self) -> bool {
+        let has_proofs = |provider: &&Provider| provider.binding.as_ref().is_some_and(|it| it.dpop.is_some());
+        let mut bound = self.providers.iter().filter(has_proofs).peekable();
+        bound.peek().is_some() && !bound.any(|provider| provider.forward_credential)
     }
 
     /// Whether what stands in `location` is forwarded: all its providers say so, or the one that its token goes to.

@@ -53,12 +53,14 @@ impl Question {
 /// What is known beyond the request when it is looked at.
 #[derive(Debug, Default)]
 pub struct Attempt {
-    /// Whether waiting for documents is over: what is not known now never will be, and the request is refused for it.
-    pub has_waited: bool,
+    /// Whether waiting is over: what is not known now never will be, and the request is refused for it.
+    is_last: bool,
+    /// The documents that were waited for.
+    waited: Vec<SourceId>,
     /// Whether the one question that a request may raise was put.
-    pub has_asked: bool,
+    has_asked: bool,
     /// The answer to the question that this very request raised.
-    pub answered: Option<Answered>,
+    answered: Option<Answered>,
 }
 
 impl Attempt {
@@ -66,10 +68,34 @@ impl Attempt {
     #[must_use]
     pub const fn last() -> Self {
         Self {
-            has_waited: true,
+            is_last: true,
+            waited: Vec::new(),
             has_asked: true,
             answered: None,
         }
+    }
+
+    /// Waiting for a document is over: what it was worth waiting for is there now, or will not be.
+    pub fn waited_for(&mut self, source: SourceId) {
+        self.waited.push(source);
+    }
+
+    /// Asking is over: here is the answer, if there is one.
+    pub fn asked(&mut self, answered: Option<Answered>) {
+        self.has_asked = true;
+        self.answered = answered;
+    }
+
+    /// Whether it is worth waiting for a document: once for each.
+    #[must_use]
+    pub fn may_wait_for(&self, source: SourceId) -> bool {
+        !self.is_last && !self.waited.contains(&source)
+    }
+
+    /// Whether a question may still be put.
+    #[must_use]
+    pub const fn may_ask(&self) -> bool {
+        !self.has_asked
     }
 
     /// What was answered about `token` at the provider in the place `provider`.

@@ -155,7 +155,13 @@ fn location(provider: &Value) -> Location {
         },
         (None, None, None) => Location::Header {
             name: "authorization".to_owned(),
-            scheme: Some("Bearer".to_owned()),
+            scheme: Some(
+                match provider.get("binding").and_then(Value::as_str) {
+                    Some("dpop") => "DPoP",
+                    _ => "Bearer",
+                }
+                .to_owned(),
+            ),
         },
     }
 }

@@ -172,14 +172,13 @@ impl NativeSession {
                     return pending.finish(claimed);
                 }
                 Progress::Wait(need) => match (need, now) {
-                    (Need::Source(id), Some(now)) if !attempt.has_waited => {
+                    (Need::Source(id), Some(now)) if attempt.may_wait_for(id) => {
                         self.desk(now).want(id);
-                        attempt.has_waited = true;
+                        attempt.waited_for(id);
                     }
-                    (Need::Answer(question), Some(asked_at)) if !attempt.has_asked => {
+                    (Need::Answer(question), Some(asked_at)) if attempt.may_ask() => {
                         let (answered, answered_at) = self.desk(asked_at).ask(&question);
-                        attempt.answered = Some(answered);
-                        attempt.has_asked = true;
+                        attempt.asked(Some(answered));
                         now = Some(answered_at);
                         if let Time::Fixed(time) = &mut self.time {
                             *time = answered_at;

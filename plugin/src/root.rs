@@ -17,7 +17,8 @@ use crate::log::say;
 use crate::metrics::Metrics;
 use crate::policy::Policy;
 use crate::question::Questions;
-use crate::stream::{Held, Stream};
+use crate::stream::Stream;
+use crate::waiting::Over;
 
 /// How often the root is called, in milliseconds. So long may the first request after a start, or after a rotation of
 /// keys, wait before a fetch begins.
@@ -112,8 +113,8 @@ fn shown(errors: Vec<PolicyError>) -> Vec<String> {
     errors.iter().map(ToString::to_string).collect()
 }
 
-fn resume(streams: Vec<Rc<Held>>) {
-    streams.iter().for_each(|stream| stream.resume());
+fn resume(streams: Vec<Over>) {
+    streams.iter().for_each(|(stream, source)| stream.resume(*source));
 }
 
 impl Context for Root {

@@ -84,17 +84,14 @@ impl Held {
     }
 
     /// Decides anew, now that waiting for a document is over. See [`Held::go_on`].
-    pub(crate) fn resume(self: &Rc<Self>) {
-        self.attempt.borrow_mut().has_waited = true;
+    pub(crate) fn resume(self: &Rc<Self>, source: SourceId) {
+        self.attempt.borrow_mut().waited_for(source);
         self.go_on();
     }
 
     /// Decides anew, now that its question is answered, or will not be. See [`Held::go_on`].
     pub(crate) fn answer(self: &Rc<Self>, answered: Option<Answered>) {
-        let mut attempt = self.attempt.borrow_mut();
-        attempt.has_asked = true;
-        attempt.answered = answered;
-        drop(attempt);
+        self.attempt.borrow_mut().asked(answered);
         self.go_on();
     }
 
@@ -174,8 +171,8 @@ impl Held {
             let met = match progress {
                 Progress::Decided(decision) => return Headers::Decided(decision),
                 Progress::Claim(pending) => return Headers::Decided(Box::new(settled(*pending, time))),
-                Progress::Wait(Need::Source(id)) if !attempt.has_waited => self.wait(policy, id, time),
-                Progress::Wait(Need::Answer(question)) if !attempt.has_asked => {
+                Progress::Wait(Need::Source(id)) if attempt.may_wait_for(id) => self.wait(policy, id, time),
+                Progress::Wait(Need::Answer(question)) if attempt.may_ask() => {
                     self.state.questions.put(self, policy, *question).into()
                 }
                 Progress::Wait(_) => Met::Never,

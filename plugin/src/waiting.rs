@@ -14,6 +14,9 @@ const MOST: usize = 256;
 /// How many ticks a request is held: three seconds. A client waits longer than that, a proxy's buffers do not.
 const TICKS: u32 = 30;
 
+/// A request that is held no longer, and what it waited for.
+pub(crate) type Over = (Rc<Held>, SourceId);
+
 /// The requests that are held.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
@@ -50,26 +53,28 @@ impl Waiting {
     }
 
     /// Takes out the requests that wait for `source`.
-    pub(crate) fn released(&self, source: SourceId) -> Vec<Rc<Held>> {
+    pub(crate) fn released(&self, source: SourceId) -> Vec<Over> {
         self.take(|entry| entry.source == source)
     }
 
     /// Counts a tick, and takes out the requests that waited too long, and those whose documents nobody fetches.
-    pub(crate) fn tick(&self, is_coming: impl Fn(SourceId) -> bool) -> Vec<Rc<Held>> {
+    pub(crate) fn tick(&self, is_coming: impl Fn(SourceId) -> bool) -> Vec<Over> {
         let count = |entry: &mut Entry| entry.ticks = entry.ticks.saturating_sub(1);
         self.held.borrow_mut().iter_mut().for_each(count);
         self.take(|entry| entry.ticks == 0 || !is_coming(entry.source))
     }
 
     /// Takes out every request: the policy they waited for is replaced.
-    pub(crate) fn all(&self) -> Vec<Rc<Held>> {
+    pub(crate) fn all(&self) -> Vec<Over> {
         self.take(|_| true)
     }
 
-    fn take(&self, is_over: impl Fn(&Entry) -> bool) -> Vec<Rc<Held>> {
+    fn take(&self, is_over: impl Fn(&Entry) -> bool) -> Vec<Over> {
         let mut held = self.held.borrow_mut();
         let (over, rest): (Vec<Entry>, Vec<Entry>) = held.drain(..).partition(is_over);
         *held = rest;
-        over.into_iter().map(|entry| entry.stream).collect()
+        over.into_iter()
+            .map(|entry| (entry.stream, entry.source))
+            .collect()
     }
 }

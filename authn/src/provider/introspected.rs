@@ -52,7 +52,7 @@ impl IntrospectionRules {
     /// The question; a token that is none is refused, and nobody is asked about it.
     fn ask(&self, index: usize, token: &[u8], around: Surroundings<'_>) -> Result<Unproved, Reject> {
         let question = request::request(self, token)?;
-        if around.attempt.has_asked {
+        if !around.attempt.may_ask() {
             return Err(Reject::IntrospectionUnavailable);
         }
         let request::IntrospectionRequest {

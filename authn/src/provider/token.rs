@@ -182,9 +182,9 @@ impl TokenProvider {
             }
             ProviderKeys::Fetched(source) => *source,
         };
-        let waits = |reject: Reject| match around.attempt.has_waited {
-            true => Unproved::Rejected(reject),
-            false => Unproved::Waiting(Need::Source(source)),
+        let waits = |reject: Reject| match around.attempt.may_wait_for(source) {
+            true => Unproved::Waiting(Need::Source(source)),
+            false => Unproved::Rejected(reject),
         };
         let (keys, generation) = around
             .live

@@ -217,11 +217,8 @@ impl World {
             body: body.as_bytes(),
         };
         let answered = self.authenticator.answered(question, &answer, self.now());
-        let attempt = Attempt {
-            has_waited: false,
-            has_asked: true,
-            answered: Some(answered),
-        };
+        let mut attempt = Attempt::default();
+        attempt.asked(Some(answered));
         self.attempt(ask, &attempt)
     }
 
