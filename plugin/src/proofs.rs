@@ -107,7 +107,7 @@ mod tests {
     fn first(added: Added) -> Vec<u8> {
         match added {
             Added::First(bytes) => bytes,
-            other => panic!("{other:?}"),
+            other @ (Added::Before | Added::Full) => panic!("{other:?}"),
         }
     }
 
