@@ -89,18 +89,17 @@ impl Client {
         self.made = self.made.saturating_add(1);
         let header = json!({"typ": "dpop+jwt", "alg": key.algorithm.name(), "jwk": public(key)});
         let issued = occasion.now.plus(spec.issued_in.map_or(0, Span::as_seconds));
-        let mut claims = json!({
+        let ath = occasion
+            .token
+            .map(|token| base64url(&Sha256::digest(token.as_bytes())));
+        let claims = json!({
             "jti": format!("{}-{}", occasion.id, self.made),
             "htm": occasion.method,
             "htu": occasion.url,
             "iat": issued,
+            "ath": ath,
+            "nonce": self.nonce,
         });
-        if let Some(token) = occasion.token {
-            claims["ath"] = base64url(&Sha256::digest(token.as_bytes())).into();
-        }
-        if let Some(nonce) = &self.nonce {
-            claims["nonce"] = nonce.as_str().into();
-        }
         let part = |base: Value, changes: &Map<String, Value>| {
             base64url(changed(base, changes).to_string().as_bytes())
         };
