@@ -1,4 +1,5 @@
-//! Debian's compiler, for a machine whose toolchain lacks a WebAssembly target and cannot fetch one.
+//! Programs of Debian: its compiler, for a machine whose toolchain lacks a WebAssembly target and cannot fetch one,
+//! and its optimiser of modules.
 //!
 //! `apt-get` resolves, downloads and verifies the packages in folders of its own, without root and without
 //! touching the system; `dpkg -x` unpacks them into the cache. Nothing is installed.
@@ -12,36 +13,53 @@ use crate::command::{self, Failure, on};
 /// Where the packages keep the compiler's shared libraries.
 pub(crate) const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
 
-/// The compiler, its source of the standard library, and the C library of WASI. Their dependencies follow.
-const PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "wasi-libc"];
-/// Packages that must be unpacked even where the system has them, by the beginning of their name. Shared
-/// libraries that the system has, LLVM say, serve as they are.
-const OURS: [&str; 4] = ["rustc-web", "rust-web-src", "wasi-libc", "libstd-rust-web"];
-const PREFIX: &str = "rustc-web-";
+/// Packages that are used together.
+struct Bundle {
+    /// The package that gives the bundle its name and its version.
+    name: &'static str,
+    /// What it is to a person who waits for it.
+    title: &'static str,
+    /// What is asked for. Dependencies follow.
+    packages: &'static [&'static str],
+    /// Packages that must be unpacked even where the system has them, by the beginning of their name. Shared
+    /// libraries that the system has, LLVM say, serve as they are.
+    ours: &'static [&'static str],
+    /// Whether what was unpacked into a folder runs and is new enough.
+    serves: fn(&Path) -> bool,
+}
+
+/// The compiler, its source of the standard library, and the C library of WASI.
+const COMPILER: Bundle = Bundle {
+    name: "rustc-web",
+    title: "Debian's Rust compiler (about 140 MB, once)",
+    packages: &["rustc-web", "rust-web-src", "wasi-libc"],
+    ours: &["rustc-web", "rust-web-src", "wasi-libc", "libstd-rust-web"],
+    serves: new_enough,
+};
+
+/// `wasm-opt`.
+const OPTIMIZER: Bundle = Bundle {
+    name: "binaryen",
+    title: "Debian's wasm-opt (about 3 MB, once)",
+    packages: &["binaryen"],
+    ours: &["binaryen"],
+    serves: |root| command::output(optimizer_in(root).arg("--version")).is_ok(),
+};
 
 /// The folder of an unpacked compiler that is new enough, fetched where the cache has none.
 pub(crate) fn compiler(cache: &Path) -> Result<PathBuf, Failure> {
-    on(cache, fs::create_dir_all(cache))?;
-    let lock = cache.join("rustc-web.lock");
-    let guard = on(&lock, File::create(&lock))?;
-    on(&lock, guard.lock())?;
-    match cached(cache)? {
-        Some(root) => Ok(root),
-        None => fetch(cache),
-    }
+    COMPILER.folder(cache)
 }
 
-fn cached(cache: &Path) -> Result<Option<PathBuf>, Failure> {
-    let mut roots: Vec<PathBuf> = on(cache, fs::read_dir(cache))?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            path.file_name()
-                .is_some_and(|name| name.to_string_lossy().starts_with(PREFIX))
-        })
-        .filter(|root| new_enough(root))
-        .collect();
-    roots.sort();
-    Ok(roots.pop())
+/// Debian's `wasm-opt`, fetched where the cache has none.
+pub(crate) fn optimizer(cache: &Path) -> Result<Command, Failure> {
+    OPTIMIZER.folder(cache).map(|root| optimizer_in(&root))
+}
+
+fn optimizer_in(root: &Path) -> Command {
+    let mut command = Command::new(root.join("usr/bin/wasm-opt"));
+    command.env("LD_LIBRARY_PATH", root.join(LIBRARIES));
+    command
 }
 
 /// Whether the compiler in `root` runs and is at least the version that this workspace asks for.
@@ -55,51 +73,103 @@ fn new_enough(root: &Path) -> bool {
     version.is_ok_and(|version| minor(&version) >= minor(env!("CARGO_PKG_RUST_VERSION")))
 }
 
-fn fetch(cache: &Path) -> Result<PathBuf, Failure> {
-    let staging = cache.join("staging-rustc-web");
-    if staging.exists() {
-        on(&staging, fs::remove_dir_all(&staging))?;
+impl Bundle {
+    /// The folder it was unpacked into, fetched where the cache has none that serves.
+    fn folder(&self, cache: &Path) -> Result<PathBuf, Failure> {
+        on(cache, fs::create_dir_all(cache))?;
+        let lock = cache.join(format!("{}.lock", self.name));
+        let guard = on(&lock, File::create(&lock))?;
+        on(&lock, guard.lock())?;
+        match self.cached(cache)? {
+            Some(root) => Ok(root),
+            None => self.fetch(cache),
+        }
     }
-    for folder in ["state/lists/partial", "archives/archives/partial", "root"] {
-        let folder = staging.join(folder);
-        on(&folder, fs::create_dir_all(&folder))?;
-    }
-    write_status(&staging)?;
-    command::with_progress("reading Debian's package lists", || {
-        command::output(apt(&staging).arg("update"))
-    })?;
-    command::with_progress("fetching Debian's Rust compiler (about 140 MB, once)", || {
-        let install = ["install", "--download-only", "--no-install-recommends"];
-        command::output(apt(&staging).args(install).args(PACKAGES))
-    })?;
-    let version = command::with_progress("unpacking Debian's Rust compiler", || unpack(&staging))?;
-    let root = cache.join(format!("{PREFIX}{version}"));
-    if root.exists() {
-        on(&root, fs::remove_dir_all(&root))?;
-    }
-    on(&root, fs::rename(staging.join("root"), &root))?;
-    on(&staging, fs::remove_dir_all(&staging))?;
-    if new_enough(&root) {
-        return Ok(root);
-    }
-    Err(format!(
-        "Debian's rustc {version} does not run or is older than {}",
-        env!("CARGO_PKG_RUST_VERSION")
-    )
-    .into())
-}
 
-/// The system's list of installed packages without ours: they are to be downloaded even where installed.
-fn write_status(staging: &Path) -> Result<(), Failure> {
-    let system = Path::new("/var/lib/dpkg/status");
-    let installed = on(system, fs::read_to_string(system))?;
-    let ours = |stanza: &&str| {
-        let name = stanza.trim_start().strip_prefix("Package: ").unwrap_or_default();
-        OURS.iter().any(|prefix| name.starts_with(prefix))
-    };
-    let kept: Vec<&str> = installed.split("\n\n").filter(|stanza| !ours(stanza)).collect();
-    let path = staging.join("status");
-    on(&path, fs::write(&path, kept.join("\n\n")))
+    fn cached(&self, cache: &Path) -> Result<Option<PathBuf>, Failure> {
+        let prefix = format!("{}-", self.name);
+        let mut roots: Vec<PathBuf> = on(cache, fs::read_dir(cache))?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| {
+                path.file_name()
+                    .is_some_and(|name| name.to_string_lossy().starts_with(&prefix))
+            })
+            .filter(|root| (self.serves)(root))
+            .collect();
+        roots.sort();
+        Ok(roots.pop())
+    }
+
+    fn fetch(&self, cache: &Path) -> Result<PathBuf, Failure> {
+        let staging = cache.join(format!("staging-{}", self.name));
+        if staging.exists() {
+            on(&staging, fs::remove_dir_all(&staging))?;
+        }
+        for folder in ["state/lists/partial", "archives/archives/partial", "root"] {
+            let folder = staging.join(folder);
+            on(&folder, fs::create_dir_all(&folder))?;
+        }
+        self.write_status(&staging)?;
+        command::with_progress("reading Debian's package lists", || {
+            command::output(apt(&staging).arg("update"))
+        })?;
+        command::with_progress(&format!("fetching {}", self.title), || {
+            let install = ["install", "--download-only", "--no-install-recommends"];
+            command::output(apt(&staging).args(install).args(self.packages))
+        })?;
+        let version = command::with_progress(&format!("unpacking {}", self.title), || self.unpack(&staging))?;
+        let root = cache.join(format!("{}-{version}", self.name));
+        if root.exists() {
+            on(&root, fs::remove_dir_all(&root))?;
+        }
+        on(&root, fs::rename(staging.join("root"), &root))?;
+        on(&staging, fs::remove_dir_all(&staging))?;
+        match (self.serves)(&root) {
+            true => Ok(root),
+            false => Err(format!("Debian's {} {version} does not run or is too old", self.name).into()),
+        }
+    }
+
+    /// The system's list of installed packages without ours: they are to be downloaded even where installed.
+    fn write_status(&self, staging: &Path) -> Result<(), Failure> {
+        let system = Path::new("/var/lib/dpkg/status");
+        let installed = on(system, fs::read_to_string(system))?;
+        let ours = |stanza: &&str| {
+            let name = stanza.trim_start().strip_prefix("Package: ").unwrap_or_default();
+            self.ours.iter().any(|prefix| name.starts_with(prefix))
+        };
+        let kept: Vec<&str> = installed.split("\n\n").filter(|stanza| !ours(stanza)).collect();
+        let path = staging.join("status");
+        on(&path, fs::write(&path, kept.join("\n\n")))
+    }
+
+    /// Unpacks every archive into `root` and returns the version of the package that names the bundle.
+    fn unpack(&self, staging: &Path) -> Result<String, Failure> {
+        let archives = staging.join("archives/archives");
+        let prefix = format!("{}_", self.name);
+        let mut version = None;
+        for entry in on(&archives, fs::read_dir(&archives))? {
+            let path = on(&archives, entry)?.path();
+            if path.extension().is_none_or(|extension| extension != "deb") {
+                continue;
+            }
+            command::output(
+                Command::new("dpkg")
+                    .arg("-x")
+                    .arg(&path)
+                    .arg(staging.join("root")),
+            )?;
+            let name = path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            if let Some(rest) = name.strip_prefix(&prefix) {
+                version = rest.split('_').next().map(str::to_owned);
+            }
+        }
+        version.ok_or_else(|| format!("apt-get fetched no package `{}`", self.name).into())
+    }
 }
 
 fn apt(staging: &Path) -> Command {
@@ -123,31 +193,4 @@ fn apt(staging: &Path) -> Command {
             .arg(format!("{option}={}", staging.join(folder).display()));
     }
     apt
-}
-
-/// Unpacks every archive into `root` and returns the compiler's version.
-fn unpack(staging: &Path) -> Result<String, Failure> {
-    let archives = staging.join("archives/archives");
-    let mut version = None;
-    for entry in on(&archives, fs::read_dir(&archives))? {
-        let path = on(&archives, entry)?.path();
-        if path.extension().is_none_or(|extension| extension != "deb") {
-            continue;
-        }
-        command::output(
-            Command::new("dpkg")
-                .arg("-x")
-                .arg(&path)
-                .arg(staging.join("root")),
-        )?;
-        let name = path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        if let Some(rest) = name.strip_prefix("rustc-web_") {
-            version = rest.split('_').next().map(str::to_owned);
-        }
-    }
-    version.ok_or_else(|| "apt-get fetched no package `rustc-web`".into())
 }

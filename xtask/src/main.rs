@@ -5,6 +5,7 @@
 
 mod command;
 mod debian;
+mod optimizer;
 mod products;
 mod test;
 mod toolchain;
@@ -30,7 +31,11 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Task {
     /// Build the plugin's module and print its path.
-    Wasm,
+    Wasm {
+        /// Make it smaller with `wasm-opt`, where the machine has it or can fetch Debian's: `target/scopegate.wasm`.
+        #[arg(long)]
+        optimize: bool,
+    },
     /// Run everything: format, lints, tests, the real module, policy tests, Envoy end to end.
     Test {
         /// Run only the steps whose name contains this text (may be repeated).
@@ -68,8 +73,13 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<ExitCode, Failure> {
     let workspace = Workspace::find()?;
     match task {
-        Task::Wasm => {
-            println!("{}", products::plugin(&workspace)?.display());
+        Task::Wasm { optimize } => {
+            let module = products::plugin(&workspace)?;
+            let module = match optimize {
+                true => optimizer::optimized(&workspace, &module)?,
+                false => module,
+            };
+            println!("{}", module.display());
             Ok(ExitCode::SUCCESS)
         }
         Task::Test { only } => test::run(&workspace, &only),
