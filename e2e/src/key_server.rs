@@ -243,7 +243,12 @@ fn accept(listener: TcpListener, world: &Arc<Mutex<World>>) {
 fn converse(mut stream: TcpStream, world: &Mutex<World>) -> io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     while let Some(message) = Message::read(&mut reader, false)? {
-        let (reply, mode) = lock(world).answer(Seen::from_message(message));
+        let (path, reply, mode) = lock(world).answer(Seen::from_message(message));
+        let mode = if mode == Mode::Withheld {
+            released(world, &path)?
+        } else {
+            mode
+        };
         match mode.send(&reply, &mut stream)? {
             mode::Then::Next => {}
             mode::Then::Close => break,
@@ -258,9 +263,18 @@ fn converse(mut stream: TcpStream, world: &Mutex<World>) -> io::Result<()> {
     stream.shutdown(Shutdown::Both)
 }
 
+/// The mode that came after [`Mode::Withheld`].
+fn released(world: &Mutex<World>, path: &str) -> io::Result<Mode> {
+    let mode = || {
+        let mode = lock(world).modes.get(path).cloned().unwrap_or_default();
+        (mode != Mode::Withheld).then_some(mode)
+    };
+    wait::until("the release of an answer", mode).map_err(io::Error::other)
+}
+
 impl World {
-    /// What is to be answered, and how. The question goes into the account.
-    fn answer(&mut self, request: Seen) -> (document::Reply, Mode) {
+    /// The path that was asked for, what is to be answered, and how. The question goes into the account.
+    fn answer(&mut self, request: Seen) -> (String, document::Reply, Mode) {
         let mut asked = Asked {
             request,
             at: crate::wait::now(),
@@ -282,7 +296,7 @@ impl World {
         };
         asked.status = mode.status(reply.status);
         self.asked.push(asked);
-        (reply, mode)
+        (path, reply, mode)
     }
 }
 

@@ -148,6 +148,7 @@ fn listener(listener: &Listener) -> Value {
     }
     json!({
         "name": listener.name,
+        "stat_prefix": listener.name,
         "address": socket(SocketAddr::from(([127, 0, 0, 1], 0))),
         "filter_chains": [chain],
     })

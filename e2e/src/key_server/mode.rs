@@ -14,6 +14,8 @@ pub enum Mode {
     Up,
     /// The request is read and never answered.
     Hang,
+    /// The request is read, and answered once the mode is another one: as that one has it.
+    Withheld,
     /// The connection ends where an answer was due.
     Reset,
     /// This status, with a body that is no JSON.
@@ -50,7 +52,7 @@ impl Mode {
     /// The status that is answered where all would be well with `status`.
     pub(super) const fn status(&self, status: u16) -> Option<u16> {
         match self {
-            Self::Hang | Self::Reset => None,
+            Self::Hang | Self::Withheld | Self::Reset => None,
             Self::Status(status) => Some(*status),
             Self::Redirect(_) => Some(302),
             Self::Up
@@ -75,7 +77,7 @@ impl Mode {
         };
         let sent = match self {
             Self::Up => reply.clone(),
-            Self::Hang => return Ok(Then::Silence),
+            Self::Hang | Self::Withheld => return Ok(Then::Silence),
             Self::Reset => return Ok(Then::Close),
             Self::Status(status) => Reply::new(*status, "text/plain", b"out of order".to_vec()),
             Self::Garbage => with_body(reply, b"\xff\xfe<!doctype \0".to_vec()),

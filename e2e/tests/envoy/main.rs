@@ -9,4 +9,8 @@ mod hostile;
 #[cfg(test)]
 mod proxy;
 #[cfg(test)]
+mod remote;
+#[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod workers;
