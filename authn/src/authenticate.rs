@@ -65,9 +65,11 @@ impl Authenticator {
         }
         let place = self.place_of(found.location);
         let known = live.tokens.get(place, &found.credential).map(Rc::clone);
+        let known = known.filter(|proof| self.is_current(proof, self.around(live, attempt, now)));
+        live.tokens.count(known.is_some());
         let proof = match known {
-            Some(proof) if self.is_current(&proof, self.around(live, attempt, now)) => proof,
-            _ => {
+            Some(proof) => proof,
+            None => {
                 live.tokens.remove(place, &found.credential);
                 let proof = Rc::new(self.prove(&found, self.around(live, attempt, now))?);
                 if proof.is_kept(now) {

@@ -77,14 +77,18 @@ impl Authenticator {
 
     /// Takes over a document that another worker fetched.
     ///
-    /// One that cannot be read changes nothing: `false`.
+    /// `false` where it is not the one that the schedule tells of. One that cannot be read changes nothing, and was
+    /// refused by whoever fetched it for a policy like this one.
     pub fn adopt(&self, live: &mut Live, id: SourceId, record: &Record, now: UnixTime) -> bool {
         let (Some(source), Some(mut state)) = (self.sources.get(id.0), live.lend(id)) else {
             return false;
         };
-        let adopted = state.adopt(record, |body| self.read(source, body, (live, now)));
+        let is_told_of = record.version() == state.schedule.version;
+        if is_told_of {
+            let _ = state.adopt(record, |body| self.read(source, body, (live, now)));
+        }
         live.give_back(id, state);
-        adopted.is_ok()
+        is_told_of
     }
 
     /// Takes the answer to a question that a request raised. Hand it to that request, and to no other.

@@ -128,6 +128,10 @@ pub const REFETCH_SECONDS: i64 = 60;
 /// Seconds after which a fetch counts as failed. An identity provider answers in a fraction of one.
 pub const FETCH_SECONDS: i64 = 5;
 
+/// Seconds that other workers leave to the one that fetches. Times are whole seconds: with one more, the host has told
+/// that worker of its failure before another begins.
+pub const FETCH_BUSY_SECONDS: i64 = FETCH_SECONDS + 1;
+
 /// Bytes that verified tokens may take in memory, for each worker. A token of 1 kB with its claims takes about 4 kB.
 pub const TOKEN_CACHE_BYTES: u64 = 16 * 1024 * 1024;
 

@@ -33,8 +33,8 @@ impl fmt::Debug for Live {
     }
 }
 
-/// What the token cache holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the token cache holds, and what it was good for since the policy came into force.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CacheUse {
     /// Tokens.
     pub tokens: usize,
@@ -42,6 +42,12 @@ pub struct CacheUse {
     pub bytes: u64,
     /// The most bytes it will ever hold.
     pub bound: u64,
+    /// How many credentials were found in it, and are still proved.
+    pub hits: u64,
+    /// How many credentials had to be proved, whether they could be or not.
+    pub misses: u64,
+    /// How many tokens had to make room for others.
+    pub evictions: u64,
 }
 
 impl Live {
@@ -83,6 +89,12 @@ impl Live {
         };
         state.observe(schedule);
         state.is_behind()
+    }
+
+    /// Whether no document was ever there.
+    #[must_use]
+    pub fn is_empty(&self, id: SourceId) -> bool {
+        self.sources.get(id.0).is_none_or(SourceState::is_empty)
     }
 
     /// Seconds since a document was known to be good; none before the first.

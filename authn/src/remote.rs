@@ -64,8 +64,8 @@ pub enum Taken {
     Next(Fetch),
     /// A good document, to be shared with the other workers of the process.
     Document(Record),
-    /// The document is the one we have.
-    Unchanged,
+    /// The document is the one we have. Where it came whole, it is to be shared again: hosts throw out what they share.
+    Unchanged(Option<Record>),
     /// The answer is worth nothing, and what we had stays. The reason is for the log; nothing of the answer is in it.
     Refused(String),
 }

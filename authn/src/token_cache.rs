@@ -26,6 +26,10 @@ const BYTES_PER_BYTE: u64 = 6;
 /// Proved tokens, each with what was proved of it.
 pub(crate) struct TokenCache<T> {
     entries: Cache<Key, Rc<T>, ByLength, RandomState, DefaultLifecycle<Key, Rc<T>>>,
+    hits: u64,
+    misses: u64,
+    /// Tokens that came in, less those that were taken out again on purpose.
+    kept: u64,
 }
 
 /// Where a credential stood, and the whole of it.
@@ -102,7 +106,12 @@ impl<T> TokenCache<T> {
             Ok(options) => Cache::with_options(options, ByLength, hasher, DefaultLifecycle::default()),
             Err(_) => Cache::with(items, bytes, ByLength, hasher, DefaultLifecycle::default()),
         };
-        Self { entries }
+        Self {
+            entries,
+            hits: 0,
+            misses: 0,
+            kept: 0,
+        }
     }
 
     /// What was proved of the credential that stood in the place `location`.
@@ -117,11 +126,23 @@ impl<T> TokenCache<T> {
             credential: credential.into(),
         };
         self.entries.insert(key, proved);
+        self.kept = self.kept.saturating_add(1);
     }
 
     /// Forgets a credential.
     pub(crate) fn remove(&mut self, location: usize, credential: &[u8]) {
-        self.entries.remove(&Sought { location, credential });
+        if self.entries.remove(&Sought { location, credential }).is_some() {
+            self.kept = self.kept.saturating_sub(1);
+        }
+    }
+
+    /// Counts a credential that was found here, or was not.
+    pub(crate) fn count(&mut self, is_hit: bool) {
+        let counter = match is_hit {
+            true => &mut self.hits,
+            false => &mut self.misses,
+        };
+        *counter = counter.saturating_add(1);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -129,10 +150,16 @@ impl<T> TokenCache<T> {
     }
 
     pub(crate) fn usage(&self) -> CacheUse {
+        let tokens = self.entries.len();
         CacheUse {
-            tokens: self.entries.len(),
+            tokens,
             bytes: self.entries.weight(),
             bound: self.entries.capacity(),
+            hits: self.hits,
+            misses: self.misses,
+            evictions: self
+                .kept
+                .saturating_sub(u64::try_from(tokens).unwrap_or_default()),
         }
     }
 }
@@ -211,5 +238,9 @@ mod tests {
             assert!(usage.bytes <= usage.bound, "{usage:?}");
         }
         assert!(cache.len() > 3);
+        let usage = cache.usage();
+        assert_eq!(usage.evictions, 10_000 - u64::try_from(usage.tokens).unwrap());
+        cache.remove(0, b"nobody");
+        assert_eq!(cache.usage(), usage);
     }
 }

@@ -60,7 +60,7 @@ impl Desk<'_> {
             let times = (self.now.0.unsigned_abs(), self.now);
             match self.authenticator.take(self.live, id, (&fetch, &answer), times) {
                 Taken::Next(fetch) => next = Some(fetch),
-                Taken::Document(_) | Taken::Unchanged | Taken::Refused(_) => {}
+                Taken::Document(_) | Taken::Unchanged(_) | Taken::Refused(_) => {}
             }
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::clock::nanos;
 use crate::exchange::{Exchange, Outcome};
 use crate::host::Host;
+use crate::state::Root;
 use crate::stream::StreamId;
 use crate::vm::Trap;
 
@@ -32,7 +33,7 @@ impl Host {
         let end = start.saturating_add(nanos(by));
         let spread = end.saturating_sub(start) / MAX_TICKS;
         loop {
-            let tick = self.next_tick();
+            let tick = self.next_tick(spread);
             let due = self.world().callouts.next_due();
             let Some(next) = tick.into_iter().chain(due).min().filter(|next| *next <= end) else {
                 break;
@@ -72,18 +73,30 @@ impl Host {
         exchange
     }
 
-    fn next_tick(&self) -> Option<u64> {
+    /// The instant of the next tick. Timers do not look at the clock on the wall: one that is set back does not keep
+    /// a tick from coming.
+    fn next_tick(&self, spread: u64) -> Option<u64> {
         let root = self.vm.state().roots.get(&self.root)?;
-        root.next_tick.filter(|_| self.failure().is_none())
+        let latest = self
+            .clock()
+            .virtual_nanos()?
+            .saturating_add(between(root, spread));
+        let next = root.next_tick.filter(|_| self.failure().is_none())?;
+        Some(next.min(latest))
     }
 
     /// The timer is set anew before the callback, as the callback may set another period.
     fn tick_at(&mut self, now: u64, spread: u64) {
         if let Some(root) = self.vm.state_mut().roots.get_mut(&self.root) {
-            let period = nanos(Duration::from_millis(root.tick_ms.into()));
-            root.next_tick = Some(now.saturating_add(period.max(spread).max(1)));
+            root.next_tick = Some(now.saturating_add(between(root, spread)));
         }
         // A failure is reported when the clock stands.
         let _ = self.tick();
     }
+}
+
+/// Nanoseconds between two ticks.
+fn between(root: &Root, spread: u64) -> u64 {
+    let period = nanos(Duration::from_millis(root.tick_ms.into()));
+    period.max(spread).max(1)
 }

@@ -1,7 +1,7 @@
 //! Fetching the documents of a policy through the proxy: one worker of the process at a time, the others take over what
 //! it fetched. What is due and what an answer is worth is decided elsewhere; here it is sent, received and shared.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -23,12 +23,7 @@ pub(crate) struct Documents {
     calls: RefCell<HashMap<u32, (SourceId, Fetch)>>,
     /// Documents that a request waits for.
     wanted: RefCell<Vec<SourceId>>,
-    ticks: Cell<u32>,
 }
-
-/// How many ticks pass between looks at what other workers have: a second. So long may a revocation or a new key that
-/// one worker knows be unknown to another.
-const LOOK_TICKS: u32 = 10;
 
 /// What fetching works on.
 #[derive(Clone, Copy)]
@@ -56,14 +51,14 @@ impl Documents {
     /// What a request that needs a document can expect. Nothing is sent from here: a request may end before its answer.
     pub(crate) fn want(&self, desk: Desk<'_>, id: SourceId) -> Prospect {
         let before = desk.live.borrow().age(id, desk.now);
-        let (schedule, _) = look(desk, id);
+        let seen = look(desk, id);
         if desk.live.borrow().age(id, desk.now) != before {
             return Prospect::Newer;
         }
-        if schedule.is_busy(desk.now) {
+        if seen.schedule.is_busy(desk.now) {
             return Prospect::Soon;
         }
-        if !schedule.should_begin(true, desk.now) {
+        if !seen.should_begin(true, desk.now) {
             return Prospect::None;
         }
         let mut wanted = self.wanted.borrow_mut();
@@ -75,15 +70,13 @@ impl Documents {
 
     /// Fetches what is due or wanted, and takes over what others fetched. Called by the root alone: an answer finds the
     /// context that asked.
-    pub(crate) fn tick(&self, desk: Desk<'_>) {
+    pub(crate) fn tick(&self, desk: Desk<'_>, is_look: bool) {
         let wanted = std::mem::take(&mut *self.wanted.borrow_mut());
-        let ticks = self.ticks.get();
-        self.ticks.set(ticks.wrapping_add(1));
         for id in desk.authenticator.sources() {
             let is_wanted = wanted.contains(&id);
             let schedule = desk.live.borrow().schedule(id);
             let is_due = schedule.should_begin(is_wanted, desk.now) || schedule.is_busy(desk.now);
-            if is_wanted || is_due || ticks.is_multiple_of(LOOK_TICKS) {
+            if is_wanted || is_due || is_look {
                 self.drive(desk, id, is_wanted);
             }
         }
@@ -95,33 +88,39 @@ impl Documents {
     }
 
     fn drive(&self, desk: Desk<'_>, id: SourceId, is_wanted: bool) {
-        let (schedule, read) = look(desk, id);
-        if !schedule.should_begin(is_wanted, desk.now) {
+        let seen = look(desk, id);
+        if !seen.should_begin(is_wanted, desk.now) {
             return;
         }
-        let Some(fetch) = desk
-            .authenticator
-            .begin(&mut desk.live.borrow_mut(), id, desk.now)
-        else {
-            return;
-        };
-        let begun = desk.live.borrow().schedule(id);
-        let key = schedule_key(desk, id);
+        let (key, begun) = (schedule_key(desk, id), seen.schedule.begun(desk.now));
         // Where nothing can be shared, every worker fetches for itself.
-        if let Ok(false) = shared::replace(&key, read.as_ref(), &begun.encode()) {
+        let is_first = shared::replace(&key, seen.shared.as_ref(), &begun.encode()).unwrap_or(true);
+        if !is_first && look(desk, id).schedule.is_busy(desk.now) {
             return;
         }
-        desk.metrics.fetched(desk.authenticator.source_name(id), "begun");
-        self.send(desk, id, fetch);
+        let begun = desk
+            .authenticator
+            .begin(&mut desk.live.borrow_mut(), id, desk.now);
+        if let Some(fetch) = begun {
+            desk.metrics.fetched(desk.authenticator.source_name(id), "begun");
+            self.send(desk, id, fetch);
+        }
     }
 
+    /// Sends a request. An answer to an earlier one for the same document is no news any more.
     fn send(&self, desk: Desk<'_>, id: SourceId, fetch: Fetch) {
+        self.calls.borrow_mut().retain(|_, (other, _)| *other != id);
         match dispatch(&fetch) {
             Some(token) => {
                 self.calls.borrow_mut().insert(token, (id, fetch));
             }
             None => self.settle(desk, id, &fetch, &Answer::NONE),
         }
+    }
+
+    /// Forgets a callout whose answer cannot be looked at.
+    pub(crate) fn forget(&self, token: u32) {
+        self.calls.borrow_mut().remove(&token);
     }
 
     /// Takes an answer; says for which document it was, or nothing where nobody asked.
@@ -144,9 +143,12 @@ impl Documents {
             say(Level::Warn, &message);
         }
         match taken {
-            Taken::Next(fetch) => self.send(desk, id, fetch),
-            Taken::Document(record) => publish(desk, id, Some(&record)),
-            Taken::Unchanged | Taken::Refused(_) => publish(desk, id, None),
+            Taken::Next(fetch) => {
+                publish(desk, id, None);
+                self.send(desk, id, fetch);
+            }
+            Taken::Document(record) | Taken::Unchanged(Some(record)) => publish(desk, id, Some(&record)),
+            Taken::Unchanged(None) | Taken::Refused(_) => publish(desk, id, None),
         }
     }
 }
@@ -155,27 +157,49 @@ const fn outcome(taken: &Taken) -> &'static str {
     match taken {
         Taken::Next(_) => "discovered",
         Taken::Document(_) => "changed",
-        Taken::Unchanged => "unchanged",
+        Taken::Unchanged(_) => "unchanged",
         Taken::Refused(_) => "refused",
     }
 }
 
+/// What a look at the data of all workers showed.
+struct Seen {
+    schedule: Schedule,
+    /// The schedule as it stands there.
+    shared: Option<Shared>,
+    /// Whether another worker fetched a document that is not there.
+    is_missing: bool,
+    /// Whether there is none in hand either.
+    is_empty: bool,
+}
+
+impl Seen {
+    /// Whether this worker should fetch. What was lost on the way between workers is wanted by all of them, and by one
+    /// that has nothing at once.
+    fn should_begin(&self, is_wanted: bool, now: UnixTime) -> bool {
+        let is_needed = self.is_missing && self.is_empty && self.schedule.failures == 0;
+        let is_free = !self.schedule.is_busy(now);
+        is_needed && is_free || self.schedule.should_begin(is_wanted || self.is_missing, now)
+    }
+}
+
 /// Looks at what all workers know, and takes over a newer document.
-fn look(desk: Desk<'_>, id: SourceId) -> (Schedule, Option<Shared>) {
+fn look(desk: Desk<'_>, id: SourceId) -> Seen {
     let shared = shared::get(&schedule_key(desk, id)).ok().flatten();
     let known = shared.as_ref().and_then(|shared| Schedule::decode(&shared.value));
     let mut live = desk.live.borrow_mut();
-    let Some(schedule) = known else {
-        return (live.schedule(id), shared);
-    };
-    if live.observe(id, schedule) && schedule.version > 0 {
+    let is_behind = known.is_some_and(|schedule| live.observe(id, schedule) && schedule.version > 0);
+    let is_adopted = is_behind && {
         let record = shared::get(&record_key(desk, id)).ok().flatten();
-        if let Some(record) = record.and_then(|shared| Record::decode(&shared.value)) {
-            // One that this policy cannot read was refused where it was fetched, too.
-            desk.authenticator.adopt(&mut live, id, &record, desk.now);
-        }
+        let record = record.and_then(|shared| Record::decode(&shared.value));
+        record.is_some_and(|record| desk.authenticator.adopt(&mut live, id, &record, desk.now))
+    };
+    Seen {
+        schedule: live.schedule(id),
+        shared,
+        is_missing: is_behind && !is_adopted,
+        is_empty: live.is_empty(id),
     }
-    (schedule, shared)
 }
 
 /// Tells the other workers: first the document, then that there is one. Where nothing can be shared, nobody is told.

@@ -30,6 +30,15 @@ pub(crate) enum Map {
     CalloutHeaders = 6,
 }
 
+/// Kinds of metrics (Proxy-Wasm ABI 0.2.1, `proxy_metric_type_t`).
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Metric {
+    /// A sum that only grows.
+    Counter = 0,
+    /// A number that goes up and down.
+    Gauge = 1,
+}
+
 /// Streams of an HTTP context (Proxy-Wasm ABI 0.2.1, `proxy_stream_type_t`).
 const HTTP_REQUEST: u32 = 0;
 
@@ -52,7 +61,6 @@ pub(crate) enum Level {
 
 const CALLOUT_BODY: u32 = 4;
 const PLUGIN_CONFIGURATION: u32 = 7;
-const COUNTER: u32 = 0;
 
 /// Declares the host's functions. Off a host, in the unit tests of this crate, each answers UNIMPLEMENTED.
 macro_rules! host_functions {
@@ -116,6 +124,7 @@ host_functions! {
     fn proxy_set_shared_data(key: *const u8, key_size: usize, data: *const u8, size: usize, cas: u32) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
+    fn proxy_record_metric(id: u32, value: u64) -> u32;
 }
 
 const fn checked(function: &'static str, status: u32) -> Result<(), HostError> {
@@ -321,16 +330,24 @@ fn encode_pairs(pairs: &[(&str, &str)]) -> Vec<u8> {
     bytes
 }
 
-/// Defines a counter; the same name always gives the same id.
-pub(crate) fn define_counter(name: &str) -> Result<u32, HostError> {
+/// Defines a metric.
+pub(crate) fn define_metric(kind: Metric, name: &str) -> Result<u32, HostError> {
     let mut id = 0;
     // SAFETY: the name is a live string, which the host only reads; the id is a live variable of four bytes.
-    let status = unsafe { proxy_define_metric(COUNTER, name.as_ptr(), name.len(), &raw mut id) };
+    let status = unsafe { proxy_define_metric(kind as u32, name.as_ptr(), name.len(), &raw mut id) };
     checked("proxy_define_metric", status).map(|()| id)
 }
 
-/// Adds one to a counter.
-pub(crate) fn increment(id: u32) -> Result<(), HostError> {
+/// Adds to a counter. Some hosts trap on a gauge here.
+pub(crate) fn increment(id: u32, by: i64) -> Result<(), HostError> {
     // SAFETY: plain numbers.
-    checked("proxy_increment_metric", unsafe { proxy_increment_metric(id, 1) })
+    checked("proxy_increment_metric", unsafe {
+        proxy_increment_metric(id, by)
+    })
+}
+
+/// Sets a gauge.
+pub(crate) fn record(id: u32, value: u64) -> Result<(), HostError> {
+    // SAFETY: plain numbers.
+    checked("proxy_record_metric", unsafe { proxy_record_metric(id, value) })
 }

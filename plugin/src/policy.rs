@@ -1,9 +1,9 @@
 //! One policy in force, with all that changes while it is: what was proved, what was fetched, who waits.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
-use scopegate_authn::Live;
 use scopegate_authn::remote::SourceId;
+use scopegate_authn::{CacheUse, Live};
 use scopegate_document::UnixTime;
 use scopegate_engine::Engine;
 
@@ -23,7 +23,14 @@ pub(crate) struct Policy {
     /// Whether the client certificate of a connection matters.
     pub(crate) reads_peer: bool,
     asks_for_nonces: bool,
+    ticks: Cell<u32>,
+    /// What the token cache had done when it was last counted.
+    counted: Cell<CacheUse>,
 }
+
+/// How many ticks pass between looks at what other workers have, and at what is to be counted: a second. So long may a
+/// revocation or a new key that one worker knows be unknown to another.
+const LOOK_TICKS: u32 = 10;
 
 impl Policy {
     pub(crate) fn new(engine: Engine) -> Self {
@@ -34,6 +41,30 @@ impl Policy {
             engine,
             documents: Documents::default(),
             waiting: Waiting::default(),
+            ticks: Cell::default(),
+            counted: Cell::default(),
+        }
+    }
+
+    /// Fetches what is due, and once a second looks at what others fetched and counts what was done.
+    pub(crate) fn tick(&self, desk: Desk<'_>) {
+        let ticks = self.ticks.get();
+        self.ticks.set(ticks.wrapping_add(1));
+        let is_look = ticks.is_multiple_of(LOOK_TICKS);
+        self.documents.tick(desk, is_look);
+        if is_look {
+            self.count(desk);
+        }
+    }
+
+    fn count(&self, desk: Desk<'_>) {
+        let live = self.live.borrow();
+        let used = live.cache_use();
+        desk.metrics.cached(&self.counted.replace(used), &used);
+        for id in desk.authenticator.sources() {
+            if let Some(age) = live.age(id, desk.now) {
+                desk.metrics.aged(desk.authenticator.source_name(id), age);
+            }
         }
     }
 

@@ -78,8 +78,10 @@ impl Root {
     /// Puts the policy in force, or says why not.
     fn install(&self, text: &[u8]) -> Result<(), Vec<String>> {
         let Compiled { engine, notices } = Engine::from_json(text, &Environment).map_err(shown)?;
+        let has_ticks = self.start_ticking();
         if engine.authenticator().upstreams().next().is_some() {
-            self.start_ticking()?;
+            // Without ticks nothing is fetched; nothing but counting depends on them otherwise.
+            has_ticks?;
         }
         let name = engine.policy().to_string();
         let replaced = self
@@ -120,8 +122,9 @@ fn resume(streams: Vec<Over>) {
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, _headers: usize, _body: usize, _trailers: usize) {
         let time = Time::now();
-        let (Some(policy), Some(now)) = (self.state.policy(), time.believed()) else {
-            return;
+        let Some(policy) = self.state.policy() else { return };
+        let Some(now) = time.believed() else {
+            return policy.documents.forget(token);
         };
         let received = Received::take();
         let desk = policy.desk(&self.state.metrics, time, now);
@@ -164,7 +167,7 @@ impl RootContext for Root {
             return resume(policy.waiting.all());
         };
         let desk = policy.desk(&self.state.metrics, time, now);
-        policy.documents.tick(desk);
+        policy.tick(desk);
         resume(policy.waiting.tick(|id| policy.documents.is_coming(desk, id)));
         unanswered.iter().for_each(|stream| stream.answer(None));
     }

@@ -8,7 +8,7 @@ use crate::limits;
 /// What all workers of a process know of one document. Times are the host's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {
-    /// The number of the document in use: another one for each that differs; 0 before the first.
+    /// The number of the document in use, as in [`Record::version`](super::Record::version); 0 before the first.
     pub version: u64,
     /// When it was last known to be good.
     pub fetched_at: UnixTime,
@@ -79,7 +79,7 @@ impl Schedule {
     pub fn begun(self, now: UnixTime) -> Self {
         Self {
             started_at: now,
-            busy_until: now.plus(limits::FETCH_SECONDS),
+            busy_until: now.plus(limits::FETCH_BUSY_SECONDS),
             ..self
         }
     }
@@ -88,17 +88,17 @@ impl Schedule {
     #[must_use]
     pub fn continued(self, now: UnixTime) -> Self {
         Self {
-            busy_until: now.plus(limits::FETCH_SECONDS),
+            busy_until: now.plus(limits::FETCH_BUSY_SECONDS),
             ..self
         }
     }
 
-    /// A fetch gave a good document: `changed` if it is another one. The next is due after `interval` seconds, less
-    /// up to a tenth by `chance`.
+    /// A fetch gave the good document of that `version`. The next is due after `interval` seconds, less up to a tenth by
+    /// `chance`.
     #[must_use]
-    pub fn succeeded(self, changed: bool, interval: i64, chance: u64, now: UnixTime) -> Self {
+    pub fn succeeded(self, version: u64, interval: i64, chance: u64, now: UnixTime) -> Self {
         Self {
-            version: self.version.wrapping_add(u64::from(changed || self.version == 0)),
+            version,
             fetched_at: now,
             busy_until: NEVER,
             due_at: now.plus(thinned(interval, chance)),
@@ -187,7 +187,7 @@ mod tests {
     const NOW: UnixTime = UnixTime(1_795_338_000);
 
     fn loaded() -> Schedule {
-        Schedule::default().begun(NOW).succeeded(true, 600, 0, NOW)
+        Schedule::default().begun(NOW).succeeded(7, 600, 0, NOW)
     }
 
     #[test]
@@ -206,7 +206,7 @@ mod tests {
         for chance in [0, 1, 59, 60, 61, u64::MAX] {
             let due = Schedule::default()
                 .begun(NOW)
-                .succeeded(true, 600, chance, NOW)
+                .succeeded(7, 600, chance, NOW)
                 .due_at;
             assert!((540..=600).contains(&due.since(NOW)), "{chance}");
         }

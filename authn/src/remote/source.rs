@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use scopegate_document::{UnixTime, json};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::endpoint::Endpoint;
 use crate::fetched::Source as Place;
@@ -82,13 +81,12 @@ pub(crate) struct SourceState {
     pub(crate) schedule: Schedule,
     /// What the last good document became.
     content: Option<Content>,
-    /// The number of the last good document, as in the schedule.
-    version: u64,
     /// Another number for each content.
     generation: u64,
     /// When the last good document was known to be good.
     fetched_at: Option<UnixTime>,
-    digest: Option<[u8; 32]>,
+    /// The number of the last good document; 0 where there is none.
+    version: u64,
     etag: Option<String>,
     /// Where the document stands, where metadata says so, and since when that is known.
     discovered: Option<(Endpoint, UnixTime)>,
@@ -188,38 +186,45 @@ impl Source {
         read: impl FnOnce(&[u8]) -> Result<Content, Fault>,
         (chance, now): (u64, UnixTime),
     ) -> Result<Taken, Fault> {
-        let is_conditional = asked.headers.iter().any(|(name, _)| *name == "if-none-match");
+        let mut tags = asked.headers.iter().filter(|(name, _)| *name == "if-none-match");
+        // What is in hand may have been replaced since by what another worker fetched.
+        let is_conditional = tags.any(|(_, tag)| state.etag.as_ref() == Some(tag));
         let types = match self.subject {
             Subject::Keys(_) | Subject::Revocations => JSON,
             Subject::StatusList(_) => STATUS_LIST,
         };
-        let body = match answer.accept(types, is_conditional)? {
+        let record = match answer.accept(types, is_conditional)? {
             Accepted::NotModified => None,
-            Accepted::Body(body) => Some(body).filter(|body| state.digest != Some(digest(body))),
+            Accepted::Body(body) => Some(Record::new(body.to_vec(), answer.etag())),
         };
-        if let Some(body) = body {
-            state.install(read(body)?, body, answer.etag())?;
+        if let Some(record) = &record {
+            state.install(record, read)?;
         }
         let interval = cache_control::interval(answer, self.place.refresh);
         let hint = state.content.as_ref().and_then(Content::hint);
         let interval = hint.map_or(interval, |hint| hint.min(interval));
-        let changed = body.is_some();
-        state.schedule = state.schedule.succeeded(changed, interval, chance, now);
-        state.version = state.schedule.version;
+        let before = state.schedule.version;
+        state.schedule = state.schedule.succeeded(state.version, interval, chance, now);
         state.fetched_at = Some(now);
-        Ok(match body {
-            None => Taken::Unchanged,
-            Some(body) => Taken::Document(Record {
-                version: state.version,
-                etag: state.etag.clone(),
-                body: body.to_vec(),
-            }),
+        Ok(match record {
+            Some(record) if record.version() != before => Taken::Document(record),
+            record => Taken::Unchanged(record),
         })
     }
 }
 
 impl SourceState {
-    fn install(&mut self, content: Content, body: &[u8], etag: Option<String>) -> Result<(), Fault> {
+    /// Makes the document the one in use, unless it is already.
+    fn install(
+        &mut self,
+        record: &Record,
+        read: impl FnOnce(&[u8]) -> Result<Content, Fault>,
+    ) -> Result<(), Fault> {
+        if self.content.is_some() && self.version == record.version() {
+            self.etag.clone_from(&record.etag);
+            return Ok(());
+        }
+        let content = read(&record.body)?;
         if self
             .content
             .as_ref()
@@ -229,8 +234,8 @@ impl SourceState {
         }
         self.content = Some(content);
         self.generation = self.generation.wrapping_add(1);
-        self.digest = Some(digest(body));
-        self.etag = etag;
+        self.version = record.version();
+        self.etag.clone_from(&record.etag);
         Ok(())
     }
 
@@ -242,25 +247,24 @@ impl SourceState {
         }
     }
 
-    /// Whether another worker has a newer document than the one in hand.
+    /// Whether another worker has another document than the one in hand.
     pub(crate) const fn is_behind(&self) -> bool {
         self.schedule.version != self.version
     }
 
-    /// Takes over a document that another worker fetched. One that cannot be read changes nothing.
+    /// Whether there is nothing in hand, fresh or not.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.content.is_none()
+    }
+
+    /// Takes over the document that the schedule tells of. One that cannot be read changes nothing.
     pub(crate) fn adopt(
         &mut self,
         record: &Record,
         read: impl FnOnce(&[u8]) -> Result<Content, Fault>,
     ) -> Result<(), Fault> {
-        if self.digest != Some(digest(&record.body)) {
-            let content = read(&record.body)?;
-            self.install(content, &record.body, record.etag.clone())?;
-        }
-        self.version = record.version;
-        if record.version == self.schedule.version {
-            self.fetched_at = Some(self.schedule.fetched_at);
-        }
+        self.install(record, read)?;
+        self.fetched_at = Some(self.schedule.fetched_at);
         Ok(())
     }
 
@@ -292,8 +296,4 @@ pub(crate) fn read_keys(
         0 => Err("it holds no key that can be used".into()),
         _ => Ok(Content::Keys(keys, spiffe::refresh_hint(&document))),
     }
-}
-
-fn digest(body: &[u8]) -> [u8; 32] {
-    Sha256::digest(body).into()
 }

@@ -2,7 +2,7 @@
 //! place of a good set.
 
 use scopegate_authn::Algorithm;
-use scopegate_authn::remote::{Record, Taken};
+use scopegate_authn::remote::{Record, Schedule, Taken};
 use serde_json::{Value, json};
 
 use crate::common::{self, NOW, provider, public_jwk, token};
@@ -194,15 +194,20 @@ fn another_worker_takes_over_what_one_fetched_and_reads_it_as_strictly() {
         "the times alone are no keys"
     );
     for body in ["{}", "", r#"{"keys": 7}"#] {
-        let bad = Record {
-            body: body.as_bytes().to_vec(),
-            ..record.clone()
-        };
+        let bad = Record::decode(&[&[0; 4], body.as_bytes()].concat()).unwrap();
         assert!(
             !other.authenticator.adopt(&mut other.live, id, &bad, now),
-            "{body}"
+            "nobody told of it"
         );
+        let told = Schedule {
+            version: bad.version(),
+            ..one.live.schedule(id)
+        };
+        other.live.observe(id, told);
+        other.authenticator.adopt(&mut other.live, id, &bad, now);
+        assert_eq!(other.ask_last(&long(ALG)), "keys_unavailable", "{body}");
     }
+    other.live.observe(id, one.live.schedule(id));
     assert!(other.authenticator.adopt(&mut other.live, id, &record, now));
     assert_eq!(other.ask(&long(ALG)), "corp/anna");
     other.now = NOW + 3_601;

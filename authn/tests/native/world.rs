@@ -173,7 +173,7 @@ impl World {
         match self.taken(source, asked, status, body) {
             Taken::Next(fetch) => fetch.path,
             Taken::Document(_) => "document".to_owned(),
-            Taken::Unchanged => "unchanged".to_owned(),
+            Taken::Unchanged(_) => "unchanged".to_owned(),
             Taken::Refused(_) => "refused".to_owned(),
         }
     }
