@@ -5,11 +5,17 @@ mod answers;
 #[cfg(test)]
 mod artifact;
 #[cfg(test)]
+mod cache;
+#[cfg(test)]
+mod clocks;
+#[cfg(test)]
 mod common;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod fetch_faults;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
@@ -19,4 +25,8 @@ mod records;
 #[cfg(test)]
 mod remote;
 #[cfg(test)]
+mod rotation;
+#[cfg(test)]
 mod waiting;
+#[cfg(test)]
+mod workers;
