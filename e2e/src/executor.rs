@@ -1,4 +1,5 @@
-//! Envoy as an executor of policy tests: one process, one listener for each policy.
+//! Envoy as an executor of policy tests: one process, one listener for each policy, and another one with TLS where the
+//! policy asks for certificates.
 //!
 //! Envoy's clock is real and its codec answers some requests before any filter sees them: such an answer carries
 //! no code, and the test file says which status it must have.
@@ -17,11 +18,14 @@ use scopegate_harness::upstream::Rule;
 use serde_json::{Value, json};
 
 use crate::client::{self, Answer};
-use crate::envoy::bootstrap::{Clusters, DECISION, Listener, bootstrap_with, plugin};
+use crate::envoy::bootstrap::{
+    ClientCertificateHeader, Clusters, DECISION, Listener, bootstrap_with, plugin,
+};
 use crate::envoy::{Envoy, EnvoyError, find};
 use crate::http1::Message;
 use crate::key_server::KeyServer;
 use crate::log;
+use crate::peers::{self, Connections};
 use crate::upstream::{MARK, Upstream};
 
 /// Headers that belong to the hop and not to the decision.
@@ -35,6 +39,14 @@ const HOP: [&str; 7] = [
     "x-forwarded-proto",
 ];
 
+/// Where a policy is served.
+#[derive(Debug, Clone, Copy)]
+struct Addresses {
+    plain: SocketAddr,
+    /// Where clients may have certificates.
+    secure: Option<SocketAddr>,
+}
+
 /// Envoy with the plugin, before several policies.
 #[derive(Debug)]
 pub struct EnvoyExecutor {
@@ -42,7 +54,8 @@ pub struct EnvoyExecutor {
     upstream: Upstream,
     /// What the policies call out to; each ends with its handle.
     _servers: Vec<KeyServer>,
-    listeners: BTreeMap<Vec<u8>, SocketAddr>,
+    connections: Connections,
+    listeners: BTreeMap<Vec<u8>, Addresses>,
     /// How much of the log has been read.
     read: RefCell<usize>,
 }
@@ -55,17 +68,24 @@ impl EnvoyExecutor {
     pub fn start(module: &Path, setups: &[Setup]) -> Result<Self, EnvoyError> {
         let upstream = Upstream::start()?;
         let program = find()?;
-        let listeners = setups.iter().enumerate();
-        let listeners = listeners.map(|(number, setup)| listener(module, number, setup));
-        let listeners = listeners.collect::<Result<Vec<_>, _>>()?;
+        let connections = Connections::new()?;
+        let mut listeners = Vec::new();
+        for (number, setup) in setups.iter().enumerate() {
+            let plain = listener(module, number, setup)?;
+            if peers::asks_for_certificates(&setup.policy) {
+                listeners.push(connections.secure(&plain));
+            }
+            listeners.push(plain);
+        }
         let (servers, clusters) = servers(setups)?;
         let bootstrap = bootstrap_with(&listeners, upstream.address(), &clusters);
         let envoy = Envoy::start(&program, &bootstrap, Path::new("."), &[])?;
         let address = |(number, setup): (usize, &Setup)| {
-            let address = envoy
+            let plain = envoy
                 .listener(&name(number))
                 .ok_or_else(|| io::Error::other("a listener is missing"))?;
-            Ok((setup.policy.clone(), address))
+            let secure = envoy.listener(&peers::secure_name(&name(number)));
+            Ok((setup.policy.clone(), Addresses { plain, secure }))
         };
         let listeners = setups
             .iter()
@@ -76,6 +96,7 @@ impl EnvoyExecutor {
             envoy,
             upstream,
             _servers: servers,
+            connections,
             listeners,
             read: RefCell::new(0),
         })
@@ -101,26 +122,34 @@ impl Executor for EnvoyExecutor {
     }
 
     fn open(&self, setup: &Setup) -> Result<Box<dyn Session + '_>, ExecutorError> {
-        let address = self.listeners.get(&setup.policy);
-        let address =
-            address.ok_or_else(|| ExecutorError::Failed("Envoy has no listener for it".to_owned()))?;
+        let addresses = self.listeners.get(&setup.policy);
+        let addresses =
+            addresses.ok_or_else(|| ExecutorError::Failed("Envoy has no listener for it".to_owned()))?;
         Ok(Box::new(EnvoySession {
             executor: self,
-            address: *address,
+            addresses: *addresses,
         }))
     }
 }
 
 struct EnvoySession<'e> {
     executor: &'e EnvoyExecutor,
-    address: SocketAddr,
+    addresses: Addresses,
 }
 
 impl Session for EnvoySession<'_> {
     fn decide(&mut self, request: &Request) -> Result<exchange::Answer, ExecutorError> {
         let bytes = encode(request)?;
         drop(self.executor.upstream.take());
-        let answer = client::send(self.address, &bytes);
+        let answer = match (&request.peer, self.addresses.secure) {
+            (None, _) => client::send(self.addresses.plain, &bytes),
+            (Some(peer), Some(secure)) => self.executor.connections.client(peer)?.send(secure, &bytes),
+            (Some(_), None) => {
+                return Err(ExecutorError::Unsupported(
+                    "nobody asks for certificates".to_owned(),
+                ));
+            }
+        };
         let answer =
             answer.map_err(|error| ExecutorError::Failed(format!("no answer from Envoy: {error}")))?;
         self.answered(request, answer)
@@ -207,11 +236,6 @@ fn end_to_end(mut headers: Headers) -> Headers {
 }
 
 fn encode(request: &Request) -> Result<Vec<u8>, ExecutorError> {
-    if request.peer.is_some() {
-        return Err(ExecutorError::Unsupported(
-            "this listener takes no certificates".to_owned(),
-        ));
-    }
     let fields = request.headers.iter().flat_map(|(name, value)| [name, value]);
     let mut parts = fields
         .chain([&request.method, &request.path])
@@ -243,7 +267,8 @@ fn listener(module: &Path, number: usize, setup: &Setup) -> Result<Listener, Env
         }
     }
     let filters = vec![plugin(module, &policy.to_string(), &setup.environment)];
-    Ok(Listener::new(&name(number), filters))
+    let listener = Listener::new(&name(number), filters);
+    Ok(listener.with_client_certificate_header(ClientCertificateHeader::AlwaysForwardOnly))
 }
 
 /// A server for each upstream that a policy names, and where each is. One that the test does not describe is down.

@@ -61,7 +61,9 @@ impl From<EnvoyError> for Failure {
     fn from(error: EnvoyError) -> Self {
         match error {
             EnvoyError::Absent(_) => Self::Absent(error.to_string()),
-            EnvoyError::NotReady { .. } | EnvoyError::Io(_) => Self::other(error),
+            EnvoyError::NotReady { .. } | EnvoyError::Io(_) | EnvoyError::Certificate(_) => {
+                Self::other(error)
+            }
         }
     }
 }

@@ -107,6 +107,75 @@ fn the_world_changes_between_lines() {
     assert_eq!(decisions[4]["audit"][0]["time"], "2026-11-22T09:01:01Z");
 }
 
+/// A policy whose keys come from elsewhere.
+const REMOTE: &str = r#"{
+  "scopegate": "v1",
+  "metadata": {"name": "remote"},
+  "authentication": {"providers": [{
+    "name": "opaque", "type": "introspection", "endpoint": "https://idp.example.com/introspect", "upstream": "idp",
+    "client_auth": {"basic": {"username": "orders", "password": {"env": "HOME"}}},
+    "issuer": "https://idp.example.com", "audiences": ["api"], "cache": "0s"
+  }]},
+  "authorization": {
+    "scopes": {"orders:read": "Read orders"},
+    "routes": [{"id": "orders", "match": {"methods": ["GET"], "path": "/orders"}, "access": {"scopes": {"all": ["orders:read"]}}}]
+  }
+}"#;
+
+#[test]
+fn upstreams_are_down_until_they_are_said_to_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("remote.json");
+    std::fs::write(&policy, REMOTE).unwrap();
+    let request = r#"{"method": "GET", "path": "/orders", "authority": "a", "headers": [["authorization", "Bearer x"]]}"#;
+    let says = |members: &str| format!(r#"{{"control": "http_response", "upstream": "idp", {members}}}"#);
+    let active = r#""path": "/introspect", "body": {"active": true, "sub": "anna", "scope": "orders:read", "iss": "https://idp.example.com", "aud": "api", "exp": 4102444800}"#;
+    let lines = [
+        request.to_owned(),
+        says(active),
+        request.to_owned(),
+        says(r#""path": "/introspect", "body": {"active": false}"#),
+        request.to_owned(),
+        says(r#""path": "/introspect", "status": 500, "headers": [["x", "y"]], "body": "no""#),
+        request.to_owned(),
+        says(r#""path": "/introspect", "fails": "silent""#),
+        request.to_owned(),
+    ];
+    let output = run(
+        &["decide", "--policy", policy.to_str().unwrap(), "--now", NOW],
+        &lines.join("\n"),
+    );
+    let codes: Vec<String> = stdout(&output)
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["code"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    let expected = [
+        "introspection_unavailable",
+        "allow",
+        "token_inactive",
+        "introspection_unavailable",
+        "introspection_unavailable",
+    ];
+    assert_eq!(codes, expected, "{}", stderr(&output));
+    for members in [
+        r#""fails": "never""#,
+        r#""status": "x""#,
+        r#""headers": {}"#,
+        r#""paths": "/""#,
+    ] {
+        let output = run(
+            &["decide", "--policy", policy.to_str().unwrap(), "--now", NOW],
+            &says(members),
+        );
+        assert_eq!(output.status.code(), Some(2), "{members}");
+    }
+}
+
 #[test]
 fn a_line_that_is_no_request_is_named_by_its_number() {
     for (line, message) in [

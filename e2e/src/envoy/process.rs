@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::certificates::CertificateError;
 use crate::client;
 use crate::http1::Message;
 
@@ -39,6 +40,9 @@ pub enum EnvoyError {
     /// A file or connection of ours failed.
     #[error("{0}")]
     Io(#[from] io::Error),
+    /// There is no certificate for it.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
 }
 
 /// A running Envoy.
