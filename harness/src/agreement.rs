@@ -95,7 +95,11 @@ fn headers(headers: &Headers, but: &[&str]) -> String {
         .iter()
         .map(|(name, value)| (String::from_utf8_lossy(name).to_ascii_lowercase(), value))
         .filter(|(name, _)| !but.contains(&name.as_str()))
-        .map(|(name, value)| format!("{name}: {}", value.escape_ascii()))
+        .map(|(name, value)| match name.as_str() {
+            // Whoever issues a nonce makes it with a secret of its own.
+            "dpop-nonce" => name,
+            _ => format!("{name}: {}", value.escape_ascii()),
+        })
         .collect();
     lines.sort_unstable();
     lines.join(" | ")
