@@ -44,7 +44,7 @@ fn every_credential_is_removed_by_whatever_scheme_and_spelling_it_comes() {
     }));
     let token = token(ALG, &json!({"iss": "https://a.example"}));
     let cases = [
-        (Ask::dpop(&token, "proof"), vec!["authorization"]),
+        (Ask::dpop(&token, "proof"), vec!["authorization", "dpop"]),
         (
             Ask::default().and("Authorization", "dpop nonsense"),
             vec!["Authorization"],
