@@ -63,9 +63,13 @@ impl Pair {
         for (name, value) in more.as_object().unwrap() {
             claims[name] = value.clone();
         }
+        self.signed(&json!({"alg": "ES256", "kid": self.kid}), &claims)
+    }
+
+    /// A compact JWS with this header and these claims, whatever the header says of algorithm and key.
+    pub(crate) fn signed(&self, header: &Value, claims: &Value) -> String {
         let part = |value: &Value| BASE64URL.encode_to_string(value.to_string());
-        let header = json!({"alg": "ES256", "kid": self.kid});
-        let input = format!("{}.{}", part(&header), part(&claims));
+        let input = format!("{}.{}", part(header), part(claims));
         let signature: Signature = self.key.sign(input.as_bytes());
         format!("{input}.{}", BASE64URL.encode_to_string(signature.to_bytes()))
     }

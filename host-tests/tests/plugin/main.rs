@@ -15,6 +15,8 @@ mod configuration;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod feeds;
+#[cfg(test)]
 mod fetch_faults;
 #[cfg(test)]
 mod hostile;
@@ -25,7 +27,13 @@ mod records;
 #[cfg(test)]
 mod remote;
 #[cfg(test)]
+mod revocation;
+#[cfg(test)]
 mod rotation;
+#[cfg(test)]
+mod status_list_faults;
+#[cfg(test)]
+mod status_lists;
 #[cfg(test)]
 mod waiting;
 #[cfg(test)]
