@@ -143,7 +143,7 @@ fn what_nginx_makes_of_a_bad_answer_is_worth_nothing_either() {
     let good = document(&jwks(&[&pair()]));
     assert_eq!(fetched(Answer::Response(good.clone())), (1, false));
     let oversize = Answer::Response(good.header("x-long", "x".repeat(40_000)));
-    for (why, answer) in bad_answers().into_iter().chain([("too long headers", oversize)]) {
-        assert_eq!(fetched(answer), (0, true), "{why}");
-    }
+    let bad = bad_answers().into_iter().chain([("too long headers", oversize)]);
+    let taken = bad.filter(|(_, answer)| fetched(answer.clone()) != (0, true));
+    assert_eq!(taken.map(|(why, _)| why).collect::<Vec<_>>(), [] as [&str; 0]);
 }
