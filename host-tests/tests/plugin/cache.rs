@@ -1,11 +1,11 @@
 //! Tokens that were proved once: used again while they are worth something and no longer, by nobody else, and never
 //! more of them than there is room for.
 
-use scopegate_host_tests::{Host, Metric, Request};
+use scopegate_host_tests::{Host, Request};
 use serde_json::{Value, json};
 
 use crate::common::{NOW, builder, policy, refused, signed};
-use crate::issuer::{Pair, Server, bearer, loaded, passed, started};
+use crate::issuer::{Pair, Server, bearer, loaded, passed, shown, started};
 
 fn minted(claims: Value) -> String {
     let mut all = json!({
@@ -204,11 +204,30 @@ fn what_was_refused_is_not_kept() {
     passed(&host.request(request), "when its time has come");
 }
 
-fn gauge(host: &Host, name: &str) -> u64 {
-    match host.metrics().get(name) {
-        Some(Metric::Gauge(value) | Metric::Counter(value)) => *value,
-        other => panic!("{name}: {other:?}"),
+#[test]
+fn what_the_cache_did_is_counted_once_a_second() {
+    let mut host = host();
+    for _ in 0..4 {
+        passed(&host.request(bearer(&minted(json!({})))), "the same token");
     }
+    assert_eq!(
+        rejected(&mut host, bearer(&minted(json!({"exp": NOW - 60})))),
+        "token_expired"
+    );
+    for _ in 0..20 {
+        host.tick().unwrap();
+    }
+    let counted =
+        ["hits", "misses", "tokens"].map(|name| shown(&host, &format!("scopegate.token_cache.{name}")));
+    assert_eq!(counted, [3, 2, 1]);
+    assert_eq!(host.configure(policy().to_string()), Ok(true));
+    passed(&host.request(bearer(&minted(json!({})))), "by the next policy");
+    for _ in 0..20 {
+        host.tick().unwrap();
+    }
+    let counted =
+        ["hits", "misses", "tokens"].map(|name| shown(&host, &format!("scopegate.token_cache.{name}")));
+    assert_eq!(counted, [3, 3, 1], "counters go on, and what is held begins anew");
 }
 
 /// Shows so many tokens, each of them good and none of them twice, and requires that the module's memory stops growing.
@@ -230,7 +249,7 @@ fn many(tokens: u64) {
     host.tick().unwrap();
     let after = host.memory_bytes();
     let [held, bytes, bound] =
-        ["tokens", "bytes", "bound"].map(|name| gauge(&host, &format!("scopegate.token_cache.{name}")));
+        ["tokens", "bytes", "bound"].map(|name| shown(&host, &format!("scopegate.token_cache.{name}")));
     println!(
         "{tokens} tokens: {} KiB of memory after {settled}, {} KiB after all",
         before / 1024,
@@ -240,8 +259,8 @@ fn many(tokens: u64) {
     assert!(bytes <= bound && held > 0, "{bytes} of {bound}");
     assert!(after <= before + 1024 * 1024, "{before}, then {after}");
     assert!(after < 48 * 1024 * 1024, "{after}");
-    assert_eq!(gauge(&host, "scopegate.token_cache.misses"), tokens);
-    assert_eq!(gauge(&host, "scopegate.token_cache.evictions"), tokens - held);
+    assert_eq!(shown(&host, "scopegate.token_cache.misses"), tokens);
+    assert_eq!(shown(&host, "scopegate.token_cache.evictions"), tokens - held);
 }
 
 #[test]

@@ -248,6 +248,14 @@ pub(crate) fn unavailable(exchange: &Exchange, why: &str) {
     );
 }
 
+/// The value of a metric that must be there.
+pub(crate) fn shown(host: &Host, name: &str) -> u64 {
+    match host.metrics().get(name) {
+        Some(Metric::Gauge(value) | Metric::Counter(value)) => *value,
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
 /// A counter's value; 0 where nothing was counted.
 pub(crate) fn counted(host: &Host, name: &str) -> u64 {
     match host.metrics().get(name) {

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::common::{NOW, refused};
 use crate::issuer::{
-    Pair, Server, UPSTREAM, counted, decided, document, fetching, keys, pass, passed, policy_with, started,
-    unavailable, worker,
+    Pair, Server, UPSTREAM, counted, decided, document, fetching, keys, pass, passed, policy_with, shown,
+    started, unavailable, worker,
 };
 
 fn pair() -> Pair {
@@ -259,6 +259,26 @@ fn good_keys_serve_for_max_stale_and_then_it_is_an_outage_and_not_a_bad_token() 
     server.publish(&[&pair()]);
     pass(&mut [&mut host], 60);
     passed(&host.request(pair().request()), "the server is back");
+}
+
+#[test]
+fn the_age_of_the_keys_is_shown() {
+    let server = Server::of(&[&pair()]);
+    let mut host = started(worker(&server));
+    host.tick().unwrap();
+    server.answer(Answer::Failure);
+    for seconds in [100, 600, 1_000] {
+        host.clock().set(NOW + seconds);
+        pass(&mut [&mut host], 2);
+        let age = shown(&host, "scopegate.age.keys.corp");
+        assert!((seconds..=seconds + 2).contains(&age), "{age} after {seconds} s");
+    }
+    server.publish(&[&pair()]);
+    pass(&mut [&mut host], 70);
+    assert!(
+        shown(&host, "scopegate.age.keys.corp") <= 70,
+        "known to be good since"
+    );
 }
 
 #[test]
