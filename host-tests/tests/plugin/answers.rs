@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::common::refused;
 use crate::issuer::{
-    Pair, Server, TICK, counted, document, jwks, loaded, pass, passed, started, unavailable, worker,
+    Pair, Server, TICK, counted, document, fetching, jwks, loaded, pass, passed, started, unavailable, worker,
 };
 
 fn pair() -> Pair {
@@ -146,4 +146,18 @@ fn what_nginx_makes_of_a_bad_answer_is_worth_nothing_either() {
     let bad = bad_answers().into_iter().chain([("too long headers", oversize)]);
     let taken = bad.filter(|(_, answer)| fetched(answer.clone()) != (0, true));
     assert_eq!(taken.map(|(why, _)| why).collect::<Vec<_>>(), [] as [&str; 0]);
+}
+
+#[test]
+fn a_proxy_that_does_not_know_the_upstream_is_an_outage() {
+    let server = Server::of(&[&pair()]);
+    let policy = fetching().to_string().replace("\"idp\"", "\"nowhere\"");
+    let mut host = started(worker(&server).configuration(policy));
+    pass(&mut [&mut host], 120);
+    assert_eq!(host.failure(), None);
+    unavailable(&host.request(pair().request()), "an unknown upstream");
+    assert!(
+        counted(&host, "scopegate.fetch.keys.corp.begun") <= 9,
+        "it is not tried all the time"
+    );
 }

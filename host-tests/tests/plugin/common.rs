@@ -9,10 +9,22 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use scopegate_host_tests::{Clock, Exchange, Host, HostBuilder, Module, Outcome, Request};
+use scopegate_host_tests::{Clock, Exchange, Host, HostBuilder, Module, Outcome, Request, Status};
 
 pub(crate) const NOW: u64 = 1_790_000_000;
 const SECRET: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
+
+/// The ways in which a host call may fail.
+pub(crate) const FAILURES: [Status; 8] = [
+    Status::NotFound,
+    Status::BadArgument,
+    Status::ParseFailure,
+    Status::InvalidMemoryAccess,
+    Status::Empty,
+    Status::CasMismatch,
+    Status::InternalFailure,
+    Status::Unimplemented,
+];
 
 /// Where the module is: `$SCOPEGATE_WASM`, or where `cargo xtask wasm` puts it.
 pub(crate) fn path() -> PathBuf {

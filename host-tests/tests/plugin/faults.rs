@@ -3,18 +3,7 @@
 
 use scopegate_host_tests::{Exchange, Faults, Host, MapType, Request, Status};
 
-use crate::common::{NOW, anonymous, builder, host, permitted, public, refused, stopped, token};
-
-const FAILURES: [Status; 8] = [
-    Status::NotFound,
-    Status::BadArgument,
-    Status::ParseFailure,
-    Status::InvalidMemoryAccess,
-    Status::Empty,
-    Status::CasMismatch,
-    Status::InternalFailure,
-    Status::Unimplemented,
-];
+use crate::common::{FAILURES, NOW, anonymous, builder, host, permitted, public, refused, stopped, token};
 
 /// A host that has served the request so many times: the first time there is more to set up.
 fn served(request: fn() -> Request, times: usize) -> Host {

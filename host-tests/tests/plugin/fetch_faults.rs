@@ -4,21 +4,10 @@
 use scopegate_host_tests::{Answer, Faults, Host, LogLevel, MapType, Outcome, Status, StreamId};
 use serde_json::json;
 
-use crate::common::{refused, stopped};
+use crate::common::{FAILURES, refused, stopped};
 use crate::issuer::{
     Pair, Server, UPSTREAM, decided, document, keys, loaded, pass, passed, policy_with, started, worker,
 };
-
-const FAILURES: [Status; 8] = [
-    Status::NotFound,
-    Status::BadArgument,
-    Status::ParseFailure,
-    Status::InvalidMemoryAccess,
-    Status::Empty,
-    Status::CasMismatch,
-    Status::InternalFailure,
-    Status::Unimplemented,
-];
 
 fn pair() -> Pair {
     Pair::new("k1", "first")

@@ -5,10 +5,10 @@ use std::ops::RangeInclusive;
 use scopegate_host_tests::{Answer, Callout, Host, Profile, Response};
 use serde_json::{Value, json};
 
-use crate::common::{NOW, refused};
+use crate::common::NOW;
 use crate::issuer::{
-    Pair, Server, UPSTREAM, counted, decided, document, fetching, keys, pass, passed, policy_with, shown,
-    started, unavailable, worker,
+    Pair, Server, UPSTREAM, counted, decided, document, keys, pass, passed, policy_with, shown, started,
+    unavailable, worker,
 };
 
 fn pair() -> Pair {
@@ -19,6 +19,11 @@ fn header<'c>(callout: &'c Callout, name: &str) -> Option<&'c str> {
     callout
         .header(name)
         .and_then(|value| std::str::from_utf8(value).ok())
+}
+
+/// Whether a record of the last request says this. Records are written on hosts too where more is needed to forward.
+fn says(host: &mut Host, text: &str) -> bool {
+    host.logs().iter().any(|line| line.message.contains(text))
 }
 
 #[test]
@@ -60,10 +65,16 @@ fn keys_are_fetched_from_where_the_policy_says_on_every_host() {
             1,
             "{profile:?}"
         );
+        let good = host.request(pair().request());
+        assert!(
+            says(&mut host, "\"outcome\":\"success\""),
+            "{profile:?}: not proved"
+        );
+        let stranger = host.request(Pair::new("k1", "stranger").request());
+        assert!(says(&mut host, "signature_invalid"), "{profile:?}");
+        assert!(stranger.forwarded().is_none(), "{profile:?}");
         if profile == Profile::Envoy {
-            passed(&host.request(pair().request()), "with fetched keys");
-            let stranger = host.request(Pair::new("k1", "stranger").request());
-            assert_eq!(refused(&stranger), (401, "signature_invalid".to_owned()));
+            passed(&good, "with fetched keys");
         }
     }
 }
@@ -278,19 +289,5 @@ fn the_age_of_the_keys_is_shown() {
     assert!(
         shown(&host, "scopegate.age.keys.corp") <= 70,
         "known to be good since"
-    );
-}
-
-#[test]
-fn a_proxy_that_does_not_know_the_upstream_is_an_outage() {
-    let server = Server::of(&[&pair()]);
-    let policy = fetching().to_string().replace("\"idp\"", "\"nowhere\"");
-    let mut host = started(worker(&server).configuration(policy));
-    pass(&mut [&mut host], 120);
-    assert_eq!(host.failure(), None);
-    unavailable(&host.request(pair().request()), "an unknown upstream");
-    assert!(
-        counted(&host, "scopegate.fetch.keys.corp.begun") <= 9,
-        "it is not tried all the time"
     );
 }

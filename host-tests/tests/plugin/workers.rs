@@ -3,7 +3,7 @@
 
 use scopegate_host_tests::{Answer, Clock, Faults, Host, HostBuilder, Profile, SharedData, Status};
 
-use crate::common::{NOW, refused};
+use crate::common::{FAILURES, NOW, refused};
 use crate::issuer::{Pair, Server, counted, decided, keys, pass, passed, started, step, worker};
 
 fn pair() -> Pair {
@@ -157,16 +157,6 @@ fn a_worker_that_dies_while_it_fetches_keeps_the_others_waiting_no_longer_than_i
     }
     panic!("nobody fetched for 6.2 s");
 }
-
-/// Both calls fail in every way a host may have.
-const FAILURES: [Status; 6] = [
-    Status::NotFound,
-    Status::BadArgument,
-    Status::CasMismatch,
-    Status::InternalFailure,
-    Status::Unimplemented,
-    Status::InvalidMemoryAccess,
-];
 
 #[test]
 fn without_shared_data_each_worker_fetches_for_itself() {
