@@ -8,7 +8,7 @@ use crate::fetched::DocumentFault;
 use crate::live::Live;
 use crate::provider::{Kind, Provider, ProviderKeys};
 use crate::remote::{
-    Answer, Content, Fault, Fetch, Record, Schedule, Source, SourceId, Subject, Taken, read_keys,
+    Answer, Content, Fault, Fetch, Record, Source, SourceId, Subject, Taken, read_keys,
 };
 use crate::revocation::{TokenFacts, feed};
 use crate::step::{Answered, Question};
@@ -41,12 +41,6 @@ impl Authenticator {
         });
         let fetched = self.sources.iter().map(|source| source.place.upstream.as_str());
         fetched.chain(asked)
-    }
-
-    /// Whether a document is fresh enough to be used.
-    #[must_use]
-    pub fn has_fresh(&self, live: &Live, id: SourceId, now: UnixTime) -> bool {
-        live.content(self, id, now).is_some()
     }
 
     /// The request that fetches a document, as a fetch begins.
@@ -111,12 +105,6 @@ impl Authenticator {
             token: question.token,
             result,
         }
-    }
-
-    /// The times of a document as this worker knows them.
-    #[must_use]
-    pub fn schedule(&self, live: &Live, id: SourceId) -> Schedule {
-        live.schedule(id)
     }
 
     fn read(&self, source: &Source, body: &[u8], (live, now): (&Live, UnixTime)) -> Result<Content, Fault> {

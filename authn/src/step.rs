@@ -4,7 +4,6 @@
 use std::fmt;
 use std::rc::Rc;
 
-use scopegate_document::UnixTime;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -170,12 +169,6 @@ impl Unclaimed {
             reason,
             provider: Some(self.provider),
         })
-    }
-
-    /// The moment from which on the proof is worth nothing, and need not be remembered.
-    #[must_use]
-    pub const fn until(&self) -> UnixTime {
-        self.claim.until().plus(1)
     }
 }
 

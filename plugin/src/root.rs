@@ -121,6 +121,10 @@ fn resume(streams: Vec<Over>) {
 
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, _headers: usize, _body: usize, _trailers: usize) {
+        // A question that was put for a request that was held before is answered here.
+        if self.state.answered(token) {
+            return;
+        }
         let time = Time::now();
         let Some(policy) = self.state.policy() else { return };
         let Some(now) = time.believed() else {
