@@ -7,9 +7,7 @@ use crate::compile::accepts;
 use crate::fetched::DocumentFault;
 use crate::live::Live;
 use crate::provider::{Kind, Provider, ProviderKeys};
-use crate::remote::{
-    Answer, Content, Fault, Fetch, Record, Source, SourceId, Subject, Taken, read_keys,
-};
+use crate::remote::{Answer, Content, Fault, Fetch, Record, Source, SourceId, Subject, Taken, read_keys};
 use crate::revocation::{TokenFacts, feed};
 use crate::step::{Answered, Question};
 use crate::untrusted::Header;
@@ -63,9 +61,14 @@ impl Authenticator {
         let (Some(source), Some(mut state)) = (self.sources.get(id.0), live.lend(id)) else {
             return Taken::Refused("nobody asked for it".to_owned());
         };
+        let before = state.generation();
         let read = |body: &[u8]| self.read(source, body, (live, now));
         let taken = source.take(&mut state, asked, answer, read, (chance, now));
+        let is_new = state.generation() != before;
         live.give_back(id, state);
+        if is_new {
+            self.look_at_lists_again(live, source.subject, now);
+        }
         taken
     }
 
@@ -77,12 +80,41 @@ impl Authenticator {
         let (Some(source), Some(mut state)) = (self.sources.get(id.0), live.lend(id)) else {
             return false;
         };
+        let before = state.generation();
         let is_told_of = record.version() == state.schedule.version;
         if is_told_of {
             let _ = state.adopt(record, |body| self.read(source, body, (live, now)));
         }
+        let is_new = state.generation() != before;
         live.give_back(id, state);
+        if is_new {
+            self.look_at_lists_again(live, source.subject, now);
+        }
         is_told_of
+    }
+
+    /// A status list counts no longer than the key that signed it: not while that is missing from the key set of its
+    /// provider, nor while the feed revokes it.
+    fn look_at_lists_again(&self, live: &mut Live, changed: Subject, now: UnixTime) {
+        for (rules, id) in self.revocation.status_lists.iter().zip(&self.status_sources) {
+            let is_touched = match changed {
+                Subject::Keys(place) => {
+                    let provider = self.providers.get(place);
+                    provider.is_some_and(|provider| provider.name == rules.provider)
+                }
+                Subject::Revocations => true,
+                Subject::StatusList(_) => false,
+            };
+            if !is_touched {
+                continue;
+            }
+            let Some(mut state) = live.lend(*id) else { continue };
+            let verify =
+                |header: &Header, text: &str| self.verify_list(&rules.provider, header, text, (live, now));
+            let is_disowned = state.status_list().is_some_and(|list| !list.is_signed(verify));
+            state.set_disowned(is_disowned);
+            live.give_back(*id, state);
+        }
     }
 
     /// Takes the answer to a question that a request raised. Hand it to that request, and to no other.

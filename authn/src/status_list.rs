@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use scopegate_document::UnixTime;
 
 use crate::fetched::Source;
+use crate::untrusted::{Header, segments};
 use crate::{Reject, limits};
 
 pub(crate) use token::read;
@@ -30,6 +31,8 @@ pub(crate) struct StatusListRules {
 /// A verified list: the statuses packed as they came, so that the list of a million tokens takes 128 KiB.
 #[derive(PartialEq, Eq)]
 pub(crate) struct StatusList {
+    /// The token that it came in: its signature is checked again when the keys of the provider change.
+    pub(crate) token: Box<str>,
     width: Width,
     packed: Box<[u8]>,
     /// `iat`. A list older than the one that is held is no news.
@@ -75,6 +78,7 @@ impl fmt::Debug for StatusList {
     /// Without the statuses: there are millions.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
+            token: _,
             width,
             packed,
             issued_at,
@@ -92,6 +96,12 @@ impl fmt::Debug for StatusList {
 }
 
 impl StatusList {
+    /// Whether the signature still holds, by `verify` as in [`read`].
+    pub(crate) fn is_signed(&self, verify: impl FnOnce(&Header, &str) -> Result<(), Reject>) -> bool {
+        let header = segments(&self.token).and_then(|(header, _)| Header::parse(header));
+        header.is_ok_and(|header| verify(&header, &self.token).is_ok())
+    }
+
     /// The status at `index`, where the list goes so far. The first status is in the lowest bits of the first byte
     /// (section 4.1).
     pub(crate) fn get(&self, index: u64) -> Option<u8> {

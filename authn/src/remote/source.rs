@@ -81,6 +81,8 @@ pub(crate) struct SourceState {
     pub(crate) schedule: Schedule,
     /// What the last good document became.
     content: Option<Content>,
+    /// Whether the content was signed by a key that counts no more.
+    is_disowned: bool,
     /// Another number for each content.
     generation: u64,
     /// When the last good document was known to be good.
@@ -116,7 +118,7 @@ impl Source {
     }
 
     fn document(&self, endpoint: &Endpoint, state: &SourceState) -> Fetch {
-        self.get(endpoint, state.etag.clone().filter(|_| state.content.is_some()))
+        self.get(endpoint, state.etag.clone().filter(|_| state.is_held()))
     }
 
     fn get(&self, endpoint: &Endpoint, etag: Option<String>) -> Fetch {
@@ -188,7 +190,7 @@ impl Source {
     ) -> Result<Taken, Fault> {
         let mut tags = asked.headers.iter().filter(|(name, _)| *name == "if-none-match");
         // What is in hand may have been replaced since by what another worker fetched.
-        let is_conditional = tags.any(|(_, tag)| state.etag.as_ref() == Some(tag));
+        let is_conditional = state.is_held() && tags.any(|(_, tag)| state.etag.as_ref() == Some(tag));
         let types = match self.subject {
             Subject::Keys(_) | Subject::Revocations => JSON,
             Subject::StatusList(_) => STATUS_LIST,
@@ -220,7 +222,7 @@ impl SourceState {
         record: &Record,
         read: impl FnOnce(&[u8]) -> Result<Content, Fault>,
     ) -> Result<(), Fault> {
-        if self.content.is_some() && self.version == record.version() {
+        if self.is_held() && self.version == record.version() {
             self.etag.clone_from(&record.etag);
             return Ok(());
         }
@@ -233,6 +235,7 @@ impl SourceState {
             return Err("it is older than the one in hand".into());
         }
         self.content = Some(content);
+        self.is_disowned = false;
         self.generation = self.generation.wrapping_add(1);
         self.version = record.version();
         self.etag.clone_from(&record.etag);
@@ -245,6 +248,11 @@ impl SourceState {
         if schedule.version == self.version && self.content.is_some() {
             self.fetched_at = Some(schedule.fetched_at);
         }
+    }
+
+    /// Whether there is something in hand that counts, fresh or not.
+    const fn is_held(&self) -> bool {
+        self.content.is_some() && !self.is_disowned
     }
 
     /// Whether another worker has another document than the one in hand.
@@ -268,10 +276,29 @@ impl SourceState {
         Ok(())
     }
 
+    /// Another number for each content.
+    pub(crate) const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The status list in hand, fresh or not.
+    pub(crate) const fn status_list(&self) -> Option<&StatusList> {
+        match &self.content {
+            Some(Content::StatusList(list)) => Some(list),
+            Some(Content::Keys(..) | Content::Revocations(_)) | None => None,
+        }
+    }
+
+    /// Says whether what is in hand is still whose it should be. Until it is again, it counts for nothing, and is asked for
+    /// as if it were not there.
+    pub(crate) const fn set_disowned(&mut self, is_disowned: bool) {
+        self.is_disowned = is_disowned;
+    }
+
     /// What is in hand, with its generation, while it is not too old.
     pub(crate) fn usable(&self, max_stale: i64, now: UnixTime) -> Option<(&Content, u64)> {
         let age = now.since(self.fetched_at?).saturating_abs();
-        Some((self.content.as_ref()?, self.generation)).filter(|_| age <= max_stale)
+        Some((self.content.as_ref()?, self.generation)).filter(|_| age <= max_stale && !self.is_disowned)
     }
 
     /// Seconds since what is in hand was known to be good.

@@ -48,6 +48,7 @@ pub(crate) fn read(
     let ttl = ttl(&claims)?;
     let (width, packed) = statuses(&claims)?;
     Ok(StatusList {
+        token: text.into(),
         width,
         packed,
         issued_at,

@@ -167,7 +167,10 @@ fn r061_a_proof_is_taken_once_and_by_whoever_can_say_so() {
     let first = unclaimed(&mut world, &ask);
     let second = unclaimed(&mut world, &ask);
     assert_eq!(first.claim(), second.claim(), "the same proof has the same id");
-    assert!(first.claim().until().0 > NOW + 60, "for as long as it would be taken");
+    assert!(
+        first.claim().until().0 > NOW + 60,
+        "for as long as it would be taken"
+    );
     let shown = format!("{first:?}");
     assert!(!shown.contains("anna"), "{shown}");
     let corp = || Some("corp".to_owned());

@@ -145,6 +145,68 @@ fn a_key_that_the_feed_revokes_signs_no_status_list_either() {
 }
 
 #[test]
+fn a_list_counts_no_longer_than_the_key_that_signed_it() {
+    let other = Algorithm::Es256;
+    let keys = |algorithms: &[Algorithm]| {
+        let keys: Vec<Value> = algorithms
+            .iter()
+            .map(|algorithm| public_jwk(*algorithm))
+            .collect();
+        json!({"keys": keys}).to_string()
+    };
+    let fetched = json!({
+        "algorithms": ["EdDSA", "ES256"], "keys": {"jwks_uri": "https://idp.example.com/jwks", "upstream": "idp"},
+    });
+    let mut world = world_of(&fetched, &merge(lists(&json!({})), &json!({"feed": feed()})));
+    let by_other = || {
+        let packed = encode(&compress_to_vec_zlib(&[0b0000_0010], 6));
+        let header = json!({"alg": "ES256", "kid": "es256", "typ": "statuslist+jwt"});
+        let claims = json!({"sub": LIST, "iat": NOW - 60, "status_list": {"bits": 1, "lst": packed}});
+        token_with(other, &header, &claims)
+    };
+    let revoked = r#"{"keys": [{"provider": "corp", "kid": "es256"}]}"#;
+    for (what, source, without, with) in [
+        ("it left the set", "keys.corp", keys(&[ALG]), keys(&[ALG, other])),
+        (
+            "it is revoked",
+            "revocations",
+            revoked.to_owned(),
+            r#"{"keys": []}"#.to_owned(),
+        ),
+    ] {
+        for (source, document) in [
+            ("keys.corp", keys(&[ALG, other])),
+            ("revocations", r#"{"keys": []}"#.to_owned()),
+        ] {
+            world.give(source, &document);
+        }
+        world.give(STATUSES, &by_other());
+        assert_eq!(world.ask(&at(0)), "corp/anna", "{what}: before");
+        world.give(source, &without);
+        assert_eq!(world.ask(&at(0)), format!("wait {STATUSES}"), "{what}");
+        assert_eq!(world.ask_last(&at(0)), "revocation_unavailable", "{what}");
+        assert_eq!(world.ask_last(&at(1)), "revocation_unavailable", "{what}");
+        assert_eq!(
+            world.give(STATUSES, &by_other()),
+            "refused",
+            "{what}: the same list again"
+        );
+        assert_eq!(world.ask_last(&at(0)), "revocation_unavailable", "{what}: again");
+        world.give(source, &with);
+        assert_eq!(world.ask(&at(0)), "corp/anna", "{what}: the key is back");
+        assert_eq!(world.ask(&at(1)), "token_revoked", "{what}: the key is back");
+        world.give(source, &without);
+        assert_eq!(
+            world.give(STATUSES, &list(1, &json!({}), &json!({}))),
+            "document",
+            "{what}"
+        );
+        assert_eq!(world.ask(&at(0)), "token_revoked", "{what}: signed anew");
+        assert_eq!(world.ask(&at(1)), "corp/anna", "{what}: signed anew");
+    }
+}
+
+#[test]
 fn a_list_ends_by_its_own_word_and_by_its_age() {
     for (exp, later, expected) in [
         (NOW + 7_200, 3_600, "corp/anna"),
