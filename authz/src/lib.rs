@@ -7,6 +7,8 @@
 
 mod authorizer;
 mod compile;
+#[cfg_attr(not(test), expect(dead_code, reason = "wired with the fields that use it"))]
+mod condition;
 mod decision;
 mod host;
 mod path;

@@ -9,11 +9,13 @@ use schemars::JsonSchema;
 use scopegate_document::Instant;
 use serde::{Deserialize, Serialize};
 
+mod condition;
 mod route;
 mod union;
 
 use union::written;
 
+pub use condition::{Conditions, Day, Window};
 pub use route::{
     Access, AccessName, AccessRules, Actors, Mode, Route, RouteMatch, ScopeItem, ScopeRequirement, Shadow,
     ShadowLayer,

@@ -11,6 +11,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::condition::Day;
 use super::route::{Access, AccessName, ScopeItem};
 use super::{CorsPreflight, MethodOverride, PathReadings, ScopeEntry};
 
@@ -139,4 +140,10 @@ deserialize_word!(MethodOverride { "refuse" => Refuse, "ignore" => Ignore }, "`r
 deserialize_word!(
     PathReadings { "strict" => Strict, "case_insensitive" => CaseInsensitive },
     "`strict` or `case_insensitive`"
+);
+deserialize_word!(
+    Day {
+        "sun" => Sun, "mon" => Mon, "tue" => Tue, "wed" => Wed, "thu" => Thu, "fri" => Fri, "sat" => Sat
+    },
+    "`mon`, `tue`, `wed`, `thu`, `fri`, `sat` or `sun`"
 );

@@ -1,0 +1,231 @@
+//! Values that must be equal: of headers, of query parameters, of the environment.
+
+use std::collections::BTreeMap;
+
+use scopegate_document::PolicyError;
+
+use crate::request::is_token;
+
+/// Names and the values they must have, all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Equalities {
+    /// Names in the form that requests are compared in.
+    wanted: Vec<(String, String)>,
+}
+
+impl Equalities {
+    /// Compiles the headers at `path`; faults are added to `faults`.
+    pub(crate) fn headers(
+        headers: &BTreeMap<String, String>,
+        path: &str,
+        faults: &mut Vec<PolicyError>,
+    ) -> Self {
+        let mut compiled = Self::compile(headers, path, faults);
+        for (name, value) in &mut compiled.wanted {
+            let at = format!("{path}.{name}");
+            if !is_token(name) {
+                faults.push(no_header(name, &at));
+            }
+            // What surrounds a value is no part of it (RFC 9110 section 5.5): such a value is never equal.
+            if value.trim_ascii() != value || value.contains(char::is_control) {
+                faults.push(no_header_value(value, &at));
+            }
+            name.make_ascii_lowercase();
+        }
+        compiled.wanted.sort();
+        let twins = compiled.wanted.array_windows();
+        let twins = twins.filter(|[(one, _), (other, _)]| one == other);
+        faults.extend(twins.map(|[(name, _), _]| written_twice(name, path)));
+        compiled
+    }
+
+    /// Compiles the query parameters at `path`; faults are added to `faults`.
+    pub(crate) fn query(query: &BTreeMap<String, String>, path: &str, faults: &mut Vec<PolicyError>) -> Self {
+        Self::compile(query, path, faults)
+    }
+
+    fn compile(wanted: &BTreeMap<String, String>, path: &str, faults: &mut Vec<PolicyError>) -> Self {
+        if wanted.is_empty() {
+            faults.push(empty_mapping(path));
+        }
+        if wanted.contains_key("") {
+            faults.push(crate::compile::empty_value(path, "name"));
+        }
+        Self {
+            wanted: wanted.clone().into_iter().collect(),
+        }
+    }
+
+    /// The names, headers in lower case.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.wanted.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Whether each header is there exactly once, with its value. Names are compared without case (RFC 9110 section
+    /// 5.1), values whole and with case.
+    pub(crate) fn hold_for_headers(&self, headers: &[(&[u8], &[u8])]) -> bool {
+        self.wanted.iter().all(|(name, value)| {
+            let named = headers
+                .iter()
+                .filter(|(seen, _)| seen.eq_ignore_ascii_case(name.as_bytes()));
+            is_once(named.map(|(_, seen)| seen.trim_ascii()), value.as_bytes())
+        })
+    }
+
+    /// Whether each parameter is there exactly once, with its value. `query` has been decoded.
+    pub(crate) fn hold_for_query<N: AsRef<str>, V: AsRef<str>>(&self, query: &[(N, V)]) -> bool {
+        self.wanted.iter().all(|(name, value)| {
+            let named = query.iter().filter(|(seen, _)| seen.as_ref() == name);
+            is_once(named.map(|(_, seen)| seen.as_ref().as_bytes()), value.as_bytes())
+        })
+    }
+}
+
+/// Whether every variable of the environment at `path` has its value. The environment of a process never changes: it is
+/// looked at when the policy is compiled.
+pub(crate) fn environment_holds(
+    wanted: &BTreeMap<String, String>,
+    environment: &dyn Fn(&str) -> Option<String>,
+    path: &str,
+    faults: &mut Vec<PolicyError>,
+) -> bool {
+    let Equalities { wanted } = Equalities::compile(wanted, path, faults);
+    wanted
+        .iter()
+        .all(|(name, value)| environment(name).as_ref() == Some(value))
+}
+
+fn is_once<'v>(mut values: impl Iterator<Item = &'v [u8]>, wanted: &[u8]) -> bool {
+    values.next() == Some(wanted) && values.next().is_none()
+}
+
+fn empty_mapping(path: &str) -> PolicyError {
+    PolicyError::new(
+        "empty_mapping",
+        path,
+        "there is nothing to compare",
+        "write at least one name and its value, or leave the field out",
+    )
+}
+
+fn no_header(name: &str, path: &str) -> PolicyError {
+    PolicyError::new(
+        "invalid_value",
+        path,
+        format!("`{}` is no name of a header", name.escape_debug()),
+        "write a name as in `x-env`",
+    )
+}
+
+fn no_header_value(value: &str, path: &str) -> PolicyError {
+    PolicyError::new(
+        "invalid_value",
+        path,
+        format!("no header has the value `{}`", value.escape_debug()),
+        "write it without space around it and without control characters",
+    )
+}
+
+fn written_twice(name: &str, path: &str) -> PolicyError {
+    PolicyError::new(
+        "duplicate_name",
+        path,
+        format!("`{}` is written twice", name.escape_debug()),
+        "names of headers are the same in upper and lower case: write one of them",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::{Equalities, environment_holds};
+
+    fn wanted(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect()
+    }
+
+    #[test]
+    fn a_header_must_be_there_once_with_its_value() {
+        let mut faults = Vec::new();
+        let headers = Equalities::headers(&wanted(&[("X-Env", "prod"), ("x-b", "")]), "headers", &mut faults);
+        assert_eq!(faults, []);
+        assert_eq!(headers.names().collect::<Vec<_>>(), ["x-b", "x-env"]);
+        type Headers<'h> = &'h [(&'h [u8], &'h [u8])];
+        let rows: [(Headers<'_>, bool); 8] = [
+            (&[(b"x-env", b"prod"), (b"x-b", b"")], true),
+            (&[(b"X-ENV", b" prod "), (b"x-b", b"")], true),
+            (&[(b"x-env", b"Prod"), (b"x-b", b"")], false),
+            (&[(b"x-env", b"prod"), (b"x-env", b"prod"), (b"x-b", b"")], false),
+            (&[(b"x-env", b"prod"), (b"x-env", b"test"), (b"x-b", b"")], false),
+            (&[(b"x-env", b"prod, prod"), (b"x-b", b"")], false),
+            (&[(b"x-env", b"prod")], false),
+            (&[], false),
+        ];
+        for (seen, holds) in rows {
+            assert_eq!(headers.hold_for_headers(seen), holds, "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_must_be_there_once_with_its_value() {
+        let mut faults = Vec::new();
+        let query = Equalities::query(&wanted(&[("dry_run", "true")]), "query", &mut faults);
+        assert_eq!(faults, []);
+        for (seen, holds) in [
+            (&[("dry_run", "true"), ("x", "y")][..], true),
+            (&[("dry_run", "true"), ("dry_run", "true")], false),
+            (&[("dry_run", "")], false),
+            (&[("DRY_RUN", "true")], false),
+            (&[], false),
+        ] {
+            assert_eq!(query.hold_for_query(seen), holds, "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn the_environment_must_have_every_value() {
+        let environment = |name: &str| (name == "STAGE").then(|| "production".to_owned());
+        let holds = |pairs: &[(&str, &str)]| {
+            environment_holds(&wanted(pairs), &environment, "environment", &mut Vec::new())
+        };
+        assert!(holds(&[("STAGE", "production")]));
+        assert!(!holds(&[("STAGE", "test")]));
+        assert!(!holds(&[("STAGE", "production"), ("REGION", "eu")]));
+        assert!(!holds(&[("stage", "production")]));
+    }
+
+    #[test]
+    fn faults_say_what_would_be_right() {
+        let rows: [(&[(&str, &str)], &str); 5] = [
+            (&[], "headers: there is nothing to compare"),
+            (
+                &[("x env", "prod")],
+                "headers.x env: `x env` is no name of a header",
+            ),
+            (
+                &[("x-env", " prod")],
+                "headers.x-env: no header has the value ` prod`",
+            ),
+            (
+                &[("x-env", "a\nb")],
+                "headers.x-env: no header has the value `a\\nb`",
+            ),
+            (
+                &[("X-Env", "a"), ("x-env", "b")],
+                "headers: `x-env` is written twice",
+            ),
+        ];
+        for (pairs, fault) in rows {
+            let mut faults = Vec::new();
+            let _ = Equalities::headers(&wanted(pairs), "headers", &mut faults);
+            assert!(
+                faults.iter().any(|found| found.to_string().starts_with(fault)),
+                "{faults:?}"
+            );
+        }
+    }
+}
