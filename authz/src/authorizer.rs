@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use scopegate_authn::Verified;
 use scopegate_document::{PolicyError, UnixTime};
 
+use crate::checks::actors::Actors;
 use crate::compile::access::Guard;
 use crate::compile::routes::{CompiledRoute, Routes};
 use crate::request::Understood;
-use crate::scopes::effective::{Effective, ScopeRules};
+use crate::scopes::effective::{Effective, Moment, ScopeRules};
 use crate::scopes::requirement::Verdict;
 use crate::scopes::selector::CallerFacts;
 use crate::scopes::set::ScopeId;
 use crate::section::{AuthorizationSection, CorsPreflight, MethodOverride};
 use crate::select::Selection;
-use crate::{Denial, Deny, Permit, RequestError, Requirement, Unrouted};
+use crate::{Denial, Deny, Mode, Permit, RequestError, Requirement, Unrouted};
 
 /// What this layer must know of a provider: its name, and whether its credentials carry scopes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +85,8 @@ pub struct RouteView<'a> {
     pub providers: &'a [String],
     /// Its scope requirement, where it has one.
     pub requirement: Option<&'a Requirement>,
+    /// Whether it is enforced, or only watched.
+    pub mode: Mode,
 }
 
 impl Authorizer {
@@ -172,6 +175,7 @@ impl PublicAction<'_> {
             pattern: &self.route.shown,
             providers: &[],
             requirement: None,
+            mode: Mode::default(),
         }
     }
 
@@ -201,30 +205,27 @@ impl GuardedAction<'_> {
             pattern: &self.route.shown,
             providers: &self.guard.providers,
             requirement: self.guard.shown.as_ref(),
+            mode: self.route.mode,
         }
     }
 
     /// Decides whether `caller` may do this at `now`.
     ///
     /// # Errors
-    /// The first check that fails: providers, actors, tenant, scopes.
+    /// The first check that fails: providers, clients, actors, tenant, scopes, step-up.
     pub fn authorize(&self, caller: &Verified, now: UnixTime) -> Result<Permit, Denial> {
-        let facts = CallerFacts {
-            provider: caller.provider(),
-            subject: caller.subject(),
-            client: caller.client(),
-            tenant: caller.tenant(),
-            scopes: caller.scopes(),
-            roles: caller.roles(),
-        };
-        self.decide(&facts, caller.has_actor(), now)
+        self.decide(&CallerFacts::from(caller), now)
     }
 
-    fn decide(&self, caller: &CallerFacts<'_>, has_actor: bool, now: UnixTime) -> Result<Permit, Denial> {
+    fn decide(&self, caller: &CallerFacts<'_>, now: UnixTime) -> Result<Permit, Denial> {
         let scopes = &self.authorizer.scopes;
-        let effective = scopes.effective(caller, now);
+        let at = Moment {
+            route: self.route.place,
+            now,
+        };
+        let effective = scopes.effective(caller, at);
         let names = |set| scopes.catalogue.names(set);
-        let used = self.check(caller, has_actor, &effective);
+        let used = self.check(caller, &effective, now);
         let used = used.map_err(|deny| Denial {
             deny,
             effective: names(&effective.effective),
@@ -232,37 +233,43 @@ impl GuardedAction<'_> {
         Ok(Permit {
             route: self.route.id.clone(),
             effective: names(&effective.effective),
-            granted_by: scopes.sources(used, &effective, caller, now),
+            granted_by: scopes.sources(used, &effective, caller, at),
         })
     }
 
     /// The checks, in the order of the language; gives the scopes that were needed.
-    fn check(
-        &self,
-        caller: &CallerFacts<'_>,
-        has_actor: bool,
-        scopes: &Effective,
-    ) -> Result<&[ScopeId], Deny> {
-        if !self
-            .guard
-            .providers
-            .iter()
-            .any(|provider| provider == caller.provider)
-        {
+    fn check(&self, caller: &CallerFacts<'_>, scopes: &Effective, now: UnixTime) -> Result<&[ScopeId], Deny> {
+        let guard = self.guard;
+        if !guard.providers.iter().any(|provider| provider == caller.provider) {
             return Err(Deny::ProviderNotAllowed);
         }
-        if has_actor {
+        if guard
+            .clients
+            .as_ref()
+            .is_some_and(|clients| !clients.allow(caller))
+        {
+            return Err(Deny::ClientNotAllowed);
+        }
+        if !Actors::allow(guard.actors.as_ref(), caller) {
             return Err(Deny::ActorNotAllowed);
         }
-        if self.guard.tenant.is_some() && (self.tenant.is_none() || self.tenant.as_deref() != caller.tenant) {
+        if guard.tenant.is_some() && (self.tenant.is_none() || self.tenant.as_deref() != caller.tenant) {
             return Err(Deny::TenantMismatch);
         }
-        match self
+        let used = self.check_scopes(scopes)?;
+        if let Some(step_up) = &guard.step_up {
+            step_up.check(caller.claims, now)?;
+        }
+        Ok(used)
+    }
+
+    fn check_scopes(&self, scopes: &Effective) -> Result<&[ScopeId], Deny> {
+        let verdict = self
             .guard
             .scopes
             .as_ref()
-            .map(|requirement| requirement.judge(scopes))
-        {
+            .map(|requirement| requirement.judge(scopes));
+        match verdict {
             None => Ok(&[]),
             Some(Verdict::Met(branch)) => Ok(branch.required()),
             Some(Verdict::Missing(branch)) => Err(self.scope_missing(branch.required(), scopes)),

@@ -81,6 +81,8 @@ pub enum Deny {
     NoRoute,
     /// The route does not take callers of this provider.
     ProviderNotAllowed,
+    /// The route does not take callers that come through this client.
+    ClientNotAllowed,
     /// The caller acts for somebody else, and the route does not allow that actor (RFC 8693 section 4.1).
     ActorNotAllowed,
     /// The caller's tenant is not the tenant of the path.
@@ -116,6 +118,7 @@ impl Deny {
         match self {
             Self::NoRoute => "no_route",
             Self::ProviderNotAllowed => "provider_not_allowed",
+            Self::ClientNotAllowed => "client_not_allowed",
             Self::ActorNotAllowed => "actor_not_allowed",
             Self::TenantMismatch => "tenant_mismatch",
             Self::ScopeMissing { .. } => "scope_missing",
@@ -133,6 +136,7 @@ impl Deny {
         match self {
             Self::NoRoute
             | Self::ProviderNotAllowed
+            | Self::ClientNotAllowed
             | Self::ActorNotAllowed
             | Self::TenantMismatch
             | Self::ScopeMissing { .. }
@@ -174,6 +178,7 @@ impl Denial {
             Deny::ScopeMissing { missing, .. } => missing,
             Deny::NoRoute
             | Deny::ProviderNotAllowed
+            | Deny::ClientNotAllowed
             | Deny::ActorNotAllowed
             | Deny::TenantMismatch
             | Deny::ScopeForbidden
@@ -256,6 +261,7 @@ mod tests {
         let denials = [
             (Deny::NoRoute, "no_route", 403),
             (Deny::ProviderNotAllowed, "provider_not_allowed", 403),
+            (Deny::ClientNotAllowed, "client_not_allowed", 403),
             (Deny::ActorNotAllowed, "actor_not_allowed", 403),
             (Deny::TenantMismatch, "tenant_mismatch", 403),
             (missing, "scope_missing", 403),

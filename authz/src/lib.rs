@@ -6,11 +6,13 @@
 #![forbid(unsafe_code)]
 
 mod authorizer;
+mod checks;
 mod compile;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired with the fields that use it"))]
 mod condition;
 mod decision;
 mod host;
+mod mode;
 mod path;
 mod pattern;
 mod readings;
@@ -22,3 +24,4 @@ mod select;
 
 pub use authorizer::{Action, Authorizer, GuardedAction, ProviderFacts, PublicAction, RouteView, Target};
 pub use decision::{Denial, Deny, GrantedBy, Permit, RequestError, Requirement, Unrouted};
+pub use mode::Mode;

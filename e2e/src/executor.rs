@@ -181,11 +181,8 @@ impl EnvoySession<'_> {
         let mut parts = decision
             .split(' ')
             .map(|part| (!part.is_empty() && part != "-").then(|| part.to_owned()));
-        let (layer, code, route) = (
-            parts.next().flatten(),
-            parts.next().flatten(),
-            parts.next().flatten(),
-        );
+        let mut next = || parts.next().flatten();
+        let (layer, code, route, would_deny) = (next(), next(), next(), next());
         let forwarded = answer.header(MARK).is_some();
         if seen.len() != usize::from(forwarded) {
             let message = format!(
@@ -205,6 +202,7 @@ impl EnvoySession<'_> {
             },
             status: (!forwarded).then_some(answer.status),
             code,
+            would_deny,
             layer,
             route,
             reply_headers: if forwarded {

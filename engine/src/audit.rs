@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use scopegate_authn::Verified;
-use scopegate_authz::{Denial, GrantedBy, Permit, RouteView};
+use scopegate_authz::{Denial, GrantedBy, Mode, Permit, RouteView};
 use scopegate_document::UnixTime;
 
 use crate::document::{Audit, AuthenticationAudit, AuthorizationAudit};
@@ -22,12 +22,17 @@ pub(crate) enum Authentication<'a> {
     /// The caller is proved.
     Success(&'a Verified),
     /// The credential was refused.
-    Failure {
-        provider: Option<&'a str>,
-        reason: &'static str,
-        /// Of the credential, where there is exactly one; never looked at but for the record.
-        fingerprint: Option<String>,
-    },
+    Failure(Failure<'a>),
+    /// The credential would have been refused, were the route not in a dry run.
+    WouldDeny(Failure<'a>),
+}
+
+/// Why a credential was refused, and which.
+pub(crate) struct Failure<'a> {
+    pub(crate) provider: Option<&'a str>,
+    pub(crate) reason: &'static str,
+    /// Of the credential, where there is exactly one; never looked at but for the record.
+    pub(crate) fingerprint: Option<String>,
 }
 
 /// What happened in the authorization layer.
@@ -36,6 +41,8 @@ pub(crate) enum Authorization<'a> {
     Allow(&'a Permit),
     /// Permission was refused to a proved caller.
     Deny(&'a Denial),
+    /// Permission would have been refused, were the route not in a dry run.
+    WouldDeny(&'a Denial),
     /// No route was selected, or the request could not be understood.
     Unrouted(&'static str),
     /// The caller was not proved: nothing was decided here.
@@ -65,20 +72,22 @@ impl Authentication<'_> {
                 outcome: "success",
                 reason: None,
             },
-            Self::Failure { provider, reason, .. } => Counted {
-                name: provider.map(str::to_owned),
-                outcome: "failure",
-                reason: Some(reason),
-            },
+            Self::Failure(failure) => failure.counted("failure"),
+            Self::WouldDeny(failure) => failure.counted("would_deny"),
         }
     }
 
     pub(crate) const fn is_recorded(&self, audit: &Audit) -> bool {
         match audit.authentication {
             AuthenticationAudit::All => true,
-            AuthenticationAudit::Failures => matches!(self, Self::Failure { .. }),
+            AuthenticationAudit::Failures => self.is_failure(),
             AuthenticationAudit::None => false,
         }
+    }
+
+    /// Whether the credential was refused, or would have been.
+    pub(crate) const fn is_failure(&self) -> bool {
+        matches!(self, Self::Failure(_) | Self::WouldDeny(_))
     }
 
     pub(crate) fn record(&self, context: &Context<'_>) -> Record {
@@ -87,30 +96,52 @@ impl Authentication<'_> {
         match self {
             Self::Skipped => {}
             Self::Success(caller) => identity(&mut record, caller),
-            Self::Failure {
-                provider,
-                reason,
-                fingerprint,
-            } => {
-                if let Some(provider) = provider {
-                    record.push("provider", shown(provider));
-                }
-                if let Some(fingerprint) = fingerprint {
-                    record.push("credential", json!({"fingerprint": fingerprint}));
-                }
-                record.push("reason", (*reason).into());
-            }
+            Self::Failure(failure) | Self::WouldDeny(failure) => failure.describe(&mut record),
         }
         record
     }
 }
 
+impl Failure<'_> {
+    fn counted(&self, outcome: &'static str) -> Counted {
+        Counted {
+            name: self.provider.map(str::to_owned),
+            outcome,
+            reason: Some(self.reason),
+        }
+    }
+
+    fn describe(&self, record: &mut Record) {
+        if let Some(provider) = self.provider {
+            record.push("provider", shown(provider));
+        }
+        if let Some(fingerprint) = &self.fingerprint {
+            record.push("credential", json!({"fingerprint": fingerprint}));
+        }
+        record.push("reason", self.reason.into());
+    }
+}
+
+impl Context<'_> {
+    /// Whether the route is in a dry run, as `of` tells for a time.
+    pub(crate) fn watches(&self, of: fn(Mode, UnixTime) -> bool) -> bool {
+        let mode = self.route.map(|route| route.mode);
+        mode.zip(self.now).is_some_and(|(mode, now)| of(mode, now))
+    }
+}
+
 impl Authorization<'_> {
+    /// Whether permission was refused, or would have been.
+    pub(crate) const fn is_denial(&self) -> bool {
+        matches!(self, Self::Deny(_) | Self::WouldDeny(_) | Self::Unrouted(_))
+    }
+
     pub(crate) fn counted(&self, route: Option<&RouteView<'_>>) -> Counted {
         let name = route.map(|route| route.id.to_owned());
         let (outcome, reason) = match self {
             Self::Allow(_) => ("allow", None),
             Self::Deny(denial) => ("deny", Some(denial.deny.code())),
+            Self::WouldDeny(denial) => ("would_deny", Some(denial.deny.code())),
             Self::Unrouted(code) => ("deny", Some(*code)),
             Self::NotEvaluated => ("not_evaluated", None),
             Self::Metadata => ("allow", None),
@@ -125,7 +156,7 @@ impl Authorization<'_> {
     pub(crate) const fn is_recorded(&self, audit: &Audit) -> bool {
         match audit.authorization {
             AuthorizationAudit::All => true,
-            AuthorizationAudit::Denials => matches!(self, Self::Deny(_) | Self::Unrouted(_)),
+            AuthorizationAudit::Denials => self.is_denial(),
             AuthorizationAudit::None => false,
         }
     }
@@ -137,7 +168,7 @@ impl Authorization<'_> {
         action(&mut record, context);
         match self {
             Self::Allow(permit) => permission(&mut record, permit),
-            Self::Deny(denial) => missing(&mut record, denial),
+            Self::Deny(denial) | Self::WouldDeny(denial) => missing(&mut record, denial),
             Self::Unrouted(_) | Self::NotEvaluated | Self::Metadata => {}
         }
         if let Some(reason) = counted.reason {

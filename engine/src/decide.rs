@@ -9,11 +9,11 @@ use scopegate_authn::{
     Attempt, Challenge, Claim, Claimed, Fields, Live, Need, Reject, Rejection, Step, Unclaimed, Verified,
 };
 use scopegate_authz::{
-    Action, Denial, Deny, GuardedAction, Permit, RequestError, RouteView, Target, Unrouted,
+    Action, Denial, Deny, GuardedAction, Mode, Permit, RequestError, RouteView, Target, Unrouted,
 };
 use scopegate_document::UnixTime;
 
-use crate::audit::{Authentication, Authorization, Context};
+use crate::audit::{Authentication, Authorization, Context, Failure};
 use crate::digest;
 use crate::metadata::ResourceMetadata;
 use crate::reply::{self, Area, Asked, Refusal};
@@ -97,12 +97,12 @@ impl Engine {
         };
         let (authentication, authorization) = match reason {
             Unready::NotConfigured => {
-                let failure = Authentication::Failure {
+                let failure = Failure {
                     provider: None,
                     reason: refusal.code(),
                     fingerprint: None,
                 };
-                (failure, Authorization::NotEvaluated)
+                (Authentication::Failure(failure), Authorization::NotEvaluated)
             }
             Unready::HeadersTruncated => (Authentication::Skipped, Authorization::Unrouted(refusal.code())),
         };
@@ -111,6 +111,7 @@ impl Engine {
             outcome: Outcome::Reply(reply),
             code: refusal.code(),
             layer: refusal.layer(),
+            would_deny: None,
             route: None,
             audit: vec![authentication.record(&context), authorization.record(&context)],
             authentication: authentication.counted(),
@@ -261,6 +262,10 @@ impl Engine {
     }
 
     fn denied(&self, context: &Context<'_>, caller: &Verified, denial: Denial) -> Decision {
+        if context.watches(Mode::watches_authorization) {
+            let layers = (Authentication::Success(caller), Authorization::WouldDeny(&denial));
+            return self.watched(context, denial.code(), &layers.0, &layers.1);
+        }
         let refusal = Refusal::Deny(denial.deny.clone());
         let provider = [caller.provider().to_owned()];
         let challenges = self.authenticator.challenges(&provider);
@@ -272,17 +277,39 @@ impl Engine {
         self.refuse(context, &layers.0, &layers.1, &refusal, &asked)
     }
 
+    /// What a dry run lets pass: nothing is said of who is calling, and the record says what was to be refused.
+    fn watched(
+        &self,
+        context: &Context<'_>,
+        code: &'static str,
+        authentication: &Authentication<'_>,
+        authorization: &Authorization<'_>,
+    ) -> Decision {
+        let forward = self.identity.anonymous(context.request, &self.authenticator);
+        let outcome = Outcome::Forward(forward);
+        let decision = self.decision(context, outcome, "allow", authentication, authorization);
+        Decision {
+            would_deny: Some(code),
+            ..decision
+        }
+    }
+
     fn rejected(&self, context: &Context<'_>, rejection: &Rejection, nonce: Option<String>) -> Decision {
         let challenges = match &rejection.provider {
             Some(provider) => self.authenticator.challenges(std::slice::from_ref(provider)),
             None => self.route_challenges(context.route.as_ref()),
         };
-        let provider = rejection.provider.as_deref();
-        let authentication = Authentication::Failure {
-            provider,
+        let failure = Failure {
+            provider: rejection.provider.as_deref(),
             reason: rejection.reason.code(),
             fingerprint: self.authenticator.fingerprint(fields(context.request)),
         };
+        // An outage or a request that contradicts itself is no answer that a dry run could try out.
+        if rejection.reason.status() == 401 && context.watches(Mode::watches_authentication) {
+            let layers = (Authentication::WouldDeny(failure), Authorization::NotEvaluated);
+            return self.watched(context, rejection.reason.code(), &layers.0, &layers.1);
+        }
+        let authentication = Authentication::Failure(failure);
         let refusal = Refusal::Reject(rejection.reason);
         self.refuse(
             context,
@@ -334,6 +361,7 @@ impl Engine {
         Decision {
             code,
             layer: Layer::Authorization,
+            would_deny: None,
             route: context.route.map(|route| route.id.to_owned()),
             audit: self.records(context, &outcome, authentication, authorization),
             authentication: authentication.counted(),
@@ -349,7 +377,10 @@ impl Engine {
         authentication: &Authentication<'_>,
         authorization: &Authorization<'_>,
     ) -> Vec<Record> {
-        let thinned = matches!(outcome, Outcome::Forward(_)) && !self.is_sampled(context.request.serial);
+        let is_allowed = matches!(outcome, Outcome::Forward(_))
+            && !authorization.is_denial()
+            && !authentication.is_failure();
+        let thinned = is_allowed && !self.is_sampled(context.request.serial);
         let mut records = Vec::new();
         if authentication.is_recorded(&self.audit) && !thinned {
             records.push(authentication.record(context));

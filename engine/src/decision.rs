@@ -14,6 +14,8 @@ pub struct Decision {
     pub code: &'static str,
     /// The layer that decided.
     pub layer: Layer,
+    /// The code of what would have been refused, were the route not in a dry run.
+    pub would_deny: Option<&'static str>,
     /// The id of the route, where one was selected.
     pub route: Option<String>,
     /// The audit records to write, in order; already thinned as the policy's `audit` asks.

@@ -174,6 +174,8 @@ fn title(code: &str) -> &'static str {
 fn is_permission(code: &str) -> bool {
     let starts = [
         "provider_",
+        "client_",
+        "source_",
         "actor_",
         "tenant_",
         "scope_",
@@ -217,7 +219,7 @@ impl Refusal {
         match self {
             Self::Request(_) => false,
             Self::Reject(reject) => matches!(reject.status(), 400 | 401),
-            Self::Deny(deny) => matches!(deny, Deny::ScopeMissing { .. }),
+            Self::Deny(deny) => matches!(deny, Deny::ScopeMissing { .. } | Deny::StepUpRequired { .. }),
         }
     }
 }
@@ -242,9 +244,24 @@ fn parameters(refusal: &Refusal, challenge: &Challenge) -> String {
                 quoted(&required.join(" "))
             );
         }
+        Refusal::Deny(Deny::StepUpRequired { acr_values, max_age }) => {
+            return step_up(acr_values, *max_age);
+        }
         Refusal::Request(_) | Refusal::Deny(_) => return String::new(),
     };
     format!(r#", error="{error}""#)
+}
+
+/// What a caller must do who authenticated too weakly, or too long ago (RFC 9470 section 3).
+fn step_up(acr_values: &[String], max_age: Option<i64>) -> String {
+    let mut parameters = r#", error="insufficient_user_authentication""#.to_owned();
+    if !acr_values.is_empty() {
+        parameters.push_str(&format!(r#", acr_values="{}""#, quoted(&acr_values.join(" "))));
+    }
+    if let Some(seconds) = max_age {
+        parameters.push_str(&format!(r#", max_age="{seconds}""#));
+    }
+    parameters
 }
 
 /// The inside of a quoted-string (RFC 9110 section 5.6.4): printable ASCII, `"` and `\` escaped.

@@ -1,5 +1,7 @@
 //! The request as the host shows it, in bytes. Nothing here interprets it.
 
+use std::net::{IpAddr, SocketAddr};
+
 use scopegate_authn::Peer;
 
 /// One request, as the host will forward it. Nothing in it is trusted, nothing need be UTF-8.
@@ -15,6 +17,8 @@ pub struct Request<'r> {
     pub headers: &'r [(&'r [u8], &'r [u8])],
     /// What the host says of the client certificate of the connection; nothing where there is none.
     pub peer: Option<&'r Peer>,
+    /// The address the request came from, as the host names it; nothing where it does not, or nobody asks.
+    pub source: Option<IpAddr>,
     /// The id that joins both audit records and the reply. Make it with [`Request::id_from`].
     pub id: &'r str,
     /// A number that no client chooses, another for each request: sampling depends on it.
@@ -34,6 +38,7 @@ impl<'r> Request<'r> {
             authority: None,
             headers: &[],
             peer: None,
+            source: None,
             id,
             serial: 0,
         }
@@ -45,6 +50,14 @@ impl<'r> Request<'r> {
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
         let fits = !offered.is_empty() && offered.len() <= MAX_ID_LENGTH && offered.iter().all(plain);
         std::str::from_utf8(offered).ok().filter(|_| fits)
+    }
+
+    /// The address in a text such as `192.0.2.1:4711`, `[2001:db8::1]:4711` or `192.0.2.1`.
+    #[must_use]
+    pub fn source_from(offered: &[u8]) -> Option<IpAddr> {
+        let text = std::str::from_utf8(offered).ok()?;
+        let with_port = text.parse::<SocketAddr>().map(|address| address.ip());
+        with_port.or_else(|_| text.parse()).ok()
     }
 
     /// The first value of the header called `name`, which must be in lower case.
@@ -79,6 +92,22 @@ mod tests {
     }
 
     #[test]
+    fn an_address_is_read_with_its_port_and_without() {
+        let rows = [
+            ("192.0.2.1:4711", Some("192.0.2.1")),
+            ("192.0.2.1", Some("192.0.2.1")),
+            ("[2001:db8::1]:4711", Some("2001:db8::1")),
+            ("2001:db8::1", Some("2001:db8::1")),
+            ("@/run/proxy.sock", None),
+            ("", None),
+        ];
+        for (text, address) in rows {
+            let read = Request::source_from(text.as_bytes()).map(|address| address.to_string());
+            assert_eq!(read.as_deref(), address, "{text}");
+        }
+    }
+
+    #[test]
     fn grpc_is_told_by_its_content_type() {
         let grpc = |value: &'static [u8]| {
             let headers = [(&b"Content-Type"[..], value)];
@@ -88,6 +117,7 @@ mod tests {
                 authority: None,
                 headers: &headers,
                 peer: None,
+                source: None,
                 id: "",
                 serial: 0,
             }

@@ -205,6 +205,7 @@ fn an_outage_is_never_reported_as_a_bad_token() {
             authority: None,
             headers: &headers,
             peer: None,
+            source: None,
             id: "r",
             serial: 1,
         };
@@ -226,6 +227,7 @@ fn without_a_policy_everything_is_refused() {
         authority: None,
         headers: &[],
         peer: None,
+        source: None,
         id: "r",
         serial: 1,
     };

@@ -278,6 +278,7 @@ fn r060_whoever_lacks_a_nonce_is_given_one_and_told_so() {
             authority: Some(b"api.example.com"),
             headers: &headers,
             peer: None,
+            source: None,
             id: "r-1",
             serial: 1,
         };

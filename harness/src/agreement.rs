@@ -62,10 +62,11 @@ fn compare((left, right): (&Answer, &Answer)) -> Vec<(String, String, String)> {
             },
         )
     };
-    let points: [(&str, Shown); 8] = [
+    let points: [(&str, Shown); 9] = [
         ("outcome", |answer| format!("{:?}", answer.outcome)),
         ("status", |answer| format!("{:?}", answer.status)),
         ("code", |answer| format!("{:?}", answer.code)),
+        ("would deny", |answer| format!("{:?}", answer.would_deny)),
         ("layer", |answer| format!("{:?}", answer.layer)),
         ("route", |answer| format!("{:?}", answer.route)),
         ("reply headers", |answer| {

@@ -37,6 +37,9 @@ pub fn describe(answer: &Answer) -> String {
         .as_deref()
         .map(|route| format!(", route {route}"))
         .unwrap_or_default();
+    if let Some(code) = &answer.would_deny {
+        return format!("forwarded, would be refused: {code}{route}");
+    }
     match (answer.outcome, &answer.layer) {
         (Outcome::Forward, _) => format!("allowed{route}"),
         (Outcome::Reply, Some(layer)) => {
@@ -83,8 +86,20 @@ pub fn check(expect: &ExpectSpec, answer: &Answer) -> Vec<Mismatch> {
 }
 
 fn verdict(expect: &ExpectSpec, answer: &Answer) -> Option<Mismatch> {
-    let is_allowed = answer.outcome == Outcome::Forward;
-    let is_refused_with = |code: &String| !is_allowed && answer.code.as_deref() == Some(code.as_str());
+    let is_forwarded = answer.outcome == Outcome::Forward;
+    if let Some(code) = &expect.would_deny {
+        let holds = is_forwarded && answer.would_deny.as_ref() == Some(code);
+        let mismatch = || {
+            Mismatch::new(
+                "decision",
+                format!("forwarded, would be refused: {code}"),
+                describe(answer),
+            )
+        };
+        return (!holds).then(mismatch);
+    }
+    let is_allowed = is_forwarded && answer.would_deny.is_none();
+    let is_refused_with = |code: &String| !is_forwarded && answer.code.as_deref() == Some(code.as_str());
     let (holds, expected) = match (&expect.allow, &expect.deny, &expect.reject) {
         (Some(Allow::Any(_)), _, _) => (is_allowed, "allowed".to_owned()),
         (Some(Allow::Route(route)), _, _) => (
@@ -211,6 +226,7 @@ mod tests {
             status: Some(403),
             code: Some("scope_missing".to_owned()),
             layer: Some("authorization".to_owned()),
+            would_deny: None,
             route: Some("orders".to_owned()),
             reply_headers: vec![(b"WWW-Authenticate".to_vec(), b"Bearer error=x".to_vec())],
             reply_body: br#"{"code":"scope_missing","status":403}"#.to_vec(),

@@ -53,13 +53,13 @@ impl Coverage {
     pub fn add(&mut self, report: &SuiteReport) {
         for answer in report.cases.iter().flat_map(|case| &case.answers) {
             if let Some(route) = &answer.route {
-                let point = match answer.outcome {
-                    Outcome::Forward => Point::Allowed(route.clone()),
-                    Outcome::Reply => Point::Refused(route.clone()),
+                let point = match (answer.outcome, &answer.would_deny) {
+                    (Outcome::Forward, None) => Point::Allowed(route.clone()),
+                    (Outcome::Forward, Some(_)) | (Outcome::Reply, _) => Point::Refused(route.clone()),
                 };
                 self.reach(point);
             }
-            if let Some(code) = &answer.code {
+            if let Some(code) = answer.would_deny.as_ref().or(answer.code.as_ref()) {
                 self.reach(Point::Code(code.clone()));
                 self.codes.insert(code.clone());
             }
@@ -158,6 +158,18 @@ fn reachable_codes(policy: &Value) -> Vec<&'static str> {
         ("scope_missing", scopes("all") || scopes("any")),
         ("scope_forbidden", scopes("none")),
         ("tenant_mismatch", has("tenant")),
+        ("client_not_allowed", has("clients")),
+        ("actor_not_allowed", has("actors")),
+        (
+            "step_up_required",
+            has("acr") || has("amr") || has("max_auth_age"),
+        ),
+        ("outside_window", has("windows")),
+        ("source_not_allowed", has("sources")),
+        (
+            "condition_false",
+            ["when", "headers", "query", "environment"].into_iter().any(has),
+        ),
         ("provider_not_allowed", accesses.iter().any(is_narrowed)),
     ]
     .into_iter()

@@ -46,10 +46,14 @@ impl Facts {
         let mut mismatches = Vec::new();
         mismatches.extend(check_status(expect, request, answer));
         if let Some(upstream) = &answer.upstream {
-            if expect.allow.is_some() && expect.upstream_path.is_none() {
+            let is_forwarded = expect.allow.is_some() || expect.would_deny.is_some();
+            if is_forwarded && expect.upstream_path.is_none() {
                 mismatches.extend(self.check_path(request, upstream));
             }
             mismatches.extend(self.check_identity(request, upstream));
+            if expect.would_deny.is_some() {
+                mismatches.extend(self.check_anonymous(upstream));
+            }
             mismatches.extend(
                 self.removed
                     .iter()
@@ -71,6 +75,18 @@ impl Facts {
         };
         let show = |path: &[u8]| path.escape_ascii().to_string();
         (!holds).then(|| Mismatch::new("upstream path", show(&request.path), show(&upstream.path)))
+    }
+
+    /// What a dry run lets pass says nothing of who is calling.
+    fn check_anonymous(&self, upstream: &Upstream) -> Vec<Mismatch> {
+        let is_identity = |name: &[u8]| self.identity_headers.contains(&same_name(name));
+        let named = upstream.headers.iter().filter(|(name, _)| is_identity(name));
+        let mismatch = |(name, value): &(Vec<u8>, Vec<u8>)| {
+            let what = format!("upstream header {}", String::from_utf8_lossy(name));
+            let seen = format!("`{}`", value.escape_ascii());
+            Mismatch::new(what, "absent from what would be refused", seen)
+        };
+        named.map(mismatch).collect()
     }
 
     /// Under the name of an identity header, in any spelling, nothing goes on that the client sent under one.
@@ -160,6 +176,8 @@ fn status_of(code: &str) -> Option<u16> {
         | "step_up_required" => 401,
         "no_route"
         | "provider_not_allowed"
+        | "client_not_allowed"
+        | "source_not_allowed"
         | "actor_not_allowed"
         | "tenant_mismatch"
         | "scope_missing"

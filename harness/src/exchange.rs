@@ -67,6 +67,8 @@ pub struct Answer {
     pub status: Option<u16>,
     /// `allow`, or the stable code of the refusal; `None` where the executor cannot tell.
     pub code: Option<String>,
+    /// The code of what would have been refused, were the route not in a dry run.
+    pub would_deny: Option<String>,
     /// The layer that decided: `request`, `authentication` or `authorization`.
     pub layer: Option<String>,
     /// The id of the route, where one was selected.
@@ -213,6 +215,9 @@ impl Answer {
             "audit": self.audit,
             "elapsed_us": self.elapsed_us,
         });
+        if let (Some(code), Some(members)) = (&self.would_deny, line.as_object_mut()) {
+            members.insert("would_deny".to_owned(), json!(code));
+        }
         if let (Outcome::Reply, Some(members)) = (self.outcome, line.as_object_mut()) {
             members.insert("reply_body".to_owned(), json!(lossy(&self.reply_body)));
         }
@@ -410,6 +415,7 @@ mod tests {
             reply_body: Vec::new(),
             upstream: Some(upstream),
             audit: Vec::new(),
+            would_deny: None,
             elapsed_us: 3,
         };
         let line = answer.to_json();

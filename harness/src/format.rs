@@ -230,6 +230,8 @@ pub struct ExpectSpec {
     pub deny: Option<String>,
     /// The request is refused with this code, by authentication.
     pub reject: Option<String>,
+    /// The request is forwarded, and would be refused with this code were the route enforced.
+    pub would_deny: Option<String>,
     /// The route that was selected; null for none.
     #[serde(deserialize_with = "stated")]
     #[schemars(with = "Option<String>")]

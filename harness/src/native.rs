@@ -85,12 +85,15 @@ impl Session for NativeSession {
             .map(|(name, value)| (name.as_slice(), value.as_slice()))
             .collect();
         let peer = request.peer.as_ref().and_then(Peer::read);
+        let address = request.peer.as_ref().and_then(|peer| peer.address.as_deref());
+        let source = address.and_then(|address| scopegate_engine::Request::source_from(address.as_bytes()));
         let shown = scopegate_engine::Request {
             method: &request.method,
             path: &request.path,
             authority: request.authority.as_deref(),
             headers: &headers,
             peer: peer.as_ref(),
+            source,
             id: offered
                 .and_then(scopegate_engine::Request::id_from)
                 .unwrap_or(&own),
@@ -237,6 +240,7 @@ fn answer(request: &Request, decision: Decision, elapsed_us: u64) -> Answer {
         outcome: Outcome::Forward,
         status: None,
         code: Some(decision.code.to_owned()),
+        would_deny: decision.would_deny.map(str::to_owned),
         layer: Some(layer),
         route: decision.route,
         reply_headers: Vec::new(),

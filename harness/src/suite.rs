@@ -429,13 +429,14 @@ impl Loader<'_> {
             expect.allow.is_some(),
             expect.deny.is_some(),
             expect.reject.is_some(),
+            expect.would_deny.is_some(),
         ];
         if verdicts.iter().filter(|stated| **stated).count() != 1 || expect.allow == Some(Allow::Any(false)) {
             let message = "what is expected is not one decision".to_owned();
             self.fault(
                 path.to_owned(),
                 message,
-                "write one of `allow: ROUTE`, `deny: CODE`, `reject: CODE`",
+                "write one of `allow: ROUTE`, `deny: CODE`, `reject: CODE`, `would_deny: CODE`",
             );
         }
     }
@@ -559,6 +560,12 @@ fn published(keys: &BTreeMap<String, (Key, Option<String>)>) -> BTreeMap<String,
 }
 
 fn expect_cell(cell: &str) -> ExpectSpec {
+    if let Some(code) = cell.strip_prefix("would_deny:") {
+        return ExpectSpec {
+            would_deny: Some(code.trim().to_owned()),
+            ..ExpectSpec::default()
+        };
+    }
     match (cell, cell.strip_prefix("allow:")) {
         ("allow", _) => ExpectSpec {
             allow: Some(Allow::Any(true)),

@@ -241,6 +241,7 @@ fn answer(
         outcome: Outcome::Reply,
         status: None,
         code: property("scopegate.code"),
+        would_deny: property("scopegate.would_deny"),
         layer: property("scopegate.layer"),
         route: property("scopegate.route"),
         reply_headers: Vec::new(),

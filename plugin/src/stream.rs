@@ -202,6 +202,9 @@ impl Held {
         host::set_property("scopegate.layer", decision.layer.name())?;
         host::set_property("scopegate.code", decision.code)?;
         host::set_property("scopegate.route", decision.route.as_deref().unwrap_or_default())?;
+        if let Some(code) = decision.would_deny {
+            host::set_property("scopegate.would_deny", code)?;
+        }
         match &decision.outcome {
             Outcome::Forward(change) => forward(change)?,
             Outcome::Reply(answer) => return reply(decision, answer).map(|()| Action::Pause),
@@ -234,6 +237,7 @@ fn request<'r>(facts: &'r Facts<'r>, peer: Option<&'r Peer>, id: &'r str, serial
         authority: facts.authority,
         headers: &facts.headers,
         peer,
+        source: None,
         id,
         serial,
     }

@@ -1,9 +1,12 @@
-//! The `access` of a route, compiled: providers, tenant, scopes.
+//! The `access` of a route, compiled: providers, clients, actors, tenant, scopes, step-up.
 
 use scopegate_document::PolicyError;
 
 use super::{check_provider, empty_list};
 use crate::authorizer::ProviderFacts;
+use crate::checks::actors::Actors;
+use crate::checks::clients::Clients;
+use crate::checks::step_up::StepUp;
 use crate::decision;
 use crate::pattern::Pattern;
 use crate::scopes::catalogue::Catalogue;
@@ -11,12 +14,15 @@ use crate::scopes::requirement::Requirement;
 use crate::section::{Access, AccessName, AccessRules};
 
 /// What a guarded route asks for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Guard {
     pub(crate) providers: Vec<String>,
+    pub(crate) clients: Option<Clients>,
+    pub(crate) actors: Option<Actors>,
     /// The index of the segment that must equal the caller's tenant.
     pub(crate) tenant: Option<usize>,
     pub(crate) scopes: Option<Requirement>,
+    pub(crate) step_up: Option<StepUp>,
     /// The requirement as written.
     pub(crate) shown: Option<decision::Requirement>,
 }
@@ -43,9 +49,7 @@ impl AccessScope<'_> {
                 let providers = self.only_provider(path, faults);
                 Some(Guard {
                     providers,
-                    tenant: None,
-                    scopes: None,
-                    shown: None,
+                    ..Guard::default()
                 })
             }
             Access::Rules(rules) => Some(self.compile_rules(rules, path, faults)),
@@ -55,20 +59,17 @@ impl AccessScope<'_> {
     fn compile_rules(&self, rules: &AccessRules, path: &str, faults: &mut Vec<PolicyError>) -> Guard {
         let AccessRules {
             providers,
+            clients,
             scopes,
             authenticated,
             tenant,
-            acr,
-            max_auth_age,
+            acr: _,
+            amr: _,
+            max_auth_age: _,
             actors,
             when,
         } = rules;
-        let later = [
-            ("acr", acr.is_some()),
-            ("max_auth_age", max_auth_age.is_some()),
-            ("actors", actors.is_some()),
-            ("when", when.is_some()),
-        ];
+        let later = [("when", when.is_some())];
         let written = later.into_iter().filter(|(_, written)| *written);
         faults.extend(written.map(|(name, _)| PolicyError::not_enforced(format!("{path}.{name}"))));
         if *authenticated == Some(false) && scopes.is_some() {
@@ -90,8 +91,16 @@ impl AccessScope<'_> {
             .map_err(|found| faults.extend(found))
             .ok()
             .flatten();
+        let providers = self.compile_providers(providers.as_deref(), path, faults);
         Guard {
-            providers: self.compile_providers(providers.as_deref(), path, faults),
+            clients: clients
+                .as_deref()
+                .map(|clients| Clients::compile(clients, &providers, &format!("{path}.clients"), faults)),
+            actors: actors
+                .as_ref()
+                .map(|actors| Actors::compile(actors, &providers, &format!("{path}.actors"), faults)),
+            step_up: StepUp::compile(rules, path, faults),
+            providers,
             tenant: tenant
                 .as_deref()
                 .and_then(|tenant| self.compile_tenant(tenant, path, faults)),

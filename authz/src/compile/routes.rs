@@ -8,10 +8,11 @@ use super::access::{AccessScope, Guard};
 use super::matching::{CompiledMatch, compile_match};
 use crate::authorizer::ProviderFacts;
 use crate::host::HostPattern;
+use crate::mode::Mode;
 use crate::pattern::{Pattern, Segment};
 use crate::router::{Conflict, Router, is_default_port};
 use crate::scopes::catalogue::Catalogue;
-use crate::section::{AuthorizationSection, PathReadings, Route};
+use crate::section::{self, Access, AccessName, AuthorizationSection, PathReadings, Route};
 
 /// The most routes of a policy. Selecting takes no longer with more, but compiling does, and memory.
 const MAX_ROUTES: usize = 10_000;
@@ -30,6 +31,7 @@ pub(crate) struct CompiledRoute {
     pub(crate) pattern: Pattern,
     /// `None`: public.
     pub(crate) guard: Option<Guard>,
+    pub(crate) mode: Mode,
 }
 
 /// The routes of a policy.
@@ -62,8 +64,14 @@ impl Routes {
             ..Self::default()
         };
         let mut matches = Vec::new();
+        let of_policy = Mode::compile(section.mode.as_ref(), Mode::default(), "mode", faults);
         for (place, route) in section.routes.iter().enumerate() {
-            if let Some((route, match_of_route)) = compile_route(route, place, providers, catalogue, faults) {
+            let around = Around {
+                providers,
+                catalogue,
+                mode: of_policy,
+            };
+            if let Some((route, match_of_route)) = compile_route(route, place, &around, faults) {
                 compiled.routes.push(route);
                 matches.push(match_of_route);
             }
@@ -86,12 +94,18 @@ impl Routes {
     }
 }
 
+/// What a route may refer to of the policy around it.
+struct Around<'a> {
+    providers: &'a [ProviderFacts],
+    catalogue: &'a Catalogue,
+    mode: Mode,
+}
+
 /// Compiles one route; `None` where its match has faults.
 fn compile_route(
     route: &Route,
     place: usize,
-    providers: &[ProviderFacts],
-    catalogue: &Catalogue,
+    around: &Around<'_>,
     faults: &mut Vec<PolicyError>,
 ) -> Option<(CompiledRoute, HostsAndMethods)> {
     let Route {
@@ -101,18 +115,20 @@ fn compile_route(
         mode,
     } = route;
     let path = format!("routes[{place}]");
-    let shadow = mode
-        .as_ref()
-        .map(|_| PolicyError::not_enforced(format!("{path}.mode")));
-    faults.extend(shadow);
     let matched = compile_match(matches, &format!("{path}.match"), faults);
     let pattern = matched.as_ref().map(|matched| &matched.pattern);
     let scope = AccessScope {
-        providers,
-        catalogue,
+        providers: around.providers,
+        catalogue: around.catalogue,
         pattern,
     };
     let guard = scope.compile(access, &format!("{path}.access"), faults);
+    if let (true, Some(section::Mode::Watched(_))) =
+        (matches!(access, Access::Named(AccessName::Public)), mode)
+    {
+        faults.push(nothing_to_watch(&path));
+    }
+    let mode = Mode::compile(mode.as_ref(), around.mode, &format!("{path}.mode"), faults);
     let CompiledMatch {
         hosts,
         methods,
@@ -127,9 +143,19 @@ fn compile_route(
             shown,
             pattern,
             guard,
+            mode,
         },
         (hosts, methods),
     ))
+}
+
+fn nothing_to_watch(path: &str) -> PolicyError {
+    PolicyError::new(
+        "invalid_value",
+        format!("{path}.mode"),
+        "a public route denies nobody: there is nothing to watch",
+        "leave `mode` out, or say in `access` who may pass",
+    )
 }
 
 fn conflict(route: &CompiledRoute, other: &CompiledRoute) -> PolicyError {

@@ -9,10 +9,10 @@ use super::catalogue::Catalogue;
 use super::selector::{BySelector, CallerFacts, Selector};
 use super::set::{ScopeId, ScopeSet};
 use crate::authorizer::ProviderFacts;
-use crate::compile::{check_provider, empty_value};
+use crate::compile::{check_provider, empty_list, empty_value, suggest};
 use crate::decision::GrantedBy;
 use crate::router::Table;
-use crate::section::AuthorizationSection;
+use crate::section::{self, AuthorizationSection};
 
 /// The longest reason of a grant, in bytes: it is repeated in audit records.
 const MAX_REASON: usize = 256;
@@ -33,12 +33,23 @@ struct Grant {
     scopes: ScopeSet,
     until: Option<UnixTime>,
     reason: Option<String>,
+    /// The places of the routes it is for, sorted; `None`: all.
+    routes: Option<Vec<usize>>,
 }
 
 impl Grant {
-    fn is_live(&self, now: UnixTime) -> bool {
-        self.until.is_none_or(|until| now < until)
+    fn is_live(&self, at: Moment) -> bool {
+        let is_for = |routes: &Vec<usize>| routes.binary_search(&at.route).is_ok();
+        self.until.is_none_or(|until| at.now < until) && self.routes.as_ref().is_none_or(is_for)
     }
+}
+
+/// Where and when scopes are asked for: grants can be for some routes, and for a time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    /// The place of the route in the policy.
+    pub(crate) route: usize,
+    pub(crate) now: UnixTime,
 }
 
 /// The scopes of a caller at a time.
@@ -70,8 +81,8 @@ impl ScopeRules {
         rules
     }
 
-    /// The scopes of `caller` at `now`.
-    pub(crate) fn effective(&self, caller: &CallerFacts<'_>, now: UnixTime) -> Effective {
+    /// The scopes of `caller`, there and then.
+    pub(crate) fn effective(&self, caller: &CallerFacts<'_>, at: Moment) -> Effective {
         let of_token = self.of_token(caller);
         let mut carried = of_token.clone();
         caller
@@ -83,7 +94,7 @@ impl ScopeRules {
         self.ceilings
             .about(caller)
             .for_each(|(_, ceiling)| effective.intersect_with(ceiling));
-        for (_, grant) in self.grants.about(caller).filter(|(_, grant)| grant.is_live(now)) {
+        for (_, grant) in self.grants.about(caller).filter(|(_, grant)| grant.is_live(at)) {
             effective.union_with(&grant.scopes);
             carried.union_with(&grant.scopes);
         }
@@ -100,10 +111,10 @@ impl ScopeRules {
         used: &[ScopeId],
         scopes: &Effective,
         caller: &CallerFacts<'_>,
-        now: UnixTime,
+        at: Moment,
     ) -> BTreeMap<String, GrantedBy> {
         let name = |scope: &ScopeId| self.catalogue.name(*scope).to_owned();
-        let source = |scope: &ScopeId| self.source(*scope, &scopes.of_token, caller, now);
+        let source = |scope: &ScopeId| self.source(*scope, &scopes.of_token, caller, at);
         used.iter()
             .filter_map(|scope| Some((name(scope), source(scope)?)))
             .collect()
@@ -114,7 +125,7 @@ impl ScopeRules {
         scope: ScopeId,
         of_token: &ScopeSet,
         caller: &CallerFacts<'_>,
-        now: UnixTime,
+        at: Moment,
     ) -> Option<GrantedBy> {
         if self
             .ceilings
@@ -130,7 +141,7 @@ impl ScopeRules {
                 return Some(GrantedBy::Role(role.clone()));
             }
         }
-        let gives = |(_, grant): &(usize, &Grant)| grant.is_live(now) && grant.scopes.contains(scope);
+        let gives = |(_, grant): &(usize, &Grant)| grant.is_live(at) && grant.scopes.contains(scope);
         let first = self
             .grants
             .about(caller)
@@ -199,37 +210,72 @@ impl ScopeRules {
         providers: &[ProviderFacts],
         faults: &mut Vec<PolicyError>,
     ) {
+        let places = places(section);
         for (index, grant) in section.grants.iter().enumerate() {
             let path = format!("grants[{index}]");
-            let caller = format!("{path}.caller");
+            let section::Grant {
+                caller,
+                scopes,
+                until,
+                reason,
+                routes,
+            } = grant;
+            let of_caller = format!("{path}.caller");
             faults.extend(check_provider(
-                &grant.caller.provider,
+                &caller.provider,
                 providers,
-                &format!("{caller}.provider"),
+                &format!("{of_caller}.provider"),
             ));
-            let selector = Selector::from(&grant.caller);
-            faults.extend(selector.check(&caller));
-            faults.extend(
-                grant
-                    .reason
-                    .as_deref()
-                    .and_then(|reason| check_reason(reason, &path)),
-            );
+            let selector = Selector::from(caller);
+            faults.extend(selector.check(&of_caller));
+            faults.extend(check_reason(reason.as_deref(), until.is_some(), &path));
             let scopes = self
                 .catalogue
-                .expand_list(&grant.scopes, &format!("{path}.scopes"), faults);
-            let scopes = self.catalogue.close(&scopes);
-            let until = grant.until.map(|until| until.0);
+                .expand_list(scopes, &format!("{path}.scopes"), faults);
+            let routes = routes.as_deref();
             self.grants.push(
                 selector,
                 Grant {
-                    scopes,
-                    until,
-                    reason: grant.reason.clone(),
+                    scopes: self.catalogue.close(&scopes),
+                    until: until.map(|until| until.0),
+                    reason: reason.clone(),
+                    routes: routes
+                        .map(|routes| resolve_routes(routes, &places, &format!("{path}.routes"), faults)),
                 },
             );
         }
     }
+}
+
+/// The place of each route, by its id.
+fn places(section: &AuthorizationSection) -> Table<&str, usize> {
+    let routes = section.routes.iter().enumerate();
+    routes.map(|(place, route)| (route.id.as_str(), place)).collect()
+}
+
+fn resolve_routes(
+    ids: &[String],
+    places: &Table<&str, usize>,
+    path: &str,
+    faults: &mut Vec<PolicyError>,
+) -> Vec<usize> {
+    if ids.is_empty() {
+        faults.push(empty_list(path));
+    }
+    let mut found = Vec::new();
+    for (index, id) in ids.iter().enumerate() {
+        match places.get(id.as_str()) {
+            Some(place) => found.push(*place),
+            None => faults.push(PolicyError::new(
+                "unknown_route",
+                format!("{path}[{index}]"),
+                format!("the policy has no route `{}`", id.escape_debug()),
+                suggest(id, places.keys().copied(), "write the id of a route"),
+            )),
+        }
+    }
+    found.sort_unstable();
+    found
 }
 
 fn ceiling_missing(provider: &str) -> PolicyError {
@@ -246,7 +292,18 @@ fn ceiling_missing(provider: &str) -> PolicyError {
     )
 }
 
-fn check_reason(reason: &str, path: &str) -> Option<PolicyError> {
+/// An elevation says why: whoever reads a record months later has nothing else to go by.
+fn check_reason(reason: Option<&str>, is_elevation: bool, path: &str) -> Option<PolicyError> {
+    let Some(reason) = reason else {
+        return is_elevation.then(|| {
+            PolicyError::new(
+                "reason_missing",
+                path,
+                "a grant with an end does not say why it was given",
+                "add `reason`: a ticket or a few words, which audit records then name",
+            )
+        });
+    };
     let valid =
         !reason.trim().is_empty() && reason.len() <= MAX_REASON && !reason.chars().any(char::is_control);
     (!valid).then(|| {

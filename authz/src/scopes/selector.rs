@@ -1,6 +1,8 @@
 //! Some callers of a provider, and rules found by the caller they are about.
 
+use scopegate_authn::Verified;
 use scopegate_document::PolicyError;
+use serde_json::{Map, Value};
 
 use crate::router::Table;
 use crate::section::{CallerSelector, Ceiling};
@@ -14,6 +16,22 @@ pub(crate) struct CallerFacts<'c> {
     pub(crate) tenant: Option<&'c str>,
     pub(crate) scopes: &'c [String],
     pub(crate) roles: &'c [String],
+    /// All claims of a token; none of any other credential.
+    pub(crate) claims: &'c Map<String, Value>,
+}
+
+impl<'c> From<&'c Verified> for CallerFacts<'c> {
+    fn from(caller: &'c Verified) -> Self {
+        Self {
+            provider: caller.provider(),
+            subject: caller.subject(),
+            client: caller.client(),
+            tenant: caller.tenant(),
+            scopes: caller.scopes(),
+            roles: caller.roles(),
+            claims: caller.claims(),
+        }
+    }
 }
 
 /// Some callers of one provider: those for which everything that is written is equal.

@@ -9,17 +9,21 @@ use schemars::JsonSchema;
 use scopegate_document::Instant;
 use serde::{Deserialize, Serialize};
 
+mod access;
 mod condition;
+mod mode;
 mod route;
 mod union;
 
 use union::written;
 
-pub use condition::{Conditions, Day, Window};
-pub use route::{
-    Access, AccessName, AccessRules, Actors, Mode, Route, RouteMatch, ScopeItem, ScopeRequirement, Shadow,
-    ShadowLayer,
+pub use access::{
+    Access, AccessName, AccessRules, ActorItem, ActorOf, Actors, AuthenticationMethods, ClientItem, ClientOf,
+    ScopeItem, ScopeRequirement,
 };
+pub use condition::{Conditions, Day, Window};
+pub use mode::{Mode, ModeName, Shadow, ShadowLayer, Watched};
+pub use route::{Route, RouteMatch};
 
 /// The `authorization` section: permission. Nothing in it proves anything.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -64,6 +68,13 @@ pub struct AuthorizationSection {
         skip_serializing_if = "Option::is_none"
     )]
     pub path_readings: Option<PathReadings>,
+    /// Whether the policy is enforced or only watched; a route's own `mode` wins. `enforce` by default.
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub mode: Option<Mode>,
 }
 
 /// A scope of the catalogue: its description, or a mapping.
@@ -142,13 +153,20 @@ pub struct Grant {
         skip_serializing_if = "Option::is_none"
     )]
     pub until: Option<Instant>,
-    /// Why it was given; named in the audit record of each request that used it.
+    /// Why it was given; named in the audit record of each request that used it. Required beside `until`.
     #[serde(
         default,
         deserialize_with = "written",
         skip_serializing_if = "Option::is_none"
     )]
     pub reason: Option<String>,
+    /// The ids of the routes it is for. Left out: all.
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub routes: Option<Vec<String>>,
 }
 
 /// Some callers: all of a provider, or those with a subject, a client or a tenant (all that are written).

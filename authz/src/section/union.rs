@@ -11,8 +11,9 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::access::{Access, AccessName, ActorItem, ClientItem, ScopeItem};
 use super::condition::Day;
-use super::route::{Access, AccessName, ScopeItem};
+use super::mode::{Mode, ModeName};
 use super::{CorsPreflight, MethodOverride, PathReadings, ScopeEntry};
 
 /// Reads a field that may be left out, but not left empty: `until:` with nothing after it is a slip, and to
@@ -81,6 +82,45 @@ impl WordOrMapping for ScopeItem {
     }
 }
 
+impl WordOrMapping for ClientItem {
+    type Mapping = super::ClientOf;
+    const EXPECTING: &'static str = "a client, or a mapping with `provider` and `client`";
+
+    fn from_word(word: &str) -> Option<Self> {
+        Some(Self::Name(word.to_owned()))
+    }
+
+    fn from_mapping(mapping: Self::Mapping) -> Self {
+        Self::Of(mapping)
+    }
+}
+
+impl WordOrMapping for ActorItem {
+    type Mapping = super::ActorOf;
+    const EXPECTING: &'static str = "a subject, or a mapping with `provider` and `subject`";
+
+    fn from_word(word: &str) -> Option<Self> {
+        Some(Self::Subject(word.to_owned()))
+    }
+
+    fn from_mapping(mapping: Self::Mapping) -> Self {
+        Self::Of(mapping)
+    }
+}
+
+impl WordOrMapping for Mode {
+    type Mapping = super::Watched;
+    const EXPECTING: &'static str = "`enforce`, or a mapping with `shadow`";
+
+    fn from_word(word: &str) -> Option<Self> {
+        (word == "enforce").then_some(Self::Named(ModeName::Enforce))
+    }
+
+    fn from_mapping(mapping: Self::Mapping) -> Self {
+        Self::Watched(mapping)
+    }
+}
+
 struct UnionVisitor<T>(PhantomData<T>);
 
 impl<'de, T: WordOrMapping> Visitor<'de> for UnionVisitor<T> {
@@ -115,7 +155,7 @@ macro_rules! deserialize_union {
     )+};
 }
 
-deserialize_union!(ScopeEntry, Access, ScopeItem);
+deserialize_union!(ScopeEntry, Access, ScopeItem, ClientItem, ActorItem, Mode);
 
 /// Reads one of a few words, and says which where it is none of them.
 macro_rules! deserialize_word {

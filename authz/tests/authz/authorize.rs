@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::common::{authorizer, section};
 use crate::tokens::{NOW, caller};
 
-fn ask(
+pub(crate) fn ask(
     authorizer: &Authorizer,
     path: &str,
     provider: &str,
@@ -30,11 +30,11 @@ fn ask(
 }
 
 /// `allow`, or the code of the denial.
-fn outcome(answer: &Result<Permit, Denial>) -> &'static str {
+pub(crate) fn outcome(answer: &Result<Permit, Denial>) -> &'static str {
     answer.as_ref().map_or_else(Denial::code, |_| "allow")
 }
 
-fn granted_by(permit: &Permit) -> Vec<String> {
+pub(crate) fn granted_by(permit: &Permit) -> Vec<String> {
     permit
         .granted_by()
         .iter()
@@ -454,7 +454,7 @@ proptest! {
             "roles": roles,
             "ceilings": ceiling.iter().map(|scopes| json!({"provider": "corp", "scopes": scopes})).collect::<Vec<_>>(),
             "grants": grants.iter().map(|(scopes, ends)| json!({
-                "caller": {"provider": "corp"}, "scopes": scopes, "until": NOW.plus(*ends).to_string(),
+                "caller": {"provider": "corp"}, "scopes": scopes, "until": NOW.plus(*ends).to_string(), "reason": "drawn",
             })).collect::<Vec<_>>(),
             "routes": [{"id": "r", "match": {"path": "/"}, "access": {"scopes": requirement}}],
         }));

@@ -9,7 +9,9 @@
 )]
 
 mod authorize;
+mod callers;
 mod common;
+mod elevation;
 mod foreign_vectors;
 mod paths;
 mod policy_faults;

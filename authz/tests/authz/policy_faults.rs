@@ -112,13 +112,51 @@ fn every_fault_of_access_is_found_at_its_field() {
             vec![("unknown_parameter", "access.tenant")],
         ),
         (
-            json!({"authenticated": true, "acr": ["mfa"], "max_auth_age": "10m", "actors": {"max_depth": 1}, "when": "true"}),
+            json!({"authenticated": true, "acr": ["mfa"], "amr": {"all": ["pwd"]}, "max_auth_age": "10m",
+                   "clients": ["web"], "actors": {"allow": ["gateway"]}}),
+            vec![],
+        ),
+        (
+            json!({"authenticated": true, "acr": [], "amr": {}}),
+            vec![("empty_list", "access.acr"), ("empty_value", "access.amr")],
+        ),
+        (
+            json!({"authenticated": true, "acr": ["m f a", ""], "amr": {"all": [], "any": [""]}}),
             vec![
-                ("not_enforced", "access.acr"),
-                ("not_enforced", "access.max_auth_age"),
-                ("not_enforced", "access.actors"),
-                ("not_enforced", "access.when"),
+                ("empty_value", "access.acr[1]"),
+                ("invalid_value", "access.acr[0]"),
+                ("empty_list", "access.amr.all"),
+                ("empty_value", "access.amr.any[0]"),
             ],
+        ),
+        (
+            json!({"authenticated": true, "clients": []}),
+            vec![("empty_list", "access.clients")],
+        ),
+        (
+            json!({"authenticated": true, "clients": ["", {"provider": "crop", "client": "web"}]}),
+            vec![
+                ("empty_value", "access.clients[0]"),
+                ("unknown_provider", "access.clients[1].provider"),
+            ],
+        ),
+        (
+            json!({"authenticated": true, "actors": {"allow": [], "max_depth": 0}}),
+            vec![
+                ("empty_list", "access.actors.allow"),
+                ("out_of_range", "access.actors.max_depth"),
+            ],
+        ),
+        (
+            json!({"authenticated": true, "actors": {"allow": [{"provider": "crop", "subject": "a"}], "max_depth": 9}}),
+            vec![
+                ("unknown_provider", "access.actors.allow[0].provider"),
+                ("out_of_range", "access.actors.max_depth"),
+            ],
+        ),
+        (
+            json!({"authenticated": true, "when": "true"}),
+            vec![("not_enforced", "access.when")],
         ),
     ];
     for (access, expected) in rows {
@@ -218,6 +256,9 @@ fn faults_of_scopes_roles_ceilings_and_grants_are_found_together() {
         "grants": [
             {"caller": {"provider": "nobody", "subject": ""}, "scopes": ["gone"], "reason": " "},
             {"caller": {"provider": "corp", "subject": "x"}, "scopes": ["a"], "reason": "line\nbreak"},
+            {"caller": {"provider": "corp", "subject": "y"}, "scopes": ["a"], "until": "2027-01-31T00:00:00Z"},
+            {"caller": {"provider": "corp", "subject": "y"}, "scopes": ["a"], "routes": []},
+            {"caller": {"provider": "corp", "subject": "y"}, "scopes": ["a"], "routes": ["same", "sane"]},
         ],
         "routes": [
             {"id": "x y", "match": {"path": "/a"}, "access": "public", "mode": {"shadow": {"until": "2027-01-31T00:00:00Z"}}},
@@ -244,8 +285,11 @@ fn faults_of_scopes_roles_ceilings_and_grants_are_found_together() {
         ("unknown_scope", "grants[0].scopes[0]"),
         ("invalid_reason", "grants[0].reason"),
         ("invalid_reason", "grants[1].reason"),
+        ("reason_missing", "grants[2]"),
+        ("empty_list", "grants[3].routes"),
+        ("unknown_route", "grants[4].routes[1]"),
         ("invalid_id", "routes[0].id"),
-        ("not_enforced", "routes[0].mode"),
+        ("invalid_value", "routes[0].mode"),
         ("duplicate_id", "routes[2].id"),
     ];
     for (code, path) in expected {

@@ -194,7 +194,8 @@ fn connection_manager(listener: &Listener) -> Value {
 /// What the plugin says of its decision, in properties of the stream.
 fn decision() -> Value {
     let property = |name: &str| format!("%FILTER_STATE(wasm.scopegate.{name}:PLAIN)%");
-    let value = format!("{} {} {}", property("layer"), property("code"), property("route"));
+    let names = ["layer", "code", "route", "would_deny"];
+    let value = names.map(property).join(" ");
     json!({"header": {"key": DECISION, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"})
 }
 

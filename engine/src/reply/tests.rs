@@ -1,6 +1,7 @@
 //! Every rejection has its status and its challenge: a table that must name them all.
 
 use scopegate_authn::{Challenge, Reject};
+use scopegate_authz::Deny;
 
 use super::{Area, Asked, Refusal, render};
 use crate::{Layer, Request};
@@ -126,5 +127,38 @@ fn every_rejection_has_its_status_and_its_challenges() {
             (200, Some(grpc_status)),
             "{code}"
         );
+    }
+}
+
+#[test]
+fn a_step_up_asks_for_what_the_route_needs() {
+    let step_up = |acr_values: &[&str], max_age| Deny::StepUpRequired {
+        acr_values: acr_values.iter().map(|value| (*value).to_owned()).collect(),
+        max_age,
+    };
+    let rows = [
+        (
+            step_up(&["mfa", "phr"], Some(600)),
+            r#", acr_values="mfa phr", max_age="600""#,
+        ),
+        (step_up(&["urn:a\"b"], None), r#", acr_values="urn:a\"b""#),
+        (step_up(&[], Some(0)), r#", max_age="0""#),
+        (step_up(&[], None), ""),
+    ];
+    let area = Area {
+        realm: "orders",
+        resource_metadata: None,
+    };
+    for (deny, parameters) in rows {
+        let challenges = [challenge("Bearer", None)];
+        let asked = Asked {
+            challenges: &challenges,
+            nonce: None,
+        };
+        let refusal = Refusal::Deny(deny);
+        let reply = render(&request(&[]), &refusal, &area, &asked);
+        assert_eq!((reply.status, refusal.layer()), (401, Layer::Authorization));
+        let asked = format!(r#"Bearer realm="orders", error="insufficient_user_authentication"{parameters}"#);
+        assert_eq!(reply.headers.first(), Some(&("www-authenticate", asked)));
     }
 }

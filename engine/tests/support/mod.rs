@@ -93,6 +93,7 @@ pub(crate) fn decide(engine: &Engine, method: &str, path: &str, headers: &[(&str
         authority: Some(b"api.example.com"),
         headers: &headers,
         peer: None,
+        source: None,
         id: "r-1",
         serial: 1,
     };

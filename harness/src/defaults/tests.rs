@@ -24,6 +24,7 @@ fn forwarded(path: &str, headers: &[(&str, &str)]) -> Answer {
         status: None,
         code: Some("allow".to_owned()),
         layer: None,
+        would_deny: None,
         route: None,
         reply_headers: Vec::new(),
         reply_body: Vec::new(),
