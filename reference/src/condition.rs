@@ -1,0 +1,220 @@
+//! Conditions: equalities, and `when`. An expression is a tree here; the policy has it as the text of [`Expression`],
+//! and the reference finds the tree by that text.
+
+use std::fmt;
+
+use chrono::{Datelike, Timelike};
+use serde_json::Value;
+
+use crate::query;
+use crate::scopes::Held;
+use crate::selection::Chosen;
+use crate::value::{members, text};
+use crate::{Caller, Reference, Request, actors};
+
+/// A condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expression {
+    /// `!a`
+    Not(Box<Expression>),
+    /// `a && b`
+    And(Box<Expression>, Box<Expression>),
+    /// `a || b`
+    Or(Box<Expression>, Box<Expression>),
+    /// `a == b`
+    Equal(Term, Term),
+    /// `a < b`, of numbers.
+    Less(Term, Term),
+    /// `a in b`
+    In(Term, Term),
+    /// `has(a.b)`
+    Has(Vec<String>),
+}
+
+/// A term of a condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Term {
+    /// A text.
+    Text(String),
+    /// A whole number.
+    Number(i64),
+    /// A list of texts.
+    Texts(Vec<String>),
+    /// A field, as in `caller.subject`.
+    Field(Vec<String>),
+}
+
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Not(one) => write!(f, "!({one})"),
+            Self::And(one, other) => write!(f, "({one}) && ({other})"),
+            Self::Or(one, other) => write!(f, "({one}) || ({other})"),
+            Self::Equal(one, other) => write!(f, "{one} == {other}"),
+            Self::Less(one, other) => write!(f, "{one} < {other}"),
+            Self::In(one, other) => write!(f, "{one} in {other}"),
+            Self::Has(path) => write!(f, "has({})", path.join(".")),
+        }
+    }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "{}", Value::from(text.as_str())),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Texts(texts) => write!(f, "{}", Value::from(texts.as_slice())),
+            Self::Field(path) => write!(f, "{}", path.join(".")),
+        }
+    }
+}
+
+/// "`headers: {x-env: prod}`, `query: {dry_run: "true"}` (exactly once present and equal), `environment: {STAGE:
+/// production}` (... absent = does not hold)".
+pub(crate) fn equalities_hold(
+    reference: &Reference<'_>,
+    access: &Value,
+    request: &Request,
+    route: &Chosen<'_>,
+) -> bool {
+    let is = |values: &[&str], wanted: &Value| matches!(values, [value] if wanted.as_str() == Some(value));
+    let parameters = query::read(route.query.as_deref());
+    let set = |name: &str| {
+        let mut variables = reference.environment.iter();
+        variables
+            .find(|(found, _)| *found == name)
+            .map(|(_, value)| *value)
+    };
+    members(access, "headers")
+        .iter()
+        .all(|(name, wanted)| is(&request.values(name), wanted))
+        && members(access, "query").iter().all(|(name, wanted)| {
+            parameters
+                .as_ref()
+                .is_some_and(|parameters| is(&query::values(parameters, name), wanted))
+        })
+        && members(access, "environment")
+            .iter()
+            .all(|(name, wanted)| set(name) == wanted.as_str())
+}
+
+/// Whether `when` holds; nothing where it errs.
+pub(crate) fn holds(
+    reference: &Reference<'_>,
+    access: &Value,
+    request: &Request,
+    route: &Chosen<'_>,
+    caller: &Caller,
+    held: &Held,
+    now: i64,
+) -> Option<bool> {
+    let Some(written) = text(access, "when") else {
+        return Some(true);
+    };
+    let mut known = reference.conditions.iter();
+    let (_, expression) = known.find(|(text, _)| text == written)?;
+    let facts = facts(reference, request, route, caller, held, now);
+    evaluate(expression, &facts)
+}
+
+/// "CEL: variables `request`, `caller`, `policy`": what is absent has no field.
+fn facts(
+    reference: &Reference<'_>,
+    request: &Request,
+    route: &Chosen<'_>,
+    caller: &Caller,
+    held: &Held,
+    now: i64,
+) -> Value {
+    let time = chrono::DateTime::from_timestamp(now, 0).unwrap_or_default();
+    let parameters = route
+        .parameters
+        .iter()
+        .map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+    let metadata = reference.policy.get("metadata").cloned().unwrap_or_default();
+    let mut facts = serde_json::json!({
+        "request": {
+            "method": request.method,
+            "params": parameters.collect::<serde_json::Map<String, Value>>(),
+            "headers": headers(reference, request),
+            "hour_utc": time.hour(),
+            "weekday_utc": time.weekday().to_string().to_lowercase(),
+        },
+        "caller": {
+            "provider": caller.provider,
+            "scopes": held.effective,
+            "roles": caller.roles,
+            "actors": actors::chain(caller).unwrap_or_default(),
+            "claims": caller.claims,
+        },
+        "policy": {"name": metadata.get("name"), "version": metadata.get("version")},
+    });
+    let optional = [
+        ("/caller", "subject", caller.subject.clone()),
+        ("/caller", "client", caller.client.clone()),
+        ("/caller", "tenant", caller.tenant.clone()),
+        (
+            "/request",
+            "source",
+            request.source.map(|source| source.to_canonical().to_string()),
+        ),
+    ];
+    for (place, name, value) in optional {
+        if let (Some(Value::Object(fields)), Some(value)) = (facts.pointer_mut(place), value) {
+            fields.insert(name.to_owned(), Value::from(value));
+        }
+    }
+    facts
+}
+
+/// "headers (only those of `authorization.conditions.headers: [x-region]`)": those that came once.
+fn headers(reference: &Reference<'_>, request: &Request) -> serde_json::Map<String, Value> {
+    let conditions = crate::value::authorization(reference.policy)
+        .get("conditions")
+        .unwrap_or(&Value::Null);
+    let allowed = crate::value::texts(conditions, "headers")
+        .unwrap_or_default()
+        .into_iter();
+    let once = |name: String| match request.values(&name).as_slice() {
+        [value] => Some((name, Value::from(*value))),
+        _ => None,
+    };
+    allowed.filter_map(once).collect()
+}
+
+/// "Absent value: the field is absent; naming it is an error of the condition unless `has()`." What decides from the
+/// left is not looked at on the right.
+fn evaluate(expression: &Expression, facts: &Value) -> Option<bool> {
+    match expression {
+        Expression::Not(one) => evaluate(one, facts).map(|holds| !holds),
+        Expression::And(one, other) => match evaluate(one, facts)? {
+            true => evaluate(other, facts),
+            false => Some(false),
+        },
+        Expression::Or(one, other) => match evaluate(one, facts)? {
+            true => Some(true),
+            false => evaluate(other, facts),
+        },
+        Expression::Equal(one, other) => Some(value(one, facts)? == value(other, facts)?),
+        Expression::Less(one, other) => Some(value(one, facts)?.as_i64()? < value(other, facts)?.as_i64()?),
+        Expression::In(one, other) => Some(value(other, facts)?.as_array()?.contains(&value(one, facts)?)),
+        Expression::Has(path) => {
+            let (_, parent) = path.split_last()?;
+            field(parent, facts)?;
+            Some(field(path, facts).is_some())
+        }
+    }
+}
+
+fn value(term: &Term, facts: &Value) -> Option<Value> {
+    match term {
+        Term::Text(text) => Some(Value::from(text.as_str())),
+        Term::Number(number) => Some(Value::from(*number)),
+        Term::Texts(texts) => Some(Value::from(texts.as_slice())),
+        Term::Field(path) => field(path, facts).cloned(),
+    }
+}
+
+fn field<'f>(path: &[String], facts: &'f Value) -> Option<&'f Value> {
+    path.iter().try_fold(facts, |value, name| value.get(name))
+}

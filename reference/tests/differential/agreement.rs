@@ -1,0 +1,182 @@
+//! They agree; and a rule that is wrong is noticed.
+
+use std::collections::BTreeMap;
+use std::env;
+
+use fastrand::Rng;
+use scopegate_reference::{Answer, Wrong, conflicts};
+
+use crate::callers::{self, Bearer};
+use crate::case::{Case, expected};
+use crate::draw::one;
+use crate::policies::{self, PROVIDERS, Policy};
+use crate::requests;
+use crate::shrink::shrink;
+use crate::subject::{Subject, conflicting};
+
+/// How many cases are tried; another number by `SCOPEGATE_DIFFERENTIAL_CASES`.
+const CASES: usize = 100_000;
+const CASES_VARIABLE: &str = "SCOPEGATE_DIFFERENTIAL_CASES";
+/// The first seed; another by `SCOPEGATE_DIFFERENTIAL_SEED`, as a failure prints it.
+const SEED_VARIABLE: &str = "SCOPEGATE_DIFFERENTIAL_SEED";
+/// Requests to one policy.
+const REQUESTS: usize = 60;
+/// Callers of one policy.
+const CALLERS: usize = 8;
+
+/// How many kinds of differences are collected before the test gives up.
+const DIFFERENCES: usize = 4;
+/// How many policies are tried to see a wrong rule.
+const POLICIES: usize = 1_000;
+const WRONG: [Wrong; 8] = [
+    Wrong::AnyIsAll,
+    Wrong::NoneAfterTheCut,
+    Wrong::GrantsEndLate,
+    Wrong::ClosedAfterTheCut,
+    Wrong::ShortestSuffix,
+    Wrong::ParameterOverLiteral,
+    Wrong::DotsAlwaysResolved,
+    Wrong::HeadIsNotGet,
+];
+
+fn number(name: &str) -> Option<usize> {
+    env::var(name)
+        .ok()
+        .map(|text| text.parse().expect("a whole number"))
+}
+
+/// A policy that both take, drawn from `rng`; `None` where both find that routes conflict.
+fn compiled(rng: &mut Rng, seed: usize) -> Option<(Policy, Subject)> {
+    let policy = policies::policy(rng);
+    let pairs = conflicts(&policy.document);
+    match Subject::new(&policy.document) {
+        Ok(subject) => {
+            assert!(
+                pairs.is_empty(),
+                "seed {seed}: {pairs:?} should conflict in {}",
+                policy.document["authorization"]["routes"]
+            );
+            Some((policy, subject))
+        }
+        Err(errors) => {
+            assert!(
+                conflicting(&errors).is_some(),
+                "seed {seed}: {errors:#?}\n{:#}",
+                policy.document["authorization"]
+            );
+            assert!(
+                !pairs.is_empty(),
+                "seed {seed}: {errors:?} in {}",
+                policy.document["authorization"]["routes"]
+            );
+            None
+        }
+    }
+}
+
+fn draw(rng: &mut Rng, policy: &Policy, bearers: &[Bearer]) -> Case {
+    let (request, now) = requests::request(rng, &policy.document);
+    Case {
+        policy: policy.clone(),
+        request,
+        bearer: one(rng, bearers).clone(),
+        now,
+    }
+}
+
+/// The first case of the seed on which the two differ, and how many cases there were.
+fn difference(seed: usize, wrong: Option<Wrong>, counted: &mut Counted) -> Option<Case> {
+    let mut rng = Rng::with_seed(seed as u64);
+    let (policy, mut subject) = compiled(&mut rng, seed)?;
+    let providers: Vec<String> = PROVIDERS
+        .iter()
+        .take(
+            policy.document["authentication"]["providers"]
+                .as_array()
+                .map_or(1, Vec::len),
+        )
+        .map(|name| (*name).to_owned())
+        .collect();
+    let bearers: Vec<Bearer> = (0..CALLERS)
+        .map(|_| callers::bearer(&mut rng, &providers))
+        .collect();
+    for _ in 0..REQUESTS {
+        let case = draw(&mut rng, &policy, &bearers);
+        let answer = expected(&policy, &case.request, &case.bearer.who, case.now, wrong);
+        let found = subject.answer(&case.request, &case.bearer, case.now);
+        counted.count(&found.code);
+        if answer != found {
+            return Some(case);
+        }
+    }
+    None
+}
+
+/// How many cases came out how.
+#[derive(Default)]
+struct Counted(BTreeMap<String, usize>);
+
+impl Counted {
+    fn count(&mut self, code: &str) {
+        *self.0.entry(code.to_owned()).or_default() += 1;
+    }
+
+    fn total(&self) -> usize {
+        self.0.values().sum()
+    }
+}
+
+fn differs(case: &Case) -> bool {
+    conflicts(&case.policy.document).is_empty()
+        && answers(case).is_some_and(|(found, answer)| found != answer)
+}
+
+/// What the engine and the reference answer, where the policy compiles.
+fn answers(case: &Case) -> Option<(Answer, Answer)> {
+    let mut subject = Subject::new(&case.policy.document).ok()?;
+    let found = subject.answer(&case.request, &case.bearer, case.now);
+    Some((
+        found,
+        expected(&case.policy, &case.request, &case.bearer.who, case.now, None),
+    ))
+}
+
+#[test]
+fn the_engine_answers_as_the_reference_does() {
+    let cases = number(CASES_VARIABLE).unwrap_or(CASES);
+    let first = number(SEED_VARIABLE).unwrap_or(1);
+    let mut counted = Counted::default();
+    let mut faults: BTreeMap<(String, String), String> = BTreeMap::new();
+    let mut seed = first;
+    while counted.total() < cases && faults.len() < DIFFERENCES {
+        if let Some(case) = difference(seed, None, &mut counted) {
+            let case = shrink(case, &differs);
+            let (found, answer) = answers(&case).expect("a policy that compiles");
+            let kind = (found.code.clone(), answer.code.clone());
+            faults.entry(kind).or_insert_with(|| {
+                format!("{SEED_VARIABLE}={seed}\nengine:    {found:?}\nreference: {answer:?}\n{case}")
+            });
+        }
+        seed += 1;
+    }
+    println!(
+        "{} policies, {} cases: {:?}",
+        seed - first,
+        counted.total(),
+        counted.0
+    );
+    assert!(
+        faults.is_empty(),
+        "{}",
+        faults.into_values().collect::<Vec<_>>().join("\n\n")
+    );
+}
+
+#[test]
+fn a_rule_that_is_wrong_is_noticed() {
+    for wrong in WRONG {
+        let noticed =
+            (1..=POLICIES).any(|seed| difference(seed, Some(wrong), &mut Counted::default()).is_some());
+        assert!(noticed, "{wrong:?} made no difference to {POLICIES} policies");
+    }
+}

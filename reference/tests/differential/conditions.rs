@@ -1,0 +1,4 @@
+//! Random conditions.
+
+/// What of the language is drawn.
+pub(crate) const SWITCHES: () = ();

@@ -1,0 +1,281 @@
+//! Random policies. What a field may hold is drawn from few values, so that rules meet.
+
+use fastrand::Rng;
+use scopegate_reference::condition::Expression;
+use serde_json::{Map, Value, json};
+
+use crate::conditions;
+use crate::draw::{once_in, shuffled, some, word};
+
+/// 2026-11-22T09:00:00Z, a Sunday: the middle of all times here.
+pub(crate) const NOW: i64 = 1_795_338_000;
+
+pub(crate) const PROVIDERS: [&str; 2] = ["corp", "partners"];
+pub(crate) const SUBJECTS: [&str; 3] = ["anna", "bert", "a"];
+pub(crate) const CLIENTS: [&str; 3] = ["web", "kiosk", "anna"];
+/// Some of them are segments of paths too.
+pub(crate) const TENANTS: [&str; 4] = ["a", "b", "A", "acme"];
+pub(crate) const SCOPES: [&str; 8] = ["a:r", "a:w", "a:x", "a:r:s", "b:r", "b:w", "b", "a"];
+pub(crate) const ROLES: [&str; 3] = ["viewer", "clerk", "chief"];
+pub(crate) const HOSTS: [&str; 9] = [
+    "a.test",
+    "b.a.test",
+    "c.b.a.test",
+    "*.test",
+    "*.a.test",
+    "*.b.a.test",
+    "a.test:8443",
+    "*.a.test:8443",
+    "b.test",
+];
+pub(crate) const METHODS: [&str; 5] = ["GET", "POST", "HEAD", "OPTIONS", "DELETE"];
+pub(crate) const SEGMENTS: [&str; 5] = ["a", "b", "A", "café", "a.b"];
+
+/// A policy and the trees of its conditions.
+#[derive(Debug, Clone)]
+pub(crate) struct Policy {
+    pub(crate) document: Value,
+    pub(crate) conditions: Vec<(String, Expression)>,
+}
+
+/// A policy, valid but for routes that conflict.
+pub(crate) fn policy(rng: &mut Rng) -> Policy {
+    let providers = &PROVIDERS[..if once_in(rng, 4) { 2 } else { 1 }];
+    let scopes = some(rng, &SCOPES, 3, SCOPES.len());
+    let mut conditions = Vec::new();
+    let routes: Vec<Value> = (0..rng.usize(2..=9))
+        .map(|number| route(rng, number, providers, &scopes, &mut conditions))
+        .collect();
+    let ids: Vec<String> = routes
+        .iter()
+        .map(|route| route["id"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    let mut authorization = json!({
+        "scopes": catalogue(rng, &scopes),
+        "roles": roles(rng, &scopes),
+        "ceilings": ceilings(rng, providers, &scopes),
+        "grants": grants(rng, providers, &scopes, &ids),
+        "routes": routes,
+    });
+    if once_in(rng, 3) {
+        authorization["cors_preflight"] = json!(word(rng, &["pass", "deny"]));
+    }
+    if once_in(rng, 6) {
+        authorization["method_override"] = json!("ignore");
+    }
+    if once_in(rng, 5) {
+        authorization["path_readings"] = json!(word(rng, &["case_insensitive", "strict"]));
+    }
+    let document = json!({
+        "scopegate": "v1",
+        "metadata": {"name": "random", "version": "1.0.0"},
+        "authentication": {
+            "providers": providers.iter().map(|name| provider(name)).collect::<Vec<Value>>(),
+            "identity_headers": {"scopes": "x-auth-scopes"},
+        },
+        "authorization": authorization,
+        "audit": {"authentication": "none", "authorization": "none"},
+    });
+    Policy { document, conditions }
+}
+
+/// The issuer of a provider's tokens.
+pub(crate) fn issuer(provider: &str) -> String {
+    format!("https://{provider}.example.com")
+}
+
+fn provider(name: &str) -> Value {
+    json!({
+        "name": name, "type": "jwt", "issuer": issuer(name), "audiences": ["api"], "algorithms": ["HS256"],
+        "max_lifetime": "unlimited",
+        "keys": [{"kid": name, "alg": "HS256", "secret": {"env": "SIGNING_SECRET"}}],
+        "claims": {"scopes": ["scope"], "subject": "sub", "client": "client_id", "tenant": "tid", "roles": ["roles"]},
+    })
+}
+
+/// Scopes that imply only what comes later: a circle is an error.
+fn catalogue(rng: &mut Rng, scopes: &[&str]) -> Value {
+    let mut catalogue = Map::new();
+    for (place, scope) in scopes.iter().enumerate() {
+        let later = &scopes[place + 1..];
+        let entry = if later.is_empty() || !once_in(rng, 3) {
+            json!("a scope")
+        } else {
+            json!({"description": "a scope", "implies": some(rng, later, 1, 2)})
+        };
+        catalogue.insert((*scope).to_owned(), entry);
+    }
+    Value::Object(catalogue)
+}
+
+fn roles(rng: &mut Rng, scopes: &[&str]) -> Value {
+    let mut roles = Map::new();
+    for role in some(rng, &ROLES, 0, ROLES.len()) {
+        roles.insert(role.to_owned(), json!(some(rng, scopes, 1, 3)));
+    }
+    Value::Object(roles)
+}
+
+/// Each of several providers needs a ceiling.
+fn ceilings(rng: &mut Rng, providers: &[&str], scopes: &[&str]) -> Vec<Value> {
+    let mut ceilings = Vec::new();
+    for provider in providers {
+        let base = providers.len() > 1 || once_in(rng, 2);
+        if base {
+            ceilings.push(json!({"provider": provider, "scopes": let_through(rng, scopes)}));
+        }
+        for _ in 0..rng.usize(..3) {
+            let mut ceiling = selector(rng, &[provider]);
+            ceiling["scopes"] = json!(let_through(rng, scopes));
+            ceilings.push(ceiling);
+        }
+    }
+    rng.shuffle(&mut ceilings);
+    ceilings
+}
+
+fn let_through(rng: &mut Rng, scopes: &[&str]) -> Vec<String> {
+    if once_in(rng, 4) {
+        return vec!["*".to_owned()];
+    }
+    names(rng, scopes, 1, 4)
+}
+
+/// Names of scopes, with a wildcard here and there that stands for something.
+fn names(rng: &mut Rng, scopes: &[&str], least: usize, most: usize) -> Vec<String> {
+    let mut names: Vec<String> = shuffled(rng, scopes, least, most)
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    for name in &mut names {
+        let prefix = name.rsplit_once(':').map(|(prefix, _)| prefix.to_owned());
+        if let Some(prefix) = prefix.filter(|_| once_in(rng, 4)) {
+            *name = format!("{prefix}:*");
+        }
+    }
+    names.dedup();
+    names
+}
+
+fn selector(rng: &mut Rng, providers: &[&str]) -> Value {
+    let mut selector = json!({"provider": word(rng, providers)});
+    let fields: [(&str, &[&str]); 3] = [("subject", &SUBJECTS), ("client", &CLIENTS), ("tenant", &TENANTS)];
+    for (name, values) in some(rng, &fields, 1, 2) {
+        selector[name] = json!(word(rng, values));
+    }
+    selector
+}
+
+fn grants(rng: &mut Rng, providers: &[&str], scopes: &[&str], _routes: &[String]) -> Vec<Value> {
+    let mut grants = Vec::new();
+    for _ in 0..rng.usize(..4) {
+        let mut grant = json!({"caller": selector(rng, providers), "scopes": names(rng, scopes, 1, 2)});
+        if once_in(rng, 2) {
+            grant["until"] = json!(instant(rng));
+            grant["reason"] = json!("INC-1");
+        }
+        grants.push(grant);
+    }
+    grants
+}
+
+/// An instant that some requests come just before, and some at.
+pub(crate) fn instant(rng: &mut Rng) -> &'static str {
+    word(
+        rng,
+        &[
+            "2026-11-22T09:00:00Z",
+            "2026-11-22T09:00:01Z",
+            "2026-11-22T10:00:00+01:00",
+            "2026-12-01T00:00:00Z",
+            "2026-01-01T00:00:00Z",
+        ],
+    )
+}
+
+fn route(
+    rng: &mut Rng,
+    number: usize,
+    providers: &[&str],
+    scopes: &[&str],
+    conditions: &mut Vec<(String, Expression)>,
+) -> Value {
+    let (path, parameters) = pattern(rng);
+    let mut matches = json!({"path": path});
+    if once_in(rng, 3) {
+        matches["hosts"] = json!(shuffled(rng, &HOSTS, 1, 2));
+    }
+    if !once_in(rng, 3) {
+        matches["methods"] = json!(shuffled(rng, &METHODS, 1, 3));
+    }
+    let access = access(rng, providers, scopes, &parameters, conditions);
+    json!({"id": format!("r{number}"), "match": matches, "access": access})
+}
+
+/// A pattern, and the names of its parameters.
+fn pattern(rng: &mut Rng) -> (String, Vec<&'static str>) {
+    let mut path = String::new();
+    let mut parameters = Vec::new();
+    for _ in 0..rng.usize(..4) {
+        path.push('/');
+        if once_in(rng, 3) {
+            let name = ["p", "q", "r"][parameters.len()];
+            path.push_str(&format!("{{{name}}}"));
+            parameters.push(name);
+        } else {
+            path.push_str(word(rng, &SEGMENTS));
+        }
+    }
+    if path.is_empty() || once_in(rng, 3) {
+        path.push_str(if once_in(rng, 5) { "/" } else { "/**" });
+    }
+    let path = if path.len() > 1 {
+        path.trim_end_matches('/').to_owned()
+    } else {
+        path
+    };
+    (path, parameters)
+}
+
+fn access(
+    rng: &mut Rng,
+    providers: &[&str],
+    scopes: &[&str],
+    parameters: &[&str],
+    conditions: &mut Vec<(String, Expression)>,
+) -> Value {
+    let _ = &conditions::SWITCHES;
+    let _ = conditions;
+    if once_in(rng, 4) {
+        return json!("public");
+    }
+    if providers.len() == 1 && once_in(rng, 8) {
+        return json!("authenticated");
+    }
+    let mut access = json!({});
+    if providers.len() > 1 || once_in(rng, 5) {
+        access["providers"] = json!(shuffled(rng, providers, 1, 2));
+    }
+    if once_in(rng, 4) {
+        access["authenticated"] = json!(true);
+    } else {
+        access["scopes"] = requirement(rng, scopes, 2);
+    }
+    if !parameters.is_empty() && once_in(rng, 2) {
+        access["tenant"] = json!(format!("{{{}}}", word(rng, parameters)));
+    }
+    access
+}
+
+fn requirement(rng: &mut Rng, scopes: &[&str], depth: usize) -> Value {
+    let mut requirement = json!({});
+    for kind in some(rng, &["all", "any", "none"], 1, 2) {
+        let mut items: Vec<Value> = names(rng, scopes, 1, 3).into_iter().map(Value::from).collect();
+        if depth > 0 && once_in(rng, 3) {
+            items.push(self::requirement(rng, scopes, depth - 1));
+            rng.shuffle(&mut items);
+        }
+        requirement[kind] = json!(items);
+    }
+    requirement
+}
