@@ -7,6 +7,7 @@ use scopegate_document::{PolicyError, UnixTime};
 
 use crate::checks::actors::Actors;
 use crate::compile::access::Guard;
+use crate::compile::readings;
 use crate::compile::routes::{CompiledRoute, Routes};
 use crate::request::Understood;
 use crate::scopes::effective::{Effective, Moment, ScopeRules};
@@ -114,6 +115,13 @@ impl Authorizer {
         }
     }
 
+    /// What the author of a section should know, that stops nothing; each with the path of its field relative to the
+    /// section.
+    #[must_use]
+    pub fn notices(section: &AuthorizationSection) -> Vec<PolicyError> {
+        readings::notices(section.path_readings.as_ref())
+    }
+
     /// Understands the request and selects its route.
     ///
     /// # Errors
@@ -130,6 +138,7 @@ impl Authorizer {
         let Selection {
             route,
             tenant,
+            parameters: _,
             is_preflight,
         } = selection;
         match &route.guard {

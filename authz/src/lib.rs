@@ -11,10 +11,14 @@ mod compile;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired with the fields that use it"))]
 mod condition;
 mod decision;
+mod group;
 mod host;
+mod matchers;
+mod media_type;
 mod mode;
 mod path;
 mod pattern;
+mod query;
 mod readings;
 mod request;
 mod router;

@@ -85,8 +85,14 @@ impl Pattern {
 
     /// The names of its parameters, in order.
     pub(crate) fn parameters(&self) -> impl Iterator<Item = &str> {
-        self.segments.iter().filter_map(|segment| match segment {
-            Segment::Parameter(name) => Some(name.as_str()),
+        self.positions().map(|(_, name)| name)
+    }
+
+    /// The parameters, in order: the index of the segment, and the name.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = (usize, &str)> {
+        let segments = self.segments.iter().enumerate();
+        segments.filter_map(|(position, segment)| match segment {
+            Segment::Parameter(name) => Some((position, name.as_str())),
             Segment::Literal(_) => None,
         })
     }

@@ -2,12 +2,14 @@
 //!
 //! An upstream decodes, merges, strips and removes in an order of its own, and perhaps not everything. So the
 //! readings are a closure: from the path as it came, each single step is taken wherever it changes something,
-//! and again from there, until nothing new appears. The work is bounded; a path that needs more is ambiguous.
+//! and again from there, until nothing new appears. The work is bounded; a path that needs more is ambiguous. What
+//! the policy says of its upstream (`path_readings`) takes steps or readings away.
 
 use std::collections::BTreeSet;
 
 use crate::RequestError;
 use crate::path::mark;
+use crate::section::{Backslashes, DotSegments, DoubleSlashes, EncodedSlashes, Semicolons};
 
 /// The most readings of one path. A path with three kinds of oddities has a few dozen, one with all of them at
 /// once some 150; only a path that was made for it has more.
@@ -16,108 +18,169 @@ const MAX_READINGS: usize = 256;
 /// The most bytes of readings of one path, all together. Long enough for 4 readings of the longest path.
 const MAX_WORK: usize = 4 * crate::path::MAX_LOOKED_AT;
 
+/// What the upstream is known to do with a path (`path_readings`). Known or not, what a path could mean beyond it is
+/// looked at.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Readings {
+    /// Whether letters may be folded.
+    pub(crate) folds: bool,
+    pub(crate) encoded_slashes: EncodedSlashes,
+    pub(crate) backslashes: Backslashes,
+    pub(crate) semicolons: Semicolons,
+    pub(crate) double_slashes: DoubleSlashes,
+    pub(crate) dot_segments: DotSegments,
+}
+
 /// One thing that an upstream may do to a path.
 struct Step {
     /// Whether it may change a path that holds this byte (for `/`: two of them in a row).
     touches: u8,
     apply: fn(&[u8]) -> Vec<u8>,
+    /// Whether an upstream of which this much is known may do it.
+    taken: fn(&Readings) -> bool,
 }
+
+const ALWAYS: fn(&Readings) -> bool = |_| true;
+const BACKSLASHES: fn(&Readings) -> bool = |readings| readings.backslashes == Backslashes::Any;
+const SEMICOLONS: fn(&Readings) -> bool = |readings| readings.semicolons == Semicolons::Any;
 
 const STEPS: &[Step] = &[
     Step {
         touches: mark::DOT,
         apply: |path| replace(path, mark::DOT, b'.'),
+        taken: ALWAYS,
     },
     Step {
         touches: mark::SLASH,
         apply: |path| replace(path, mark::SLASH, b'/'),
+        taken: |readings| readings.encoded_slashes != EncodedSlashes::Kept,
     },
     Step {
         touches: mark::BACKSLASH,
         apply: |path| replace(path, mark::BACKSLASH, b'\\'),
+        taken: BACKSLASHES,
     },
     Step {
         touches: mark::SEMICOLON,
         apply: |path| replace(path, mark::SEMICOLON, b';'),
+        taken: SEMICOLONS,
     },
     Step {
         touches: mark::QUESTION,
         apply: |path| cut(path, mark::QUESTION),
+        taken: ALWAYS,
     },
     Step {
         touches: mark::HASH,
         apply: |path| cut(path, mark::HASH),
+        taken: ALWAYS,
     },
     Step {
         touches: b'\\',
         apply: |path| replace(path, b'\\', b'/'),
+        taken: BACKSLASHES,
     },
     Step {
         touches: b';',
         apply: strip_parameters,
+        taken: SEMICOLONS,
     },
     Step {
         touches: b';',
         apply: |path| cut(path, b';'),
+        taken: SEMICOLONS,
     },
     Step {
         touches: b'/',
         apply: merge_slashes,
+        taken: |readings| readings.double_slashes != DoubleSlashes::Kept,
     },
     Step {
         touches: b'/',
         apply: drop_authority,
+        taken: ALWAYS,
     },
     Step {
         touches: b'/',
         apply: drop_trailing_slash,
+        taken: ALWAYS,
     },
     Step {
         touches: b'.',
         apply: remove_dot_segments,
+        taken: ALWAYS,
     },
 ];
 
-/// Reads `path`, which is decoded with marks, in every way, and gives what `read` makes of all of them.
-///
-/// # Errors
-/// Whatever `read` fails with; `ambiguous_path` where two readings differ or there are too many.
-pub(crate) fn agree<T: PartialEq>(
-    path: Vec<u8>,
-    mut read: impl FnMut(&[u8]) -> Result<T, RequestError>,
-) -> Result<T, RequestError> {
-    let mut seen = BTreeSet::new();
-    let mut pending = vec![path];
-    let mut work = 0_usize;
-    let mut agreed = None;
-    while let Some(reading) = pending.pop() {
-        if seen.contains(&reading) {
-            continue;
-        }
-        work = work.saturating_add(reading.len());
-        if work > MAX_WORK || seen.len() >= MAX_READINGS {
-            return Err(RequestError::AmbiguousPath);
-        }
-        let present = bytes_in(&reading);
-        // Unreserved characters always decode, so a path that still has an encoded dot is no reading: the one
-        // without is, and it follows by the first step.
-        if present & bit(mark::DOT) == 0 {
-            let answer = read(&reading)?;
-            match &agreed {
-                Some(first) if *first != answer => return Err(RequestError::AmbiguousPath),
-                Some(_) => {}
-                None => agreed = Some(answer),
+impl Readings {
+    /// Reads `path`, which is decoded with marks, in every way, and gives what `read` makes of all of them.
+    ///
+    /// # Errors
+    /// Whatever `read` fails with; `ambiguous_path` where two readings differ or there are too many.
+    pub(crate) fn agree<T: PartialEq>(
+        &self,
+        path: Vec<u8>,
+        mut read: impl FnMut(&[u8]) -> Result<T, RequestError>,
+    ) -> Result<T, RequestError> {
+        let mut seen = BTreeSet::new();
+        let mut pending = vec![path];
+        let mut work = 0_usize;
+        let mut agreed = None;
+        while let Some(reading) = pending.pop() {
+            if seen.contains(&reading) {
+                continue;
             }
+            work = work.saturating_add(reading.len());
+            if work > MAX_WORK || seen.len() >= MAX_READINGS {
+                return Err(RequestError::AmbiguousPath);
+            }
+            let present = bytes_in(&reading);
+            if self.is_served(&reading, present) {
+                let answer = read(&reading)?;
+                match &agreed {
+                    Some(first) if *first != answer => return Err(RequestError::AmbiguousPath),
+                    Some(_) => {}
+                    None => agreed = Some(answer),
+                }
+            }
+            let steps = STEPS
+                .iter()
+                .filter(|step| present & bit(step.touches) != 0 && (step.taken)(self));
+            pending.extend(
+                steps
+                    .map(|step| (step.apply)(&reading))
+                    .filter(|next| *next != reading),
+            );
+            seen.insert(reading);
         }
-        let steps = STEPS.iter().filter(|step| present & bit(step.touches) != 0);
-        pending.extend(
-            steps
-                .map(|step| (step.apply)(&reading))
-                .filter(|next| *next != reading),
-        );
-        seen.insert(reading);
+        agreed.ok_or(RequestError::AmbiguousPath)
     }
-    agreed.ok_or(RequestError::AmbiguousPath)
+
+    /// Whether an upstream could serve a path so, without a further step. Unreserved characters always decode, so a
+    /// path that still has an encoded dot is no reading: the one without is, and it follows by the first step.
+    fn is_served(&self, path: &[u8], present: u128) -> bool {
+        let decodes_slashes = self.encoded_slashes == EncodedSlashes::Decoded;
+        let merges = self.double_slashes == DoubleSlashes::Merged;
+        let resolves = self.dot_segments == DotSegments::Resolved;
+        let has = |byte: u8| present & bit(byte) != 0;
+        let is_dots = |segment: &[u8]| matches!(segment, b"." | b"..");
+        !(has(mark::DOT)
+            || (decodes_slashes && has(mark::SLASH))
+            || (merges && path.windows(2).any(|pair| pair == b"//"))
+            || (resolves && path.split(|byte| *byte == b'/').any(is_dots)))
+    }
+
+    /// The value of a parameter, decoded once. A slash or backslash in it makes the path ambiguous, whatever other
+    /// readings say, unless the upstream is known to keep it there.
+    pub(crate) fn parameter(&self, value: &[u8]) -> Result<Vec<u8>, RequestError> {
+        let decoded: Vec<u8> = value.iter().map(|byte| mark::meaning(*byte)).collect();
+        let slash = self.encoded_slashes != EncodedSlashes::Kept && decoded.contains(&b'/');
+        let backslash = self.backslashes != Backslashes::Kept && decoded.contains(&b'\\');
+        match slash || backslash {
+            true => Err(RequestError::AmbiguousPath),
+            false => Ok(decoded),
+        }
+    }
 }
 
 /// The ASCII bytes of `path`, as bits.
@@ -218,7 +281,7 @@ fn remove_dot_segments(path: &[u8]) -> Vec<u8> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::agree;
+    use super::Readings;
     use crate::RequestError;
     use crate::path::Path;
 
@@ -228,7 +291,7 @@ mod tests {
             panic!("{path} has one reading")
         };
         let mut seen = BTreeSet::new();
-        let all = agree(decoded, |reading| {
+        let all = Readings::default().agree(decoded, |reading| {
             seen.insert(String::from_utf8_lossy(reading).into_owned());
             Ok(())
         });
@@ -263,11 +326,14 @@ mod tests {
 
     #[test]
     fn readings_that_differ_are_ambiguous_and_failures_are_passed_on() {
+        let agree = |path: &[u8], read: fn(&[u8]) -> Result<usize, RequestError>| {
+            Readings::default().agree(path.to_vec(), read)
+        };
         let read = |reading: &[u8]| Ok(reading.len());
-        assert_eq!(agree(b"/a//b".to_vec(), read), Err(RequestError::AmbiguousPath));
-        assert_eq!(agree(b"/a".to_vec(), read), Ok(2));
-        let fail = |_: &[u8]| Err::<(), _>(RequestError::MalformedRequest);
-        assert_eq!(agree(b"/a".to_vec(), fail), Err(RequestError::MalformedRequest));
+        assert_eq!(agree(b"/a//b", read), Err(RequestError::AmbiguousPath));
+        assert_eq!(agree(b"/a", read), Ok(2));
+        let fail = |_: &[u8]| Err(RequestError::MalformedRequest);
+        assert_eq!(agree(b"/a", fail), Err(RequestError::MalformedRequest));
     }
 
     #[test]
@@ -276,7 +342,7 @@ mod tests {
         let mut bytes = 0_usize;
         let mut path = b"/".to_vec();
         path.extend(b"\x01..;\x02\x03/./x//\\;y/".repeat(50));
-        let all = agree(path, |reading| {
+        let all = Readings::default().agree(path, |reading| {
             count += 1;
             bytes += reading.len();
             Ok(())

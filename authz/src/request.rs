@@ -7,7 +7,9 @@
 use crate::authorizer::Target;
 use crate::decision::RequestError;
 use crate::host::Authority;
+use crate::matchers::Headers;
 use crate::path::{MAX_LOOKED_AT, Path};
+use crate::query::Query;
 use crate::section::MethodOverride;
 
 /// Headers by which a client asks for another method than that of the request line.
@@ -38,6 +40,9 @@ pub(crate) struct Understood<'r> {
     pub(crate) path: Option<Path<'r>>,
     /// The method that a CORS preflight asks about, where the request is one.
     pub(crate) preflight: Option<&'r str>,
+    pub(crate) headers: Headers<'r>,
+    /// Not looked at yet.
+    pub(crate) query: Query<'r>,
 }
 
 /// The headers that matter here.
@@ -67,6 +72,8 @@ impl<'r> Understood<'r> {
             authority,
             path,
             preflight,
+            headers: target.headers,
+            query: Query::of(target.path),
         })
     }
 }

@@ -1,4 +1,5 @@
-//! Selecting a route: host, then path, then method.
+//! Selecting the routes of a request: host, then path. What selects among those of one host and pattern is in
+//! `group`.
 //!
 //! Each host that routes name has a trie of path segments. Selecting takes time by the length of the path and
 //! not by the number of routes. Only one reading of a path is matched here; that all readings agree is seen to
@@ -7,6 +8,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 
+use crate::group::{Entry, Group};
 use crate::host::{Authority, HostPattern};
 use crate::pattern::{Pattern, Segment};
 
@@ -19,7 +21,7 @@ pub(crate) type RouteIndex = usize;
 
 type NodeIndex = usize;
 
-/// Routes by host, path and method.
+/// Routes by host and path.
 #[derive(Debug, Default)]
 pub(crate) struct Router {
     nodes: Vec<Node>,
@@ -43,36 +45,25 @@ struct Node {
     rest: Group,
 }
 
-/// The routes of one host and pattern. The method selects among them.
-#[derive(Debug, Default)]
-pub(crate) struct Group {
-    named: Vec<(String, RouteIndex)>,
-    unnamed: Option<RouteIndex>,
-}
-
-/// Another route that matches the same requests with the same rank.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Conflict(pub(crate) RouteIndex);
-
 impl Router {
-    /// Adds a route. `hosts` empty: any host; `methods` empty: any method but OPTIONS.
+    /// Adds a route, and gives the routes that it conflicts with. `hosts` empty: any host.
     pub(crate) fn insert(
         &mut self,
         hosts: &[HostPattern],
         pattern: &Pattern,
-        methods: &[String],
-        route: RouteIndex,
-    ) -> Result<(), Conflict> {
+        route: &Entry<'_>,
+    ) -> Vec<RouteIndex> {
         if hosts.is_empty() {
             let root = self.anywhere.unwrap_or_else(|| self.add_node());
             self.anywhere = Some(root);
-            return self.insert_at(root, pattern, methods, route);
+            return self.insert_at(root, pattern, route);
         }
+        let mut conflicts = Vec::new();
         for host in hosts {
             let root = self.root_of(host);
-            self.insert_at(root, pattern, methods, route)?;
+            conflicts.extend(self.insert_at(root, pattern, route));
         }
-        Ok(())
+        conflicts
     }
 
     /// Whether a route names a host: then a request must show one.
@@ -100,6 +91,48 @@ impl Router {
             }
         }
         self.anywhere.and_then(find_at)
+    }
+
+    /// The groups of routes, in the order in which they were added.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.nodes.iter().flat_map(|node| [&node.end, &node.rest])
+    }
+
+    /// The most nodes that one look-up visits, whatever the host and the path: patterns that part at a literal and a
+    /// parameter and go on alike are all tried.
+    pub(crate) fn most_visits(&self) -> usize {
+        let below = self.visits_below();
+        let of_root = |root: NodeIndex| below.get(root).copied().unwrap_or_default();
+        let of_ports = |ports: &Ports| {
+            let named = ports.named.iter().map(|(_, root)| of_root(*root)).max();
+            named
+                .unwrap_or_default()
+                .saturating_add(ports.any.map_or(0, of_root))
+        };
+        let of_suffixes = |host: &str| {
+            let suffixes = suffixes_of(host).filter_map(|suffix| self.suffixes.get(suffix));
+            suffixes.map(of_ports).fold(0, usize::saturating_add)
+        };
+        let hosts = self.exact.iter().chain(&self.suffixes);
+        let of_host = hosts.map(|(host, ports)| of_ports(ports).saturating_add(of_suffixes(host)));
+        let most = of_host.max().unwrap_or_default();
+        most.saturating_add(self.anywhere.map_or(0, of_root))
+    }
+
+    /// For each node, how many nodes a path can make [`Router::descend`] visit, itself and below.
+    fn visits_below(&self) -> Vec<usize> {
+        let mut below = vec![0_usize; self.nodes.len()];
+        // A child comes after its parent.
+        for (index, node) in self.nodes.iter().enumerate().rev() {
+            let of_child = |child: &NodeIndex| below.get(*child).copied().unwrap_or_default();
+            let literal = node.literals.values().map(of_child).max().unwrap_or_default();
+            let parameter = node.parameter.as_ref().map_or(0, of_child);
+            let visits = literal.saturating_add(parameter).saturating_add(1);
+            if let Some(slot) = below.get_mut(index) {
+                *slot = visits;
+            }
+        }
+        below
     }
 
     fn root_of(&mut self, host: &HostPattern) -> NodeIndex {
@@ -131,26 +164,20 @@ impl Router {
         self.nodes.len().saturating_sub(1)
     }
 
-    fn insert_at(
-        &mut self,
-        root: NodeIndex,
-        pattern: &Pattern,
-        methods: &[String],
-        route: RouteIndex,
-    ) -> Result<(), Conflict> {
+    fn insert_at(&mut self, root: NodeIndex, pattern: &Pattern, route: &Entry<'_>) -> Vec<RouteIndex> {
         let index = pattern
             .segments
             .iter()
             .fold(root, |node, segment| self.child(node, segment));
         let Some(node) = self.nodes.get_mut(index) else {
-            return Ok(());
+            return Vec::new();
         };
         let group = if pattern.rest {
             &mut node.rest
         } else {
             &mut node.end
         };
-        group.insert(methods, route)
+        group.insert(route)
     }
 
     fn child(&mut self, parent: NodeIndex, segment: &Segment) -> NodeIndex {
@@ -171,9 +198,11 @@ impl Router {
     /// Literal over parameter over `/**`, with backtracking; an exact end beats `/**`. Recurses once for each
     /// segment of a pattern, and looks at no node twice.
     fn descend(&self, index: NodeIndex, segments: Option<&[u8]>) -> Option<&Group> {
+        #[cfg(test)]
+        tests::count_visit();
         let node = self.nodes.get(index)?;
         let Some(segments) = segments else {
-            return node.end.unless_empty().or_else(|| node.rest.unless_empty());
+            return filled(&node.end).or_else(|| filled(&node.rest));
         };
         let (segment, below) = split_segment(segments);
         let literal = node
@@ -185,7 +214,7 @@ impl Router {
                 let child = node.parameter.filter(|_| !segment.is_empty())?;
                 self.descend(child, below)
             })
-            .or_else(|| node.rest.unless_empty())
+            .or_else(|| filled(&node.rest))
     }
 }
 
@@ -208,55 +237,16 @@ pub(crate) const fn is_default_port(port: u16) -> bool {
     matches!(port, 80 | 443)
 }
 
-impl Group {
-    /// The route for `method`: named over not named; HEAD is served by GET's route unless one names HEAD;
-    /// OPTIONS only where it is named.
-    pub(crate) fn select(&self, method: &str) -> Option<RouteIndex> {
-        let unnamed = self.unnamed.filter(|_| method != "OPTIONS");
-        let of_head = || if method == "HEAD" { self.named("GET") } else { None };
-        self.named(method).or_else(of_head).or(unnamed)
-    }
-
-    fn named(&self, method: &str) -> Option<RouteIndex> {
-        self.named
-            .iter()
-            .find(|(name, _)| name == method)
-            .map(|(_, route)| *route)
-    }
-
-    fn insert(&mut self, methods: &[String], route: RouteIndex) -> Result<(), Conflict> {
-        if methods.is_empty() {
-            let taken = *self.unnamed.get_or_insert(route);
-            return if taken == route {
-                Ok(())
-            } else {
-                Err(Conflict(taken))
-            };
-        }
-        for method in methods {
-            match self.named(method) {
-                Some(taken) if taken != route => return Err(Conflict(taken)),
-                Some(_) => {}
-                None => self.named.push((method.clone(), route)),
-            }
-        }
-        Ok(())
-    }
-
-    fn unless_empty(&self) -> Option<&Self> {
-        match self.named.is_empty() && self.unnamed.is_none() {
-            true => None,
-            false => Some(self),
-        }
-    }
-}
-
 /// The segments of a path: what is after the first slash, one trailing slash ignored; `None` for `/` itself.
 pub(crate) fn body(path: &[u8]) -> Option<&[u8]> {
     match path.strip_prefix(b"/").unwrap_or(path) {
         b"" => None,
         body => Some(body.strip_suffix(b"/").unwrap_or(body)),
     }
+}
+
+fn filled(group: &Group) -> Option<&Group> {
+    (!group.is_empty()).then_some(group)
 }
 
 fn split_segment(segments: &[u8]) -> (&[u8], Option<&[u8]>) {
@@ -269,3 +259,6 @@ fn suffixes_of(host: &str) -> impl Iterator<Item = &str> {
     host.match_indices('.')
         .filter_map(|(dot, _)| host.get(dot.saturating_add(1)..))
 }
+
+#[cfg(test)]
+mod tests;

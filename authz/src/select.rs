@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use crate::compile::routes::{CompiledRoute, Routes, fold};
 use crate::decision::RequestError;
+use crate::group::{Group, Shown};
 use crate::host::Authority;
-use crate::path::{Path, mark};
-use crate::pattern::Segment;
-use crate::readings::agree;
+use crate::path::Path;
+use crate::query::Unclear;
 use crate::request::Understood;
 use crate::router::{RouteIndex, Router, body};
 use crate::section::CorsPreflight;
@@ -18,15 +20,23 @@ pub(crate) struct Selection<'a> {
     pub(crate) route: &'a CompiledRoute,
     /// The segment of the path that the route binds to the caller's tenant.
     pub(crate) tenant: Option<String>,
+    /// The parameters of the path, decoded once, in their order; none unless the guard reads them.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "wired with the conditions that read them")
+    )]
+    pub(crate) parameters: Vec<(&'a str, String)>,
     /// Whether the request is a preflight, about this route.
     pub(crate) is_preflight: bool,
 }
 
 /// What one reading of a path selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Choice {
-    route: RouteIndex,
-    is_preflight: bool,
+enum Choice {
+    /// A route; and whether the request is a preflight about it.
+    Route { route: RouteIndex, is_preflight: bool },
+    /// None can be chosen: an upstream could read otherwise what the routes match on.
+    Unclear,
 }
 
 /// The parameters of a path, decoded once: the index of the segment, and its value.
@@ -34,11 +44,16 @@ type Parameters = Vec<(usize, Vec<u8>)>;
 
 /// What selects a route, but for the path.
 struct Question<'q> {
-    method: &'q str,
     authority: Option<&'q Authority<'q>>,
+    shown: Shown<'q>,
     /// The method a preflight asks about, where preflights pass.
     preflight: Option<&'q str>,
 }
+
+/// What groups of routes have answered to one question. Readings of a path mostly lead to one group; it is asked
+/// once, however many there are.
+#[derive(Default)]
+struct Asked<'a>(SmallVec<[(&'a Group, Option<Choice>); 1]>);
 
 impl Routes {
     /// Selects the route of a request; `None` where no reading of its path matches one.
@@ -52,28 +67,29 @@ impl Routes {
             authority,
             path,
             preflight,
+            headers,
+            query,
         } = request;
-        let preflight = preflight.filter(|_| cors_preflight == CorsPreflight::Pass);
         let question = Question {
-            method,
             authority: authority.as_ref(),
-            preflight,
+            shown: Shown {
+                method,
+                headers,
+                query,
+            },
+            preflight: preflight.filter(|_| cors_preflight == CorsPreflight::Pass),
         };
+        let mut asked = Asked::default();
         match path {
             // No pattern is about the server as a whole.
             None => Ok(None),
             Some(Path::Plain(path)) => {
-                let Some(choice) = self.choose(&question, path)? else {
-                    return Ok(None);
-                };
-                let tenant = |position| segment(path, position).map(text);
-                self.selection(choice, tenant)
+                let choice = self.choose(&question, &mut asked, path)?;
+                self.selection(choice, |position| segment(path, position).map(text))
             }
             Some(Path::Decoded(path)) => {
-                let agreed = agree(path, |reading| self.choose_with_parameters(&question, reading))?;
-                let Some((choice, parameters)) = agreed else {
-                    return Ok(None);
-                };
+                let read = |reading: &[u8]| self.choose_with_parameters(&question, &mut asked, reading);
+                let (choice, parameters) = self.readings.agree(path, read)?;
                 let value = |position| parameters.iter().find(|(at, _)| *at == position);
                 self.selection(choice, |position| value(position).map(|(_, value)| text(value)))
             }
@@ -82,85 +98,97 @@ impl Routes {
 
     fn selection(
         &self,
-        choice: Choice,
-        tenant: impl Fn(usize) -> Option<String>,
+        choice: Option<Choice>,
+        value: impl Fn(usize) -> Option<String>,
     ) -> Result<Option<Selection<'_>>, RequestError> {
-        let Some(route) = self.routes.get(choice.route) else {
-            return Ok(None);
+        let (route, is_preflight) = match choice {
+            None => return Ok(None),
+            Some(Choice::Unclear) => return Err(RequestError::MalformedRequest),
+            Some(Choice::Route { route, is_preflight }) => (self.routes.get(route), is_preflight),
         };
-        let position = route.guard.as_ref().and_then(|guard| guard.tenant);
-        let tenant = position.and_then(tenant);
+        let Some(route) = route else { return Ok(None) };
+        let guard = route.guard.as_ref().filter(|_| !is_preflight);
+        let tenant = guard.and_then(|guard| guard.tenant).and_then(&value);
         // An upstream that folds serves another tenant than the one that is written here.
-        let folds = |tenant: &String| self.folded.is_some() && fold(tenant) != *tenant;
-        match tenant.as_ref().is_some_and(folds) {
-            true => Err(RequestError::AmbiguousPath),
-            false => Ok(Some(Selection {
-                route,
-                tenant,
-                is_preflight: choice.is_preflight,
-            })),
+        let folds = |tenant: &String| self.readings.folds && fold(tenant) != *tenant;
+        if tenant.as_ref().is_some_and(folds) {
+            return Err(RequestError::AmbiguousPath);
         }
+        let reads_parameters = guard.is_some_and(|guard| guard.reads_parameters);
+        let named = route.pattern.positions().filter(|_| reads_parameters);
+        let parameters = named
+            .filter_map(|(position, name)| Some((name, value(position)?)))
+            .collect();
+        Ok(Some(Selection {
+            route,
+            tenant,
+            parameters,
+            is_preflight,
+        }))
     }
 
     /// The route for one reading of the path, and for its folded reading where the upstream may fold.
-    fn choose(&self, question: &Question<'_>, path: &[u8]) -> Result<Option<Choice>, RequestError> {
-        let choice = question.ask(&self.router, path);
+    fn choose<'a>(
+        &'a self,
+        question: &Question<'_>,
+        asked: &mut Asked<'a>,
+        path: &[u8],
+    ) -> Result<Option<Choice>, RequestError> {
+        let choice = question.ask(&self.router, asked, path);
         let Some(folded) = &self.folded else {
             return Ok(choice);
         };
         let path = fold(&String::from_utf8_lossy(path));
-        match question.ask(folded, path.as_bytes()) == choice {
+        match question.ask(folded, asked, path.as_bytes()) == choice {
             true => Ok(choice),
             false => Err(RequestError::AmbiguousPath),
         }
     }
 
     /// The route for one reading of the path, and the parameters of it by position.
-    fn choose_with_parameters(
-        &self,
+    fn choose_with_parameters<'a>(
+        &'a self,
         question: &Question<'_>,
+        asked: &mut Asked<'a>,
         reading: &[u8],
-    ) -> Result<Option<(Choice, Parameters)>, RequestError> {
-        let Some(choice) = self.choose(question, reading)? else {
-            return Ok(None);
+    ) -> Result<(Option<Choice>, Parameters), RequestError> {
+        let choice = self.choose(question, asked, reading)?;
+        let Some(Choice::Route { route, .. }) = choice else {
+            return Ok((choice, Parameters::new()));
         };
-        let Some(route) = self.routes.get(choice.route) else {
-            return Ok(None);
-        };
-        let segments = route.pattern.segments.iter().enumerate();
-        let positions = segments.filter(|(_, segment)| matches!(segment, Segment::Parameter(_)));
-        let values = positions.map(|(position, _)| {
+        let positions = self.routes.get(route).map(|route| route.pattern.positions());
+        let values = positions.into_iter().flatten().map(|(position, _)| {
             let value = segment(reading, position).unwrap_or_default();
-            parameter(value).map(|value| (position, value))
+            self.readings.parameter(value).map(|value| (position, value))
         });
-        Ok(Some((choice, values.collect::<Result<_, _>>()?)))
+        Ok((choice, values.collect::<Result<_, _>>()?))
     }
 }
 
 impl Question<'_> {
-    fn ask(&self, router: &Router, path: &[u8]) -> Option<Choice> {
+    fn ask<'a>(&self, router: &'a Router, asked: &mut Asked<'a>, path: &[u8]) -> Option<Choice> {
         let group = router.find(self.authority, path)?;
-        let of_request = group.select(self.method).map(|route| Choice {
-            route,
-            is_preflight: false,
-        });
-        of_request.or_else(|| {
-            let route = group.select(self.preflight?)?;
-            Some(Choice {
-                route,
-                is_preflight: true,
-            })
-        })
+        let Asked(answers) = asked;
+        let answered = answers.iter().find(|(other, _)| std::ptr::eq(*other, group));
+        if let Some((_, choice)) = answered {
+            return *choice;
+        }
+        let choice = self.ask_group(group).unwrap_or(Some(Choice::Unclear));
+        answers.push((group, choice));
+        choice
     }
-}
 
-/// The value of a parameter, decoded once. A slash or backslash in it makes the path ambiguous, whatever other
-/// readings say.
-fn parameter(value: &[u8]) -> Result<Vec<u8>, RequestError> {
-    let decoded: Vec<u8> = value.iter().map(|byte| mark::meaning(*byte)).collect();
-    match decoded.contains(&b'/') || decoded.contains(&b'\\') {
-        true => Err(RequestError::AmbiguousPath),
-        false => Ok(decoded),
+    fn ask_group(&self, group: &Group) -> Result<Option<Choice>, Unclear> {
+        if let Some(route) = group.select(self.shown)? {
+            let is_preflight = false;
+            return Ok(Some(Choice::Route { route, is_preflight }));
+        }
+        let Some(method) = self.preflight else {
+            return Ok(None);
+        };
+        let route = group.select_preflight(Shown { method, ..self.shown })?;
+        let is_preflight = true;
+        Ok(route.map(|route| Choice::Route { route, is_preflight }))
     }
 }
 
@@ -174,3 +202,6 @@ fn text(value: &[u8]) -> String {
         Cow::Owned(text) => text,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,7 +33,7 @@ pub struct Engine {
 pub struct Compiled {
     /// The engine.
     pub engine: Engine,
-    /// Notices: skipped keys, weak exponents. Nothing that stops the policy. Paths are complete.
+    /// Notices: skipped keys, weak exponents, trusted statements about an upstream. Nothing that stops the policy. Paths are complete.
     pub notices: Vec<Notice>,
 }
 
@@ -84,6 +84,7 @@ impl Engine {
             .realm()
             .map(str::to_owned)
             .or_else(|| metadata.name.clone());
+        let notices = complete(notices, Authorizer::notices(&authorization));
         let scopes = authorizer.scopes().collect();
         let resource_metadata = ResourceMetadata::new(&authenticator, metadata.name.as_deref(), scopes);
         check_metadata_path(resource_metadata.as_ref(), &authorization)?;
@@ -96,10 +97,7 @@ impl Engine {
             realm: realm.unwrap_or_else(|| DEFAULT_REALM.to_owned()),
             policy: json!({"name": metadata.name, "version": metadata.version, "digest": digest}),
         };
-        Ok(Compiled {
-            engine,
-            notices: complete(notices),
-        })
+        Ok(Compiled { engine, notices })
     }
 
     /// What identifies the policy in records: its name, version and digest.
@@ -161,13 +159,25 @@ fn within(section: &str, errors: Option<Vec<PolicyError>>) -> Vec<PolicyError> {
     errors.map(|error| error.within(section)).collect()
 }
 
-fn complete(notices: Vec<Notice>) -> Vec<Notice> {
-    let path = |notice: &Notice| format!("authentication.{}", notice.path);
-    notices
-        .into_iter()
-        .map(|notice| Notice {
-            path: path(&notice),
-            ..notice
-        })
-        .collect()
+/// The notices of both sections, with the whole path of each field.
+fn complete(of_callers: Vec<Notice>, of_rules: Vec<PolicyError>) -> Vec<Notice> {
+    let of_callers = of_callers.into_iter().map(|notice| Notice {
+        path: format!("authentication.{}", notice.path),
+        ..notice
+    });
+    let of_rules = of_rules.into_iter().map(|remark| {
+        let PolicyError {
+            code,
+            path,
+            message,
+            help,
+        } = remark.within("authorization");
+        Notice {
+            code,
+            path,
+            message,
+            help,
+        }
+    });
+    of_callers.chain(of_rules).collect()
 }

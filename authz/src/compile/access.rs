@@ -21,6 +21,8 @@ pub(crate) struct Guard {
     pub(crate) actors: Option<Actors>,
     /// The index of the segment that must equal the caller's tenant.
     pub(crate) tenant: Option<usize>,
+    /// Whether the parameters of the path are read.
+    pub(crate) reads_parameters: bool,
     pub(crate) scopes: Option<Requirement>,
     pub(crate) step_up: Option<StepUp>,
     /// The requirement as written.
@@ -104,6 +106,7 @@ impl AccessScope<'_> {
             tenant: tenant
                 .as_deref()
                 .and_then(|tenant| self.compile_tenant(tenant, path, faults)),
+            reads_parameters: false,
             scopes: compiled,
             shown: scopes
                 .as_ref()

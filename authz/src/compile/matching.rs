@@ -1,9 +1,12 @@
-//! The `match` of a route, compiled: hosts, methods, a pattern.
+//! The `match` of a route, compiled: hosts, methods, a pattern. What it says of headers, query parameters and content
+//! types is compiled in `matchers`.
 
 use scopegate_document::PolicyError;
 
 use super::empty_list;
+use super::matchers::compile_matchers;
 use crate::host::HostPattern;
+use crate::matchers::Matchers;
 use crate::pattern::{Fault, Pattern};
 use crate::request::is_token;
 use crate::section::RouteMatch;
@@ -13,6 +16,7 @@ pub(crate) struct CompiledMatch {
     pub(crate) hosts: Vec<HostPattern>,
     pub(crate) methods: Vec<String>,
     pub(crate) pattern: Pattern,
+    pub(crate) matchers: Matchers,
     pub(crate) shown: String,
 }
 
@@ -27,18 +31,12 @@ pub(crate) fn compile_match(
         methods,
         path: pattern,
         grpc,
-        headers,
-        query,
-        content_type,
+        headers: _,
+        query: _,
+        content_type: _,
     } = matches;
     let faults_before = faults.len();
-    let later = [
-        ("headers", headers),
-        ("query", query),
-        ("content_type", content_type),
-    ];
-    let written = later.into_iter().filter(|(_, value)| value.is_some());
-    faults.extend(written.map(|(name, _)| PolicyError::not_enforced(format!("{path}.{name}"))));
+    let matchers = compile_matchers(matches, path, faults);
     let hosts = compile_hosts(hosts.as_deref(), path, faults);
     check_methods(methods.as_deref(), path, faults);
     let target = Target::of(pattern.as_deref(), grpc.as_deref(), methods.as_deref(), path);
@@ -51,6 +49,7 @@ pub(crate) fn compile_match(
         hosts,
         methods,
         pattern,
+        matchers,
         shown,
     })
 }

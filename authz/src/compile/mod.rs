@@ -7,7 +7,9 @@ use scopegate_document::PolicyError;
 use crate::authorizer::ProviderFacts;
 
 pub(crate) mod access;
+mod matchers;
 mod matching;
+pub(crate) mod readings;
 pub(crate) mod routes;
 
 /// The least likeness of a name that is suggested in place of another (Jaro-Winkler, 0 to 1).

@@ -1,21 +1,30 @@
 //! Routes, compiled: patterns, hosts and methods into tries, access into checks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use scopegate_document::PolicyError;
 
 use super::access::{AccessScope, Guard};
 use super::matching::{CompiledMatch, compile_match};
+use super::readings::compile_readings;
 use crate::authorizer::ProviderFacts;
+use crate::group::{Entry, Group};
 use crate::host::HostPattern;
+use crate::matchers::Matchers;
 use crate::mode::Mode;
 use crate::pattern::{Pattern, Segment};
-use crate::router::{Conflict, Router, is_default_port};
+use crate::readings::Readings;
+use crate::router::{RouteIndex, Router, is_default_port};
 use crate::scopes::catalogue::Catalogue;
-use crate::section::{self, Access, AccessName, AuthorizationSection, PathReadings, Route};
+use crate::section::{self, Access, AccessName, AuthorizationSection, Route};
 
 /// The most routes of a policy. Selecting takes no longer with more, but compiling does, and memory.
 const MAX_ROUTES: usize = 10_000;
+
+/// The most nodes of the patterns that one look-up may visit. Where patterns do not part at a literal and a parameter
+/// and go on alike again and again, it is little more than the segments of the longest one; a path with many readings
+/// is looked up for each.
+const MAX_VISITS: usize = 1_024;
 
 /// The longest id of a route, in bytes: it is repeated in audit records and metrics.
 const MAX_ID: usize = 128;
@@ -41,9 +50,16 @@ pub(crate) struct Routes {
     pub(crate) router: Router,
     /// The same routes with folded literals, where the upstream may fold.
     pub(crate) folded: Option<Router>,
+    /// What the upstream is known to do with paths.
+    pub(crate) readings: Readings,
 }
 
-type HostsAndMethods = (Vec<HostPattern>, Vec<String>);
+/// What a route matches, but for its pattern.
+struct Surroundings {
+    hosts: Vec<HostPattern>,
+    methods: Vec<String>,
+    matchers: Matchers,
+}
 
 impl Routes {
     /// Compiles the routes; faults are added to `faults`.
@@ -58,9 +74,10 @@ impl Routes {
             return Self::default();
         }
         check_ids(&section.routes, faults);
-        let folds = section.path_readings == Some(PathReadings::CaseInsensitive);
+        let readings = compile_readings(section.path_readings.as_ref(), faults);
         let mut compiled = Self {
-            folded: folds.then(Router::default),
+            folded: readings.folds.then(Router::default),
+            readings,
             ..Self::default()
         };
         let mut matches = Vec::new();
@@ -78,18 +95,87 @@ impl Routes {
         }
         check_default_ports(&compiled.routes, &matches, faults);
         compiled.insert_all(&matches, faults);
+        compiled.check_work(faults);
         compiled
     }
 
-    fn insert_all(&mut self, matches: &[HostsAndMethods], faults: &mut Vec<PolicyError>) {
-        for (index, (route, (hosts, methods))) in self.routes.iter().zip(matches).enumerate() {
-            let mut result = self.router.insert(hosts, &route.pattern, methods, index);
-            if let (Ok(()), Some(folded)) = (result, &mut self.folded) {
-                result = folded.insert(hosts, &fold_pattern(&route.pattern), methods, index);
+    /// Adds the routes in the order of their ids: the order of the file decides nothing, not even which of several
+    /// routes that conflict are named together.
+    fn insert_all(&mut self, matches: &[Surroundings], faults: &mut Vec<PolicyError>) {
+        let mut order: Vec<(&str, RouteIndex)> = Vec::new();
+        let routes = std::mem::take(&mut self.routes);
+        order.extend(
+            routes
+                .iter()
+                .enumerate()
+                .map(|(index, route)| (route.id.as_str(), index)),
+        );
+        order.sort_unstable();
+        let mut conflicts = BTreeSet::new();
+        for (_, index) in order {
+            let others = routes.get(index).zip(matches.get(index));
+            let others = others.map(|(route, surroundings)| self.insert(index, &route.pattern, surroundings));
+            let id = |index: &RouteIndex| routes.get(*index).map(|route| (route.id.as_str(), *index));
+            if let Some(other) = others.into_iter().flatten().min_by_key(id) {
+                conflicts.insert((index.max(other), index.min(other)));
             }
-            if let Err(Conflict(other)) = result {
-                faults.extend(self.routes.get(other).map(|other| conflict(route, other)));
-            }
+        }
+        for (later, earlier) in conflicts {
+            let both = routes.get(later).zip(routes.get(earlier));
+            faults.extend(both.map(|(route, other)| conflict(route, other)));
+        }
+        self.routes = routes;
+    }
+
+    /// What a request can cost is known before there is one.
+    fn check_work(&self, faults: &mut Vec<PolicyError>) {
+        let visits = self.router.most_visits();
+        if visits > MAX_VISITS {
+            faults.push(PolicyError::new(
+                "patterns_entangled",
+                "routes",
+                format!("one path can be tried against {visits} beginnings of patterns"),
+                format!(
+                    "let patterns part by literals: at most {MAX_VISITS} may have to be tried where a literal and a \
+                     parameter stand in one place"
+                ),
+            ));
+        }
+        for (route, excess) in self.router.groups().filter_map(Group::excess) {
+            let route = self.routes.get(route);
+            faults.extend(route.map(|route| {
+                PolicyError::new(
+                    "too_many_matches",
+                    format!("routes[{}].match", route.place),
+                    format!("of one host and the pattern `{}`, {excess}", route.shown),
+                    "part the routes by path: patterns cost nothing",
+                )
+            }));
+        }
+    }
+
+    /// Adds a route, and gives those that it conflicts with.
+    fn insert(
+        &mut self,
+        route: RouteIndex,
+        pattern: &Pattern,
+        surroundings: &Surroundings,
+    ) -> Vec<RouteIndex> {
+        let Surroundings {
+            hosts,
+            methods,
+            matchers,
+        } = surroundings;
+        let entry = Entry {
+            route,
+            methods,
+            matchers,
+        };
+        let conflicts = self.router.insert(hosts, pattern, &entry);
+        match &mut self.folded {
+            // Whatever conflicts does so folded as well.
+            Some(folded) => folded.insert(hosts, &fold_pattern(pattern), &entry),
+            None => conflicts,
         }
     }
 }
@@ -107,7 +193,7 @@ fn compile_route(
     place: usize,
     around: &Around<'_>,
     faults: &mut Vec<PolicyError>,
-) -> Option<(CompiledRoute, HostsAndMethods)> {
+) -> Option<(CompiledRoute, Surroundings)> {
     let Route {
         id,
         matches,
@@ -133,6 +219,7 @@ fn compile_route(
         hosts,
         methods,
         pattern,
+        matchers,
         shown,
     } = matched?;
     let id = id.clone();
@@ -145,7 +232,11 @@ fn compile_route(
             guard,
             mode,
         },
-        (hosts, methods),
+        Surroundings {
+            hosts,
+            methods,
+            matchers,
+        },
     ))
 }
 
@@ -167,7 +258,8 @@ fn conflict(route: &CompiledRoute, other: &CompiledRoute) -> PolicyError {
             other.id, other.shown, route.id, route.shown
         ),
         format!(
-            "let them differ in host, method or pattern; the other is `routes[{}]`",
+            "let them differ in host, method or pattern, or in a value of one header, query parameter or content type; \
+             the other is `routes[{}]`",
             other.place
         ),
     )
@@ -229,15 +321,17 @@ fn check_ids(routes: &[Route], faults: &mut Vec<PolicyError>) {
 }
 
 /// A request without a port could be meant for either default port.
-fn check_default_ports(routes: &[CompiledRoute], matches: &[HostsAndMethods], faults: &mut Vec<PolicyError>) {
+fn check_default_ports(routes: &[CompiledRoute], matches: &[Surroundings], faults: &mut Vec<PolicyError>) {
     let mut seen: BTreeMap<(bool, &str), u16> = BTreeMap::new();
-    for (CompiledRoute { place: index, .. }, (hosts, _)) in routes.iter().zip(matches) {
+    let mut reported = BTreeSet::new();
+    for (CompiledRoute { place: index, .. }, Surroundings { hosts, .. }) in routes.iter().zip(matches) {
         for host in hosts {
             let Some(port) = host.port.filter(|port| is_default_port(*port)) else {
                 continue;
             };
-            let other = *seen.entry((host.wildcard, &host.host)).or_insert(port);
-            if other != port {
+            let name = (host.wildcard, host.host.as_str());
+            let other = *seen.entry(name).or_insert(port);
+            if other != port && reported.insert(name) {
                 faults.push(PolicyError::new(
                     "invalid_host",
                     format!("routes[{index}].match.hosts"),

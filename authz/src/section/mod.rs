@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 
 mod access;
 mod condition;
+mod matching;
 mod mode;
+mod readings;
 mod route;
 mod union;
 
@@ -22,7 +24,12 @@ pub use access::{
     ScopeItem, ScopeRequirement,
 };
 pub use condition::{Conditions, Day, Window};
+pub use matching::{ValueMatch, ValueRules};
 pub use mode::{Mode, ModeName, Shadow, ShadowLayer, Watched};
+pub use readings::{
+    Backslashes, DotSegments, DoubleSlashes, EncodedSlashes, LetterCase, PathReadings, PathReadingsName,
+    Semicolons, UpstreamReadings,
+};
 pub use route::{Route, RouteMatch};
 
 /// The `authorization` section: permission. Nothing in it proves anything.
@@ -61,7 +68,7 @@ pub struct AuthorizationSection {
         skip_serializing_if = "Option::is_none"
     )]
     pub method_override: Option<MethodOverride>,
-    /// The readings of a path that the upstream could make beyond the usual ones; `strict` by default.
+    /// What the upstream is known to do with a path; `strict` by default: whatever an upstream could do.
     #[serde(
         default,
         deserialize_with = "written",
@@ -221,15 +228,4 @@ pub enum MethodOverride {
     Refuse,
     /// The header is ignored: the upstream is known to do the same.
     Ignore,
-}
-
-/// The readings of a path that the upstream could make.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PathReadings {
-    /// The usual ones; letters are compared with their case.
-    #[default]
-    Strict,
-    /// The usual ones, and each of them with its case folded, for upstreams that fold.
-    CaseInsensitive,
 }

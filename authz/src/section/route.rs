@@ -1,10 +1,12 @@
 //! Routes as their authors write them: what they match.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::access::Access;
+use super::matching::ValueMatch;
 use super::mode::Mode;
 use super::union::written;
 
@@ -62,25 +64,27 @@ pub struct RouteMatch {
         skip_serializing_if = "Option::is_none"
     )]
     pub grpc: Option<String>,
-    /// Headers that select among routes of one path. Not enforced by this version.
+    /// Headers that select among routes of one path, by name. Names without regard to case, values whole and with
+    /// case.
     #[serde(
         default,
         deserialize_with = "written",
         skip_serializing_if = "Option::is_none"
     )]
-    pub headers: Option<Value>,
-    /// Query parameters that select among routes of one path. Not enforced by this version.
+    pub headers: Option<BTreeMap<String, ValueMatch>>,
+    /// Query parameters that select among routes of one path, by name, decoded.
     #[serde(
         default,
         deserialize_with = "written",
         skip_serializing_if = "Option::is_none"
     )]
-    pub query: Option<Value>,
-    /// Content types that select among routes of one path. Not enforced by this version.
+    pub query: Option<BTreeMap<String, ValueMatch>>,
+    /// Media types of the body that select among routes of one path (RFC 9110 section 8.3.1), without parameters
+    /// and without regard to case; `application/*` for all of a type.
     #[serde(
         default,
         deserialize_with = "written",
         skip_serializing_if = "Option::is_none"
     )]
-    pub content_type: Option<Value>,
+    pub content_type: Option<Vec<String>>,
 }

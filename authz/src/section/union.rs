@@ -13,8 +13,13 @@ use serde::{Deserialize, Deserializer};
 
 use super::access::{Access, AccessName, ActorItem, ClientItem, ScopeItem};
 use super::condition::Day;
+use super::matching::ValueMatch;
 use super::mode::{Mode, ModeName};
-use super::{CorsPreflight, MethodOverride, PathReadings, ScopeEntry};
+use super::readings::{
+    Backslashes, DotSegments, DoubleSlashes, EncodedSlashes, LetterCase, PathReadings, PathReadingsName,
+    Semicolons,
+};
+use super::{CorsPreflight, MethodOverride, ScopeEntry};
 
 /// Reads a field that may be left out, but not left empty: `until:` with nothing after it is a slip, and to
 /// read it as no end at all would widen what it was to bound.
@@ -121,6 +126,37 @@ impl WordOrMapping for Mode {
     }
 }
 
+impl WordOrMapping for ValueMatch {
+    type Mapping = super::ValueRules;
+    const EXPECTING: &'static str = "a text, or a mapping with `any` or `present`";
+
+    fn from_word(word: &str) -> Option<Self> {
+        Some(Self::Exactly(word.to_owned()))
+    }
+
+    fn from_mapping(mapping: Self::Mapping) -> Self {
+        Self::Rules(mapping)
+    }
+}
+
+impl WordOrMapping for PathReadings {
+    type Mapping = super::UpstreamReadings;
+    const EXPECTING: &'static str =
+        "`strict`, `case_insensitive`, or a mapping with `encoded_slashes` and its like";
+
+    fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "strict" => Some(Self::Named(PathReadingsName::Strict)),
+            "case_insensitive" => Some(Self::Named(PathReadingsName::CaseInsensitive)),
+            _ => None,
+        }
+    }
+
+    fn from_mapping(mapping: Self::Mapping) -> Self {
+        Self::Upstream(Box::new(mapping))
+    }
+}
+
 struct UnionVisitor<T>(PhantomData<T>);
 
 impl<'de, T: WordOrMapping> Visitor<'de> for UnionVisitor<T> {
@@ -155,7 +191,16 @@ macro_rules! deserialize_union {
     )+};
 }
 
-deserialize_union!(ScopeEntry, Access, ScopeItem, ClientItem, ActorItem, Mode);
+deserialize_union!(
+    ScopeEntry,
+    Access,
+    ScopeItem,
+    ClientItem,
+    ActorItem,
+    Mode,
+    ValueMatch,
+    PathReadings
+);
 
 /// Reads one of a few words, and says which where it is none of them.
 macro_rules! deserialize_word {
@@ -177,9 +222,10 @@ macro_rules! deserialize_word {
 
 deserialize_word!(CorsPreflight { "pass" => Pass, "deny" => Deny }, "`pass` or `deny`");
 deserialize_word!(MethodOverride { "refuse" => Refuse, "ignore" => Ignore }, "`refuse` or `ignore`");
+deserialize_word!(LetterCase { "sensitive" => Sensitive, "insensitive" => Insensitive }, "`sensitive` or `insensitive`");
 deserialize_word!(
-    PathReadings { "strict" => Strict, "case_insensitive" => CaseInsensitive },
-    "`strict` or `case_insensitive`"
+    EncodedSlashes { "any" => Any, "kept" => Kept, "decoded" => Decoded },
+    "`any`, `kept` or `decoded`"
 );
 deserialize_word!(
     Day {
@@ -187,3 +233,10 @@ deserialize_word!(
     },
     "`mon`, `tue`, `wed`, `thu`, `fri`, `sat` or `sun`"
 );
+deserialize_word!(Backslashes { "any" => Any, "kept" => Kept }, "`any` or `kept`");
+deserialize_word!(Semicolons { "any" => Any, "kept" => Kept }, "`any` or `kept`");
+deserialize_word!(
+    DoubleSlashes { "any" => Any, "kept" => Kept, "merged" => Merged },
+    "`any`, `kept` or `merged`"
+);
+deserialize_word!(DotSegments { "any" => Any, "resolved" => Resolved }, "`any` or `resolved`");

@@ -34,6 +34,40 @@ fn with_match(matches: &Value) -> Value {
 }
 
 #[test]
+fn a_statement_about_the_upstream_is_remarked_on_where_it_looks_at_less() {
+    let remarks = |readings: Value| {
+        let section = section(&json!({"path_readings": readings}));
+        let found = Authorizer::notices(&section).into_iter();
+        found.map(|notice| (notice.code, notice.path)).collect::<Vec<_>>()
+    };
+    for silent in [
+        json!("strict"),
+        json!("case_insensitive"),
+        json!({"case": "insensitive"}),
+        json!({"encoded_slashes": "any", "backslashes": "any", "semicolons": "any", "double_slashes": "any", "dot_segments": "any"}),
+    ] {
+        assert_eq!(remarks(silent.clone()), vec![], "{silent}");
+    }
+    for (field, word) in [
+        ("encoded_slashes", "kept"),
+        ("encoded_slashes", "decoded"),
+        ("backslashes", "kept"),
+        ("semicolons", "kept"),
+        ("double_slashes", "kept"),
+        ("double_slashes", "merged"),
+        ("dot_segments", "resolved"),
+    ] {
+        let expected = vec![("path_reading_trusted", format!("path_readings.{field}"))];
+        assert_eq!(remarks(json!({field: word})), expected, "{field}: {word}");
+    }
+    assert_eq!(Authorizer::notices(&section(&json!({}))), vec![]);
+    assert_eq!(
+        faults(&json!({"path_readings": {}})),
+        vec![("empty_value", "path_readings".to_owned())]
+    );
+}
+
+#[test]
 fn all_scopes_of_an_empty_catalogue_are_no_requirement() {
     for list in ["all", "any", "none"] {
         let section = crate::common::section(&json!({"routes": [{
@@ -227,11 +261,77 @@ fn every_fault_of_a_match_is_found_at_its_field() {
             vec![("invalid_host", "match.hosts")],
         ),
         (
-            json!({"path": "/a", "headers": {"x": "y"}, "query": {"a": "b"}, "content_type": ["application/json"]}),
+            json!({"path": "/a", "headers": {"x": "y"}, "query": {"a": {"any": ["b", ""]}}, "content_type": ["application/json", "text/*"]}),
+            vec![],
+        ),
+        (
+            json!({"path": "/a", "headers": {"x": {"present": true}}, "query": {"a b": {"present": false}}}),
+            vec![],
+        ),
+        (
+            json!({"path": "/a", "headers": {}, "query": {}, "content_type": []}),
             vec![
-                ("not_enforced", "match.headers"),
-                ("not_enforced", "match.query"),
-                ("not_enforced", "match.content_type"),
+                ("empty_list", "match.headers"),
+                ("empty_list", "match.query"),
+                ("empty_list", "match.content_type"),
+            ],
+        ),
+        (
+            json!({"path": "/a", "headers": {"x": {}, "y": {"any": []}, "z": {"any": ["a"], "present": true}}}),
+            vec![
+                ("empty_list", "match.headers.x"),
+                ("empty_list", "match.headers.y.any"),
+                ("invalid_match", "match.headers.z"),
+            ],
+        ),
+        (
+            json!({"path": "/a", "headers": {"x y": "1", ":path": "1", "": "1"}}),
+            vec![
+                ("invalid_match", "match.headers."),
+                ("invalid_match", "match.headers.:path"),
+                ("invalid_match", "match.headers.x y"),
+            ],
+        ),
+        (
+            json!({"path": "/a", "headers": {"Host": "a", "content-type": "a/b", "Authorization": {"present": true}, "cookie": "a"}}),
+            vec![
+                ("invalid_match", "match.headers.Authorization"),
+                ("invalid_match", "match.headers.Host"),
+                ("invalid_match", "match.headers.content-type"),
+                ("invalid_match", "match.headers.cookie"),
+            ],
+        ),
+        (
+            json!({"path": "/a", "headers": {"x-a": "1", "X-A": "1"}}),
+            vec![("invalid_match", "match.headers")],
+        ),
+        (
+            json!({"path": "/a", "headers": {"x-a": "1", "x_a": "1"}}),
+            vec![("invalid_match", "match.headers")],
+        ),
+        (
+            json!({"path": "/a", "headers": {"x": " 1", "y": {"any": ["a", "a\nb"]}}}),
+            vec![
+                ("invalid_match", "match.headers.x"),
+                ("invalid_match", "match.headers.y.any[1]"),
+            ],
+        ),
+        (
+            json!({"path": "/a", "query": {"": "1", "a[]": "1", "a+b": "1", "a;b": "1", "ok": "\u{0}"}}),
+            vec![
+                ("invalid_match", "match.query."),
+                ("invalid_match", "match.query.a+b"),
+                ("invalid_match", "match.query.a;b"),
+                ("invalid_match", "match.query.a[]"),
+                ("invalid_match", "match.query.ok"),
+            ],
+        ),
+        (
+            json!({"path": "/a", "content_type": ["*/*", "application/json; charset=utf-8", "json", "a/b"]}),
+            vec![
+                ("invalid_match", "match.content_type[0]"),
+                ("invalid_match", "match.content_type[1]"),
+                ("invalid_match", "match.content_type[2]"),
             ],
         ),
     ];
@@ -369,6 +469,67 @@ fn routes_that_match_one_request_with_equal_rank_name_each_other() {
         json!({"path": "/a", "methods": ["HEAD"]}),
         "strict"
     ));
+    let beyond = |one: Value, other: Value| {
+        let with = |mut matches: Value| {
+            matches["path"] = json!("/a");
+            matches
+        };
+        conflicts(with(one), with(other), "strict")
+    };
+    // Nothing tells them apart, or one request can have both.
+    for (one, other) in [
+        (json!({"headers": {"x": "1"}}), json!({"headers": {"X": "1"}})),
+        (json!({"headers": {"x": "1"}}), json!({"headers": {"y": "1"}})),
+        (
+            json!({"headers": {"x": "1"}}),
+            json!({"headers": {"x": {"present": true}}}),
+        ),
+        (
+            json!({"headers": {"x": {"any": ["1", "2"]}}}),
+            json!({"headers": {"x": {"any": ["2", "3"]}}}),
+        ),
+        (json!({"query": {"x": "1"}}), json!({"query": {"X": "1"}})),
+        (
+            json!({"content_type": ["a/b"]}),
+            json!({"content_type": ["c/d", "A/*"]}),
+        ),
+        (
+            json!({"methods": ["GET", "PUT"], "query": {"x": "1"}}),
+            json!({"methods": ["PUT", "POST"], "query": {"y": "1"}}),
+        ),
+    ] {
+        assert!(beyond(one.clone(), other.clone()), "{one} {other}");
+    }
+    // One is more specific, or no request has both.
+    for (one, other) in [
+        (json!({"headers": {"x": "1"}}), json!({})),
+        (json!({"headers": {"x": "1"}}), json!({"headers": {"x": "2"}})),
+        (
+            json!({"headers": {"x": "1"}}),
+            json!({"headers": {"x": "1", "y": "1"}}),
+        ),
+        (json!({"headers": {"x": "1"}}), json!({"query": {"x": "1"}})),
+        (
+            json!({"headers": {"x": {"present": false}}}),
+            json!({"headers": {"x": {"any": ["1"]}}}),
+        ),
+        (
+            json!({"query": {"x": {"present": false}}}),
+            json!({"query": {"x": {"present": true}}}),
+        ),
+        (json!({"content_type": ["a/b"]}), json!({"content_type": ["a/c"]})),
+        (json!({"content_type": ["a/b"]}), json!({})),
+        (
+            json!({"methods": ["GET"], "headers": {"x": "1"}}),
+            json!({"headers": {"x": "1"}}),
+        ),
+        (
+            json!({"methods": ["GET"], "headers": {"x": "1"}}),
+            json!({"methods": ["POST"], "headers": {"x": "1"}}),
+        ),
+    ] {
+        assert!(!beyond(one.clone(), other.clone()), "{one} {other}");
+    }
     assert!(!conflicts(
         json!({"path": "/a", "hosts": ["a.example"]}),
         json!({"path": "/a", "hosts": ["a.example:8443"]}),
@@ -434,6 +595,43 @@ fn sizes_are_bounded() {
         vec![("too_many_routes", "routes".to_owned())]
     );
 
+    // Patterns that part at a literal and a parameter in ten places, and go on alike.
+    let way = |pattern: u32, place: u32| match pattern >> place & 1 {
+        0 => "/a".to_owned(),
+        _ => format!("/{{x{place}}}"),
+    };
+    let web = |depth: u32| {
+        let route = |pattern: u32| {
+            let path = (0..depth).map(|place| way(pattern, place)).collect::<String>();
+            json!({"id": format!("r{pattern}"), "match": {"path": path}, "access": "public"})
+        };
+        json!({"routes": (0..1 << depth).map(route).collect::<Vec<_>>()})
+    };
+    assert_eq!(faults(&web(9)), vec![]);
+    assert_eq!(
+        faults(&web(10)),
+        vec![("patterns_entangled", "routes".to_owned())]
+    );
+
+    let versions = |count: usize| {
+        let route = |version: usize| json!({"id": format!("r{version:04}"), "match": {"path": "/", "headers": {"x-v": version.to_string()}}, "access": "public"});
+        json!({"routes": (0..count).map(route).collect::<Vec<_>>()})
+    };
+    assert_eq!(faults(&versions(128)), vec![]);
+    assert_eq!(
+        faults(&versions(129)),
+        vec![("too_many_matches", "routes[0].match".to_owned())]
+    );
+    let names = |count: usize| {
+        let name = |index: usize| (format!("x{index}"), json!("1"));
+        json!({"path": "/", "query": (0..count).map(name).collect::<serde_json::Map<_, _>>()})
+    };
+    assert_eq!(faults(&with_match(&names(16))), vec![]);
+    assert_eq!(
+        faults(&with_match(&names(17))),
+        vec![("too_many_matches", "routes[0].match.query".to_owned())]
+    );
+
     let scopes: serde_json::Map<String, Value> =
         (0..32).map(|index| (format!("s{index}"), json!("x"))).collect();
     let any = |index: usize| json!({"any": [format!("s{}", 2 * index), format!("s{}", 2 * index + 1)]});
@@ -497,6 +695,34 @@ fn a_document_of_the_wrong_form_is_refused_in_words_for_people() {
             "expected a mapping with `provider` and `scopes`",
         ),
         (json!({"cors_preflight": "allow"}), "`pass` or `deny`"),
+        (
+            json!({"routes": [{"id": "r", "match": {"path": "/", "headers": {"x": 2}}, "access": "public"}]}),
+            "expected a text, or a mapping with `any` or `present`",
+        ),
+        (
+            json!({"routes": [{"id": "r", "match": {"path": "/", "query": {"x": {"all": []}}}, "access": "public"}]}),
+            "unknown field `all`",
+        ),
+        (
+            json!({"path_readings": "loose"}),
+            "`strict`, `case_insensitive`, or a mapping",
+        ),
+        (
+            json!({"path_readings": {"slashes": "kept"}}),
+            "unknown field `slashes`",
+        ),
+        (
+            json!({"path_readings": {"encoded_slashes": "merged"}}),
+            "`any`, `kept` or `decoded`",
+        ),
+        (
+            json!({"path_readings": {"backslashes": "decoded"}}),
+            "`any` or `kept`",
+        ),
+        (
+            json!({"path_readings": {"dot_segments": "kept"}}),
+            "`any` or `resolved`",
+        ),
         (json!({"routing": []}), "unknown field `routing`"),
     ];
     for (value, expected) in rows {
@@ -536,6 +762,13 @@ fn a_field_that_is_left_empty_is_refused_and_bounds_nothing_less() {
         json!({"ceilings": [{"provider": "corp", "client": null, "scopes": ["a"]}]}),
         json!({"ceilings": null}),
         json!({"path_readings": null}),
+        json!({"path_readings": {"case": null}}),
+        route(json!({"path": "/", "headers": null}), json!("public")),
+        route(
+            json!({"path": "/", "query": {"a": {"present": null}}}),
+            json!("public"),
+        ),
+        route(json!({"path": "/", "content_type": null}), json!("public")),
     ];
     for value in rows {
         assert!(
@@ -556,6 +789,13 @@ fn the_section_is_written_as_it_was_read() {
         "path_readings": "case_insensitive",
     });
     assert_eq!(serde_json::to_value(section(&value)).ok(), Some(value));
+    let matching = json!({
+        "routes": [{"id": "p", "access": "public", "match": {
+            "path": "/p", "headers": {"x": "1"}, "query": {"a": {"any": ["1", "2"]}, "b": {"present": false}}, "content_type": ["a/b"],
+        }}],
+        "path_readings": {"case": "sensitive", "encoded_slashes": "kept", "double_slashes": "merged", "dot_segments": "resolved"},
+    });
+    assert_eq!(serde_json::to_value(section(&matching)).ok(), Some(matching));
 }
 
 #[test]
