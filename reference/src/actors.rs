@@ -6,21 +6,21 @@ use crate::Caller;
 use crate::value::{list, text};
 
 /// The subjects of a chain of actors, outermost first; none where it is malformed: "a malformed `act` (no object, no
-/// text `sub`) denies; `act.iss`, where present, must be the token's `iss`".
+/// text `sub`) denies".
 pub(crate) fn chain(caller: &Caller) -> Option<Vec<String>> {
     let mut subjects = Vec::new();
     let mut next = caller.claims.get("act");
     while let Some(act) = next {
         subjects.push(text(act, "sub")?.to_owned());
-        if act
-            .get("iss")
-            .is_some_and(|issuer| issuer.as_str() != Some(&caller.issuer))
-        {
-            return None;
-        }
         next = act.get("act");
     }
     Some(subjects)
+}
+
+/// "`act.iss`, where present, must be the token's `iss`": that of the actor who decides. Those within are history.
+fn is_of_the_issuer(caller: &Caller) -> bool {
+    let issuer = caller.claims.get("act").and_then(|act| act.get("iss"));
+    issuer.is_none_or(|issuer| issuer.as_str() == Some(&caller.issuer))
 }
 
 /// `actors`: whether whoever acts may.
@@ -41,7 +41,7 @@ pub(crate) fn may_act(rules: Option<&Value>, caller: &Caller) -> bool {
     let depth = u64::try_from(chain.len()).unwrap_or(u64::MAX);
     // "Only the outermost `act.sub` decides".
     let allowed = |item: &Value| chain.first().is_some_and(|actor| allows(item, caller, actor));
-    depth <= deepest && list(rules, "allow").iter().any(allowed)
+    depth <= deepest && is_of_the_issuer(caller) && list(rules, "allow").iter().any(allowed)
 }
 
 /// "`allow` items: text where the route has one provider, else `{provider, subject}`."

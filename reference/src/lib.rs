@@ -32,6 +32,7 @@ use serde_json::Value;
 pub use access::Denial;
 pub use conflict::conflicts;
 pub use facts::{Caller, Request, Who};
+pub use selection::is_about;
 
 use mode::Mode;
 use selection::Selected;

@@ -6,7 +6,7 @@ use crate::host::{self, Fit};
 use crate::matching::{self, Rank};
 use crate::pattern::{self, Part};
 use crate::readings::{self, Upstream};
-use crate::target::Understood;
+use crate::target::{self, Understood};
 use crate::value::{authorization, routes, text, texts};
 use crate::{Reference, Request, Wrong};
 
@@ -126,6 +126,34 @@ fn holds(selected: &Selected<'_>, letter: char) -> bool {
         Selected::Nothing => false,
         Selected::Route(route) | Selected::Preflight(route) => {
             route.parameters.iter().any(|(_, value)| value.contains(letter))
+        }
+    }
+}
+
+/// Whether a request could be about a route: its host and its pattern fit some reading of the path. A request without a
+/// host could be about any route that names one.
+#[must_use]
+pub fn is_about(policy: &Value, route: &Value, request: &Request) -> bool {
+    let Ok(understood) = target::understand(request, policy) else {
+        return false;
+    };
+    let (Some(path), upstream) = (&understood.path, Upstream::of(policy)) else {
+        return false;
+    };
+    let parts = pattern::parts(&matching::pattern(route));
+    let hosts = texts(matching::of(route), "hosts");
+    let reference = Reference {
+        policy,
+        wrong: None,
+        environment: &[],
+        conditions: &[],
+    };
+    let fits = |segments: &Vec<String>| pattern::parameters(&parts, segments, upstream.folds_case).is_some();
+    match (&hosts, &understood.authority) {
+        (Some(_), None) => true,
+        (hosts, authority) => {
+            host::fit(&reference, hosts.as_deref(), authority.as_ref()).is_some()
+                && readings::readings(path, &upstream).iter().any(fits)
         }
     }
 }

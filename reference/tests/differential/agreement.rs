@@ -74,36 +74,53 @@ fn compiled(rng: &mut Rng, seed: usize) -> Option<(Policy, Subject)> {
     }
 }
 
-fn draw(rng: &mut Rng, policy: &Policy, bearers: &[Bearer]) -> Case {
-    let (request, now) = requests::request(rng, &policy.document);
-    Case {
-        policy: policy.clone(),
-        request,
-        bearer: one(rng, bearers).clone(),
-        now,
+/// A policy that compiles, and callers for it.
+pub(crate) struct Dealt {
+    pub(crate) rng: Rng,
+    pub(crate) policy: Policy,
+    pub(crate) subject: Subject,
+    pub(crate) bearers: Vec<Bearer>,
+}
+
+impl Dealt {
+    /// What the seed deals; nothing where routes conflict.
+    pub(crate) fn of(seed: usize) -> Option<Self> {
+        let mut rng = Rng::with_seed(seed as u64);
+        let (policy, subject) = compiled(&mut rng, seed)?;
+        let count = policy.document["authentication"]["providers"]
+            .as_array()
+            .map_or(0, Vec::len);
+        let bearers = (0..CALLERS)
+            .map(|_| callers::bearer(&mut rng, &PROVIDERS[..count]))
+            .collect();
+        Some(Self {
+            rng,
+            policy,
+            subject,
+            bearers,
+        })
+    }
+
+    /// The next case.
+    pub(crate) fn case(&mut self) -> Case {
+        let (request, now) = requests::request(&mut self.rng, &self.policy.document);
+        let bearer = one(&mut self.rng, &self.bearers).clone();
+        Case {
+            policy: self.policy.clone(),
+            request,
+            bearer,
+            now,
+        }
     }
 }
 
-/// The first case of the seed on which the two differ, and how many cases there were.
+/// The first case of the seed on which the two differ.
 fn difference(seed: usize, wrong: Option<Wrong>, counted: &mut Counted) -> Option<Case> {
-    let mut rng = Rng::with_seed(seed as u64);
-    let (policy, mut subject) = compiled(&mut rng, seed)?;
-    let providers: Vec<String> = PROVIDERS
-        .iter()
-        .take(
-            policy.document["authentication"]["providers"]
-                .as_array()
-                .map_or(1, Vec::len),
-        )
-        .map(|name| (*name).to_owned())
-        .collect();
-    let bearers: Vec<Bearer> = (0..CALLERS)
-        .map(|_| callers::bearer(&mut rng, &providers))
-        .collect();
+    let mut dealt = Dealt::of(seed)?;
     for _ in 0..REQUESTS {
-        let case = draw(&mut rng, &policy, &bearers);
-        let answer = expected(&policy, &case.request, &case.bearer.who, case.now, wrong);
-        let found = subject.answer(&case.request, &case.bearer, case.now);
+        let case = dealt.case();
+        let answer = expected(&case.policy, &case.request, &case.bearer.who, case.now, wrong);
+        let found = dealt.subject.answer(&case.request, &case.bearer, case.now);
         counted.count(&found.code);
         if answer != found {
             return Some(case);

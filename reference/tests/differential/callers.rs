@@ -7,8 +7,10 @@ use scopegate_reference::{Caller, Who};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::draw::{once_in, one, shuffled, word};
-use crate::policies::{CLIENTS, NOW, ROLES, SCOPES, SUBJECTS, TENANTS, issuer};
+use crate::draw::{once_in, one, shuffled, some, word};
+use crate::policies::{
+    ACTORS, AUTHENTICATION_METHODS, CLIENTS, NOW, ROLES, SCOPES, SUBJECTS, TENANTS, issuer,
+};
 
 /// What the environment of the VM holds.
 pub(crate) const ENVIRONMENT: [(&str, &str); 1] = [("STAGE", "production")];
@@ -24,7 +26,7 @@ pub(crate) struct Bearer {
 }
 
 /// Somebody of one of `providers`; nobody, or a liar, here and there.
-pub(crate) fn bearer(rng: &mut Rng, providers: &[String]) -> Bearer {
+pub(crate) fn bearer(rng: &mut Rng, providers: &[&str]) -> Bearer {
     if once_in(rng, 8) {
         return Bearer {
             who: Who::Nobody,
@@ -51,8 +53,8 @@ pub(crate) fn proved(caller: Caller) -> Bearer {
     }
 }
 
-fn caller(rng: &mut Rng, providers: &[String]) -> Caller {
-    let provider = one(rng, providers).clone();
+fn caller(rng: &mut Rng, providers: &[&str]) -> Caller {
+    let provider = word(rng, providers).to_owned();
     let often = |rng: &mut Rng, values: &[&str]| (!once_in(rng, 4)).then(|| word(rng, values).to_string());
     let mut caller = Caller {
         issuer: issuer(&provider),
@@ -95,10 +97,52 @@ pub(crate) fn claims(rng: &mut Rng, caller: &Caller) -> Value {
         None if once_in(rng, 2) => claims["tid"] = one(rng, &[json!(["a"]), json!(7), json!("")]).clone(),
         None => {}
     }
-    if once_in(rng, 12) {
-        claims["act"] = json!({"sub": "gateway"});
+    if once_in(rng, 4) {
+        claims["act"] = act(rng, caller);
+    }
+    if once_in(rng, 2) {
+        claims["acr"] = one(rng, &[json!("mfa"), json!("pwd"), json!("mfa pwd")]).clone();
+        claims["amr"] = json!(some(rng, &AUTHENTICATION_METHODS, 0, 3));
+    }
+    if once_in(rng, 2) {
+        let ages = [0, 599, 600, 601, 3_600, 3_601, -30, -31, -29, 7 * 86_400];
+        claims["auth_time"] = json!(NOW - one(rng, &ages));
     }
     claims
+}
+
+/// A chain of actors, or something that is none.
+fn act(rng: &mut Rng, caller: &Caller) -> Value {
+    let mut act = json!({"sub": word(rng, &ACTORS)});
+    if once_in(rng, 3) {
+        let issuers = [json!(caller.issuer), json!("https://idp.example.org"), json!(7)];
+        act["iss"] = one(rng, &issuers).clone();
+    }
+    if once_in(rng, 3) {
+        act["act"] = self::act(rng, caller);
+    }
+    if once_in(rng, 8) {
+        act = one(
+            rng,
+            &[
+                json!("gateway"),
+                json!(["gateway"]),
+                json!({}),
+                json!({"sub": 7}),
+                json!(null),
+            ],
+        )
+        .clone();
+    }
+    act
+}
+
+/// The caller with one more scope.
+pub(crate) fn with_scope(caller: &Caller, scope: &str) -> Bearer {
+    let mut caller = caller.clone();
+    caller.scopes.push(scope.to_owned());
+    caller.claims["scope"] = json!(caller.scopes.join(" "));
+    proved(caller)
 }
 
 fn token(caller: &Caller, secret: &[u8]) -> String {

@@ -5,7 +5,7 @@ use scopegate_reference::condition::Expression;
 use serde_json::{Map, Value, json};
 
 use crate::conditions;
-use crate::draw::{once_in, shuffled, some, word};
+use crate::draw::{once_in, one, shuffled, some, word};
 
 /// 2026-11-22T09:00:00Z, a Sunday: the middle of all times here.
 pub(crate) const NOW: i64 = 1_795_338_000;
@@ -17,6 +17,9 @@ pub(crate) const CLIENTS: [&str; 3] = ["web", "kiosk", "anna"];
 pub(crate) const TENANTS: [&str; 4] = ["a", "b", "A", "acme"];
 pub(crate) const SCOPES: [&str; 8] = ["a:r", "a:w", "a:x", "a:r:s", "b:r", "b:w", "b", "a"];
 pub(crate) const ROLES: [&str; 3] = ["viewer", "clerk", "chief"];
+pub(crate) const ACTORS: [&str; 3] = ["gateway", "batch", "anna"];
+pub(crate) const CONTEXTS: [&str; 3] = ["mfa", "pwd", "MFA"];
+pub(crate) const AUTHENTICATION_METHODS: [&str; 3] = ["pwd", "otp", "hwk"];
 pub(crate) const HOSTS: [&str; 9] = [
     "a.test",
     "b.a.test",
@@ -65,6 +68,9 @@ pub(crate) fn policy(rng: &mut Rng) -> Policy {
     }
     if once_in(rng, 5) {
         authorization["path_readings"] = json!(word(rng, &["case_insensitive", "strict"]));
+    }
+    if once_in(rng, 8) {
+        authorization["mode"] = mode(rng);
     }
     let document = json!({
         "scopegate": "v1",
@@ -166,13 +172,16 @@ fn selector(rng: &mut Rng, providers: &[&str]) -> Value {
     selector
 }
 
-fn grants(rng: &mut Rng, providers: &[&str], scopes: &[&str], _routes: &[String]) -> Vec<Value> {
+fn grants(rng: &mut Rng, providers: &[&str], scopes: &[&str], routes: &[String]) -> Vec<Value> {
     let mut grants = Vec::new();
     for _ in 0..rng.usize(..4) {
         let mut grant = json!({"caller": selector(rng, providers), "scopes": names(rng, scopes, 1, 2)});
         if once_in(rng, 2) {
             grant["until"] = json!(instant(rng));
             grant["reason"] = json!("INC-1");
+        }
+        if once_in(rng, 4) {
+            grant["routes"] = json!(some(rng, routes, 1, 2));
         }
         grants.push(grant);
     }
@@ -209,7 +218,11 @@ fn route(
         matches["methods"] = json!(shuffled(rng, &METHODS, 1, 3));
     }
     let access = access(rng, providers, scopes, &parameters, conditions);
-    json!({"id": format!("r{number}"), "match": matches, "access": access})
+    let mut route = json!({"id": format!("r{number}"), "match": matches, "access": access});
+    if once_in(rng, 5) && access != "public" {
+        route["mode"] = mode(rng);
+    }
+    route
 }
 
 /// A pattern, and the names of its parameters.
@@ -261,10 +274,85 @@ fn access(
     } else {
         access["scopes"] = requirement(rng, scopes, 2);
     }
+    let own = access["providers"].as_array().map_or(providers.to_vec(), |own| {
+        providers
+            .iter()
+            .copied()
+            .filter(|name| own.contains(&json!(name)))
+            .collect()
+    });
+    who(rng, &own, &mut access);
+    step_up(rng, &mut access);
     if !parameters.is_empty() && once_in(rng, 2) {
         access["tenant"] = json!(format!("{{{}}}", word(rng, parameters)));
     }
     access
+}
+
+/// `clients` and `actors`: names, or mappings where the route has several providers.
+fn who(rng: &mut Rng, providers: &[&str], access: &mut Value) {
+    if once_in(rng, 6) {
+        access["clients"] = named(rng, providers, "client", &CLIENTS);
+    }
+    if once_in(rng, 3) {
+        let mut actors = json!({"allow": named(rng, providers, "subject", &ACTORS)});
+        if once_in(rng, 2) {
+            actors["max_depth"] = json!(rng.u32(1..4));
+        }
+        if once_in(rng, 3) {
+            actors["required"] = json!(rng.bool());
+        }
+        access["actors"] = actors;
+    }
+}
+
+/// At least one entry for each provider.
+fn named(rng: &mut Rng, providers: &[&str], field: &str, values: &[&str]) -> Value {
+    let [provider] = providers else {
+        let entries = |provider: &&str, rng: &mut Rng| -> Vec<Value> {
+            let values = some(rng, values, 1, 2).into_iter();
+            values
+                .map(|value| json!({"provider": provider, field: value}))
+                .collect()
+        };
+        return providers
+            .iter()
+            .flat_map(|provider| entries(provider, rng))
+            .collect();
+    };
+    let _ = provider;
+    json!(some(rng, values, 1, 2))
+}
+
+fn step_up(rng: &mut Rng, access: &mut Value) {
+    if once_in(rng, 6) {
+        access["acr"] = json!(shuffled(rng, &CONTEXTS, 1, 2));
+    }
+    if once_in(rng, 6) {
+        access["amr"] = json!({word(rng, &["all", "any"]): some(rng, &AUTHENTICATION_METHODS, 1, 2)});
+    }
+    if once_in(rng, 6) {
+        access["max_auth_age"] = json!(word(rng, &["10m", "1h", "7d"]));
+    }
+}
+
+fn mode(rng: &mut Rng) -> Value {
+    if once_in(rng, 3) {
+        return json!("enforce");
+    }
+    let mut shadow = json!({"until": instant(rng)});
+    if once_in(rng, 2) {
+        shadow["layers"] = one(
+            rng,
+            &[
+                json!(["authorization"]),
+                json!(["authentication", "authorization"]),
+                json!(["authorization", "authentication"]),
+            ],
+        )
+        .clone();
+    }
+    json!({"shadow": shadow})
 }
 
 fn requirement(rng: &mut Rng, scopes: &[&str], depth: usize) -> Value {

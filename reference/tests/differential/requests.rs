@@ -37,7 +37,7 @@ pub(crate) fn request(rng: &mut Rng, policy: &Value) -> (Request, i64) {
     let request = Request {
         method: method(rng),
         target: target(rng, policy).into_bytes(),
-        authority: (!once_in(rng, 40)).then(|| authority(rng).to_owned()),
+        authority: (!once_in(rng, 80)).then(|| authority(rng).to_owned()),
         headers: headers(rng),
         source: None,
     };
@@ -45,7 +45,7 @@ pub(crate) fn request(rng: &mut Rng, policy: &Value) -> (Request, i64) {
 }
 
 fn method(rng: &mut Rng) -> String {
-    let odd = once_in(rng, 25);
+    let odd = once_in(rng, 40);
     (*if odd {
         word(rng, &["", "G T", "TRACE", "CONNECT", "PURGE", "connect", "get"])
     } else {
@@ -55,7 +55,7 @@ fn method(rng: &mut Rng) -> String {
 }
 
 fn authority(rng: &mut Rng) -> &'static str {
-    let good = !once_in(rng, 20);
+    let good = !once_in(rng, 60);
     word(
         rng,
         if good {
@@ -86,8 +86,8 @@ fn target(rng: &mut Rng, policy: &Value) -> String {
     if once_in(rng, 12) {
         path = encoded(rng, &path);
     }
-    match rng.u32(..40) {
-        0 if path.starts_with('/') => path.insert_str(
+    match rng.u32(..160) {
+        0..3 if path.starts_with('/') => path.insert_str(
             0,
             word(
                 rng,
@@ -99,10 +99,10 @@ fn target(rng: &mut Rng, policy: &Value) -> String {
                 ],
             ),
         ),
-        1 => path = "*".to_owned(),
-        2 => path.push('#'),
-        3 => path.push(' '),
-        4..8 => path.push_str("?a=/../b"),
+        3 => path = "*".to_owned(),
+        4 => path.push('#'),
+        5 => path.push(' '),
+        10..20 => path.push_str("?a=/../b"),
         _ => {}
     }
     path
@@ -141,20 +141,33 @@ fn path_of_route(rng: &mut Rng, policy: &Value) -> String {
     if path.is_empty() { "/".to_owned() } else { path }
 }
 
-/// Puts a trick where a letter was, or between two.
+/// Puts a trick where a slash was, or between two letters; not within an escape, nor where it makes the path one that
+/// begins with `//`.
 fn mislead(rng: &mut Rng, path: &mut String) {
+    let tricks: &[&str] = if once_in(rng, 60) { &FAULTS } else { &TRICKS };
+    let trick = word(rng, tricks);
+    let is_escape = |place: usize| {
+        let before = path.as_bytes().get(place.saturating_sub(2)..place);
+        before.is_some_and(|letters| letters.contains(&b'%'))
+    };
     let places: Vec<usize> = path
         .char_indices()
         .map(|(place, _)| place)
         .chain([path.len()])
-        .filter(|place| *place > 0)
         .collect();
+    let least = if trick.starts_with('/') { 2 } else { 1 };
+    let places: Vec<usize> = places
+        .into_iter()
+        .filter(|place| *place >= least && !is_escape(*place))
+        .collect();
+    if places.is_empty() {
+        return;
+    }
     let place = *one(rng, &places);
     if once_in(rng, 2) && path.get(place..).is_some_and(|rest| rest.starts_with('/')) {
         path.remove(place);
     }
-    let tricks: &[&str] = if once_in(rng, 30) { &FAULTS } else { &TRICKS };
-    path.insert_str(place, word(rng, tricks));
+    path.insert_str(place, trick);
 }
 
 /// One letter as escapes of its bytes.
@@ -163,7 +176,7 @@ fn encoded(rng: &mut Rng, path: &str) -> String {
     let chosen = rng.usize(1..letters.len().max(2));
     let mut text = String::new();
     for (place, letter) in letters.into_iter().enumerate() {
-        if place == chosen {
+        if place == chosen && letter != '%' {
             let mut bytes = [0; 4];
             for byte in letter.encode_utf8(&mut bytes).bytes() {
                 text.push_str(&format!("%{byte:02x}"));
@@ -185,7 +198,7 @@ fn headers(rng: &mut Rng) -> Vec<(String, String)> {
             word(rng, &["GET", "POST", "DELETE", "HEAD", "get", ""]),
         );
     }
-    match rng.u32(..60) {
+    match rng.u32(..200) {
         0 => add("x-http-method-override", "GET"),
         1 => add("Upgrade", "websocket, h2c"),
         2 => add("Upgrade", "websocket"),
