@@ -8,7 +8,7 @@ use crate::condition;
 use crate::scopes::{self, Lack};
 use crate::selection::Chosen;
 use crate::value::{list, text, texts};
-use crate::{Caller, Challenge, Reference, Request, actors, step_up, windows};
+use crate::{Asked, Caller, Challenge, Reference, Request, actors, step_up, windows};
 
 /// Why a caller may not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,11 +29,11 @@ fn denied(code: &'static str) -> Denial {
 /// The effective scopes of a caller who may, or the first check that fails.
 pub(crate) fn authorize(
     reference: &Reference<'_>,
-    request: &Request,
-    route: &Chosen<'_>,
+    asked: &Asked<'_>,
     caller: &Caller,
     now: i64,
 ) -> Result<Vec<String>, Denial> {
+    let Asked { request, route, .. } = asked;
     let access = route.rules.get("access").unwrap_or(&Value::Null);
     let must = |holds: bool, code: &'static str| if holds { Ok(()) } else { Err(denied(code)) };
     let providers = scopes::route_providers(reference.policy, access);
@@ -53,10 +53,10 @@ pub(crate) fn authorize(
     must(in_window, "outside_window")?;
     must(is_from_source(access, request), "source_not_allowed")?;
     must(
-        condition::equalities_hold(reference, access, request, route),
+        condition::equalities_hold(reference, access, asked),
         "condition_false",
     )?;
-    match condition::holds(reference, access, request, route, caller, &held, now) {
+    match condition::holds(reference, access, asked, caller, &held, now) {
         Some(holds) => must(holds, "condition_false")?,
         // "an error is a deny (`condition_error`), never a skip."
         None => return Err(denied("condition_error")),

@@ -8,9 +8,8 @@ use serde_json::Value;
 
 use crate::query;
 use crate::scopes::Held;
-use crate::selection::Chosen;
 use crate::value::{members, text};
-use crate::{Caller, Reference, Request, actors};
+use crate::{Asked, Caller, Reference, Request, actors};
 
 /// A condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,14 +70,12 @@ impl fmt::Display for Term {
 
 /// "`headers: {x-env: prod}`, `query: {dry_run: "true"}` (exactly once present and equal), `environment: {STAGE:
 /// production}` (... absent = does not hold)".
-pub(crate) fn equalities_hold(
-    reference: &Reference<'_>,
-    access: &Value,
-    request: &Request,
-    route: &Chosen<'_>,
-) -> bool {
+pub(crate) fn equalities_hold(reference: &Reference<'_>, access: &Value, asked: &Asked<'_>) -> bool {
     let is = |values: &[&str], wanted: &Value| matches!(values, [value] if wanted.as_str() == Some(value));
-    let parameters = query::read(route.query.as_deref());
+    let parameter = |name: &str, wanted: &Value| {
+        let values = query::values(asked.understood, name);
+        values.is_some_and(|values| is(&values.iter().map(String::as_str).collect::<Vec<&str>>(), wanted))
+    };
     let set = |name: &str| {
         let mut variables = reference.environment.iter();
         variables
@@ -87,12 +84,10 @@ pub(crate) fn equalities_hold(
     };
     members(access, "headers")
         .iter()
-        .all(|(name, wanted)| is(&request.values(name), wanted))
-        && members(access, "query").iter().all(|(name, wanted)| {
-            parameters
-                .as_ref()
-                .is_some_and(|parameters| is(&query::values(parameters, name), wanted))
-        })
+        .all(|(name, wanted)| is(&asked.request.values(name), wanted))
+        && members(access, "query")
+            .iter()
+            .all(|(name, wanted)| parameter(name, wanted))
         && members(access, "environment")
             .iter()
             .all(|(name, wanted)| set(name) == wanted.as_str())
@@ -102,8 +97,7 @@ pub(crate) fn equalities_hold(
 pub(crate) fn holds(
     reference: &Reference<'_>,
     access: &Value,
-    request: &Request,
-    route: &Chosen<'_>,
+    asked: &Asked<'_>,
     caller: &Caller,
     held: &Held,
     now: i64,
@@ -113,19 +107,12 @@ pub(crate) fn holds(
     };
     let mut known = reference.conditions.iter();
     let (_, expression) = known.find(|(text, _)| text == written)?;
-    let facts = facts(reference, request, route, caller, held, now);
-    evaluate(expression, &facts)
+    evaluate(expression, &facts(reference, asked, caller, held, now))
 }
 
 /// "CEL: variables `request`, `caller`, `policy`": what is absent has no field.
-fn facts(
-    reference: &Reference<'_>,
-    request: &Request,
-    route: &Chosen<'_>,
-    caller: &Caller,
-    held: &Held,
-    now: i64,
-) -> Value {
+fn facts(reference: &Reference<'_>, asked: &Asked<'_>, caller: &Caller, held: &Held, now: i64) -> Value {
+    let Asked { request, route, .. } = asked;
     let time = chrono::DateTime::from_timestamp(now, 0).unwrap_or_default();
     let parameters = route
         .parameters

@@ -90,6 +90,14 @@ pub struct Answer {
     pub challenge: Challenge,
 }
 
+/// A request that was understood, and the route it is about.
+#[derive(Debug)]
+struct Asked<'a> {
+    request: &'a Request,
+    understood: &'a target::Understood,
+    route: &'a selection::Chosen<'a>,
+}
+
 /// What a challenge asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Challenge {
@@ -105,28 +113,38 @@ impl Reference<'_> {
     /// "Order of work": understand the request, select the route, authenticate, authorize.
     #[must_use]
     pub fn answer(&self, request: &Request, who: &Who, now: i64) -> Answer {
-        let selected = target::understand(request, self.policy)
-            .and_then(|understood| selection::select(self, request, &understood));
-        match selected {
+        let understood = match target::understand(request, self.policy) {
+            Ok(understood) => understood,
+            Err(code) => return Answer::refused(code, None, "skipped", "deny"),
+        };
+        match selection::select(self, request, &understood) {
             Err(code) => Answer::refused(code, None, "skipped", "deny"),
-            Ok(Selected::Nothing) => Answer::refused("no_route", None, "skipped", "deny"),
+            Ok(Selected::Nothing | Selected::Open) => Answer::refused("no_route", None, "skipped", "deny"),
             Ok(Selected::Preflight(route)) => Answer::anonymous("allow", &route.id, "skipped", "allow"),
             Ok(Selected::Route(route)) if route.is_public() => {
                 Answer::anonymous("allow", &route.id, "skipped", "allow")
             }
-            Ok(Selected::Route(route)) => self.guarded(request, &route, who, now),
+            Ok(Selected::Route(route)) => {
+                let asked = Asked {
+                    request,
+                    understood: &understood,
+                    route: &route,
+                };
+                self.guarded(&asked, who, now)
+            }
         }
     }
 
     /// "Authenticate ... else a Reject. Authorize ... else a Deny."
-    fn guarded(&self, request: &Request, route: &selection::Chosen<'_>, who: &Who, now: i64) -> Answer {
+    fn guarded(&self, asked: &Asked<'_>, who: &Who, now: i64) -> Answer {
+        let route = asked.route;
         let mode = Mode::of(self.policy, route.rules, now);
         let caller = match who {
             Who::Nobody => return Self::rejected("credential_missing", route, &mode),
             Who::Refused(code) => return Self::rejected(code, route, &mode),
             Who::Caller(caller) => caller,
         };
-        match access::authorize(self, request, route, caller, now) {
+        match access::authorize(self, asked, caller, now) {
             Ok(effective) => Answer {
                 effective: Some(effective),
                 ..Answer::anonymous("allow", &route.id, "success", "allow")

@@ -1,43 +1,76 @@
-//! The query of a request, decoded.
+//! The query of a request, decoded, for whoever asks for a parameter by name.
 
-/// A query that every upstream reads alike: names and values, decoded once, in order.
-pub(crate) type Parameters = Vec<(String, String)>;
+use crate::target::Understood;
 
-/// "A query that upstreams read in different ways there (bad escapes, `;` as separator, `+`)" is none.
-pub(crate) fn read(query: Option<&str>) -> Option<Parameters> {
-    let query = query.unwrap_or_default();
-    if query.contains([';', '+']) {
+/// The values of a parameter. "A query that upstreams read in different ways there (bad escapes, `;` as separator,
+/// `+`)" has none: nothing is the answer. So it is where the path hides a `?` or a `#` in an escape, and where a list
+/// of that name, `name[]`, could be meant.
+pub(crate) fn values(understood: &Understood, name: &str) -> Option<Vec<String>> {
+    let hides = |letter: char| {
+        let signs = understood.path.iter().flatten();
+        signs
+            .into_iter()
+            .any(|sign| sign.escaped && sign.letter == letter)
+    };
+    if hides('?') || hides('#') {
         return None;
     }
-    let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    pairs.map(pair).collect()
-}
-
-fn pair(written: &str) -> Option<(String, String)> {
-    let (name, value) = written.split_once('=').unwrap_or((written, ""));
-    Some((decode(name)?, decode(value)?))
-}
-
-fn decode(written: &str) -> Option<String> {
-    let mut bytes = Vec::new();
-    let mut rest = written.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let digits = [rest.next()?, rest.next()?];
-            if !digits.iter().all(u8::is_ascii_hexdigit) {
+    let query = understood.query.as_deref().unwrap_or_default();
+    let mut values = Vec::new();
+    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+        let parts: Vec<&str> = parameter.split(';').collect();
+        if parts.len() > 1 && parts.iter().any(|part| could_be(name_of(part).0, name)) {
+            return None;
+        }
+        let (written, value) = name_of(parameter);
+        if could_be(written, name) {
+            if clear(written)? != name {
                 return None;
             }
-            let digits = std::str::from_utf8(&digits).ok()?.to_owned();
-            bytes.push(u8::from_str_radix(&digits, 16).ok()?);
-        } else {
-            bytes.push(byte);
+            values.push(clear(value)?);
         }
     }
-    String::from_utf8(bytes).ok()
+    Some(values)
 }
 
-/// The values of one parameter.
-pub(crate) fn values<'q>(parameters: &'q Parameters, name: &str) -> Vec<&'q str> {
-    let named = parameters.iter().filter(|(found, _)| found == name);
-    named.map(|(_, value)| value.as_str()).collect()
+/// Name and value as they are written.
+fn name_of(parameter: &str) -> (&str, &str) {
+    parameter.split_once('=').unwrap_or((parameter, ""))
+}
+
+/// Whether some upstream could take what is written for the name.
+fn could_be(written: &str, name: &str) -> bool {
+    let (decoded, _) = decode(written);
+    let blanks: Vec<u8> = decoded
+        .iter()
+        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
+        .collect();
+    decoded == name.as_bytes()
+        || blanks == name.as_bytes()
+        || decoded.starts_with(format!("{name}[").as_bytes())
+}
+
+/// The text, where every upstream reads the same.
+fn clear(written: &str) -> Option<String> {
+    let (decoded, is_good) = decode(written);
+    let text = String::from_utf8(decoded).ok()?;
+    let is_plain = !written.contains(['+', ';']) && !text.contains(|letter: char| letter.is_ascii_control());
+    (is_good && is_plain).then_some(text)
+}
+
+/// Decodes once; a bad escape stands as it is, and is told.
+fn decode(written: &str) -> (Vec<u8>, bool) {
+    let mut bytes = written.bytes();
+    let mut decoded = Vec::new();
+    let mut is_good = true;
+    while let Some(byte) = bytes.next() {
+        let mut ahead = bytes.clone();
+        let escaped = crate::target::escaped(ahead.next(), ahead.next()).filter(|_| byte == b'%');
+        is_good &= byte != b'%' || escaped.is_some();
+        decoded.push(escaped.unwrap_or(byte));
+        if escaped.is_some() {
+            bytes = ahead;
+        }
+    }
+    (decoded, is_good)
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::host::{self, Fit};
-use crate::matching::{self, Rank};
+use crate::matching;
 use crate::pattern::{self, Part};
 use crate::readings::{self, Upstream};
 use crate::target::{self, Understood};
@@ -19,6 +19,8 @@ pub(crate) enum Selected<'p> {
     Preflight(Chosen<'p>),
     /// A route.
     Route(Chosen<'p>),
+    /// None can be chosen: what the routes match on can be read in more than one way.
+    Open,
 }
 
 /// A route, and the parameters of the path.
@@ -27,8 +29,6 @@ pub(crate) struct Chosen<'p> {
     pub(crate) id: String,
     pub(crate) rules: &'p Value,
     pub(crate) parameters: Vec<(String, String)>,
-    /// The query, where it can be read in one way.
-    pub(crate) query: Option<String>,
 }
 
 impl Chosen<'_> {
@@ -88,13 +88,7 @@ pub(crate) fn select<'p>(
         } else {
             &[false]
         } {
-            found.push(of_reading(
-                reference,
-                request,
-                understood,
-                &segments,
-                *folds_case,
-            )?);
+            found.push(of_reading(reference, request, understood, &segments, *folds_case));
         }
     }
     let differs = found
@@ -105,6 +99,7 @@ pub(crate) fn select<'p>(
         (holds('/') && !upstream.keeps_encoded_slashes) || (holds('\\') && !upstream.keeps_backslashes);
     match found.into_iter().next() {
         Some(_) if differs || is_open => Err("ambiguous_path"),
+        Some(Selected::Open) => Err("malformed_request"),
         Some(one) => Ok(one),
         None => Ok(Selected::Nothing),
     }
@@ -112,7 +107,7 @@ pub(crate) fn select<'p>(
 
 fn same(one: &Selected<'_>, other: &Selected<'_>) -> bool {
     match (one, other) {
-        (Selected::Nothing, Selected::Nothing) => true,
+        (Selected::Nothing, Selected::Nothing) | (Selected::Open, Selected::Open) => true,
         (Selected::Route(one), Selected::Route(other))
         | (Selected::Preflight(one), Selected::Preflight(other)) => {
             one.id == other.id && one.parameters == other.parameters
@@ -123,7 +118,7 @@ fn same(one: &Selected<'_>, other: &Selected<'_>) -> bool {
 
 fn holds(selected: &Selected<'_>, letter: char) -> bool {
     match selected {
-        Selected::Nothing => false,
+        Selected::Nothing | Selected::Open => false,
         Selected::Route(route) | Selected::Preflight(route) => {
             route.parameters.iter().any(|(_, value)| value.contains(letter))
         }
@@ -137,9 +132,7 @@ pub fn is_about(policy: &Value, route: &Value, request: &Request) -> bool {
     let Ok(understood) = target::understand(request, policy) else {
         return false;
     };
-    let (Some(path), upstream) = (&understood.path, Upstream::of(policy)) else {
-        return false;
-    };
+    let upstream = Upstream::of(policy);
     let parts = pattern::parts(&matching::pattern(route));
     let hosts = texts(matching::of(route), "hosts");
     let reference = Reference {
@@ -152,8 +145,12 @@ pub fn is_about(policy: &Value, route: &Value, request: &Request) -> bool {
     match (&hosts, &understood.authority) {
         (Some(_), None) => true,
         (hosts, authority) => {
+            let mut paths = understood
+                .path
+                .iter()
+                .flat_map(|path| readings::readings(path, &upstream));
             host::fit(&reference, hosts.as_deref(), authority.as_ref()).is_some()
-                && readings::readings(path, &upstream).iter().any(fits)
+                && paths.any(|path| fits(&path))
         }
     }
 }
@@ -165,24 +162,27 @@ fn of_reading<'p>(
     understood: &Understood,
     segments: &[String],
     folds_case: bool,
-) -> Result<Selected<'p>, &'static str> {
+) -> Selected<'p> {
     let group = most_specific(reference, understood, segments, folds_case);
     let routes: Vec<&Value> = group.iter().map(|candidate| candidate.route).collect();
-    if matching::is_open(&routes, request, understood) {
-        return Err("malformed_request");
+    let is_open = |is_preflight| matching::is_open(&routes, request, understood, is_preflight);
+    let chosen = |candidate: &Candidate<'p>| candidate.chosen(folds_case);
+    if is_open(false) {
+        return Selected::Open;
     }
-    let of_method = |method: &str| {
-        let chosen = best(reference, request, understood, &group, method);
-        chosen.map(|chosen| if folds_case { chosen.folded() } else { chosen })
-    };
-    if let Some(chosen) = of_method(&understood.method) {
-        return Ok(Selected::Route(chosen));
+    let rank = |candidate: &Candidate<'p>| matching::rank(reference, candidate.route, request, understood);
+    if let Some(candidate) = best(&group, rank) {
+        return Selected::Route(chosen(candidate));
     }
     let passes = text(authorization(reference.policy), "cors_preflight") == Some("pass");
-    let asked = understood.preflight.as_deref().filter(|_| passes);
-    Ok(asked
-        .and_then(of_method)
-        .map_or(Selected::Nothing, Selected::Preflight))
+    let Some(asked) = understood.preflight.as_deref().filter(|_| passes) else {
+        return Selected::Nothing;
+    };
+    let rank =
+        |candidate: &Candidate<'p>| matching::preflight_rank(reference, candidate.route, understood, asked);
+    best(&group, rank).map_or(Selected::Nothing, |candidate| {
+        Selected::Preflight(chosen(candidate))
+    })
 }
 
 /// "Most specific wins, whatever the order in the file. First the host ... Then the path pattern".
@@ -216,26 +216,25 @@ fn most_specific<'p>(
 
 /// "Among routes of that one host and pattern, the method selects (named over none), then header, query and
 /// content-type matches. If none of these fits: `no_route`; never a broader pattern".
-fn best<'p>(
-    reference: &Reference<'p>,
-    request: &Request,
-    understood: &Understood,
-    group: &[Candidate<'p>],
-    method: &str,
-) -> Option<Chosen<'p>> {
-    let mut best: Option<(Rank, &Candidate<'p>)> = None;
-    for candidate in group {
-        if let Some(rank) = matching::rank(reference, candidate.route, request, understood, method)
-            && best.as_ref().is_none_or(|(found, _)| rank > *found)
-        {
-            best = Some((rank, candidate));
-        }
+fn best<'c, 'p, R: Ord>(
+    group: &'c [Candidate<'p>],
+    rank: impl Fn(&Candidate<'p>) -> Option<R>,
+) -> Option<&'c Candidate<'p>> {
+    let ranked = group
+        .iter()
+        .filter_map(|candidate| Some((rank(candidate)?, candidate)));
+    ranked
+        .max_by(|(one, _), (other, _)| one.cmp(other))
+        .map(|(_, candidate)| candidate)
+}
+
+impl<'p> Candidate<'p> {
+    fn chosen(&self, folds_case: bool) -> Chosen<'p> {
+        let chosen = Chosen {
+            id: text(self.route, "id").unwrap_or_default().to_owned(),
+            rules: self.route,
+            parameters: self.parameters.clone(),
+        };
+        if folds_case { chosen.folded() } else { chosen }
     }
-    let (_, candidate) = best?;
-    Some(Chosen {
-        id: text(candidate.route, "id").unwrap_or_default().to_owned(),
-        rules: candidate.route,
-        parameters: candidate.parameters.clone(),
-        query: understood.query.clone(),
-    })
 }

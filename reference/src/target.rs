@@ -54,7 +54,7 @@ pub(crate) fn understand(request: &Request, policy: &Value) -> Result<Understood
 }
 
 /// "a method that is no token" (RFC 9110 section 5.6.2).
-fn is_token(method: &str) -> bool {
+pub(crate) fn is_token(method: &str) -> bool {
     let in_token = |sign: char| sign.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(sign);
     !method.is_empty() && method.chars().all(in_token)
 }
@@ -150,7 +150,7 @@ fn decode(path: &str) -> Result<Vec<Sign>, &'static str> {
     Ok(signs)
 }
 
-fn escaped(high: Option<u8>, low: Option<u8>) -> Option<u8> {
+pub(crate) fn escaped(high: Option<u8>, low: Option<u8>) -> Option<u8> {
     let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
     u8::try_from(digit(high)?.checked_mul(16)?.checked_add(digit(low)?)?).ok()
 }

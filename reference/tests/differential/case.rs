@@ -1,6 +1,7 @@
 //! One question to both.
 
 use std::fmt;
+use std::rc::Rc;
 
 use scopegate_reference::{Answer, Reference, Request, Who, Wrong};
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use crate::policies::Policy;
 /// A policy, a request, a caller and a time.
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
-    pub(crate) policy: Policy,
+    pub(crate) policy: Rc<Policy>,
     pub(crate) request: Request,
     pub(crate) bearer: Bearer,
     pub(crate) now: i64,

@@ -13,7 +13,6 @@
 mod agreement;
 mod callers;
 mod case;
-mod conditions;
 mod draw;
 mod policies;
 mod properties;

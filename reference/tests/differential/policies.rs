@@ -4,7 +4,6 @@ use fastrand::Rng;
 use scopegate_reference::condition::Expression;
 use serde_json::{Map, Value, json};
 
-use crate::conditions;
 use crate::draw::{once_in, one, shuffled, some, word};
 
 /// 2026-11-22T09:00:00Z, a Sunday: the middle of all times here.
@@ -45,10 +44,12 @@ pub(crate) struct Policy {
 pub(crate) fn policy(rng: &mut Rng) -> Policy {
     let providers = &PROVIDERS[..if once_in(rng, 4) { 2 } else { 1 }];
     let scopes = some(rng, &SCOPES, 3, SCOPES.len());
-    let mut conditions = Vec::new();
-    let routes: Vec<Value> = (0..rng.usize(2..=9))
-        .map(|number| route(rng, number, providers, &scopes, &mut conditions))
-        .collect();
+    let conditions = Vec::new();
+    let mut routes: Vec<Value> = Vec::new();
+    for number in 0..rng.usize(2..=9) {
+        let route = route(rng, number, providers, &scopes, &routes);
+        routes.push(route);
+    }
     let ids: Vec<String> = routes
         .iter()
         .map(|route| route["id"].as_str().unwrap_or_default().to_owned())
@@ -67,7 +68,7 @@ pub(crate) fn policy(rng: &mut Rng) -> Policy {
         authorization["method_override"] = json!("ignore");
     }
     if once_in(rng, 5) {
-        authorization["path_readings"] = json!(word(rng, &["case_insensitive", "strict"]));
+        authorization["path_readings"] = readings(rng);
     }
     if once_in(rng, 8) {
         authorization["mode"] = mode(rng);
@@ -83,6 +84,47 @@ pub(crate) fn policy(rng: &mut Rng) -> Policy {
         "audit": {"authentication": "none", "authorization": "none"},
     });
     Policy { document, conditions }
+}
+
+/// What is said of the upstream: a word, or some statements.
+fn readings(rng: &mut Rng) -> Value {
+    if once_in(rng, 3) {
+        return json!(word(rng, &["case_insensitive", "strict"]));
+    }
+    let statements: [(&str, &[&str]); 6] = [
+        ("case", &["sensitive", "insensitive"]),
+        ("encoded_slashes", &["any", "kept", "decoded"]),
+        ("backslashes", &["any", "kept"]),
+        ("semicolons", &["any", "kept"]),
+        ("double_slashes", &["any", "kept", "merged"]),
+        ("dot_segments", &["any", "resolved"]),
+    ];
+    let mut readings = json!({});
+    for (field, words) in some(rng, &statements, 1, 4) {
+        readings[field] = json!(word(rng, words));
+    }
+    readings
+}
+
+/// The policy without a route. A grant that named it, and others, names the others; one that named it alone goes to
+/// nobody.
+pub(crate) fn without_route(policy: &Value, id: &Value) -> Value {
+    let mut policy = policy.clone();
+    let section = &mut policy["authorization"];
+    section["routes"]
+        .as_array_mut()
+        .expect("routes")
+        .retain(|route| route["id"] != *id);
+    for grant in section["grants"].as_array_mut().expect("grants") {
+        let Some(routes) = grant.get_mut("routes").and_then(Value::as_array_mut) else {
+            continue;
+        };
+        routes.retain(|route| route != id);
+        if routes.is_empty() {
+            *grant = json!({"caller": {"provider": "corp", "subject": "nobody"}, "scopes": grant["scopes"]});
+        }
+    }
+    policy
 }
 
 /// The issuer of a provider's tokens.
@@ -166,7 +208,8 @@ fn names(rng: &mut Rng, scopes: &[&str], least: usize, most: usize) -> Vec<Strin
 fn selector(rng: &mut Rng, providers: &[&str]) -> Value {
     let mut selector = json!({"provider": word(rng, providers)});
     let fields: [(&str, &[&str]); 3] = [("subject", &SUBJECTS), ("client", &CLIENTS), ("tenant", &TENANTS)];
-    for (name, values) in some(rng, &fields, 1, 2) {
+    let most = if once_in(rng, 3) { 2 } else { 1 };
+    for (name, values) in some(rng, &fields, 1, most) {
         selector[name] = json!(word(rng, values));
     }
     selector
@@ -174,8 +217,8 @@ fn selector(rng: &mut Rng, providers: &[&str]) -> Value {
 
 fn grants(rng: &mut Rng, providers: &[&str], scopes: &[&str], routes: &[String]) -> Vec<Value> {
     let mut grants = Vec::new();
-    for _ in 0..rng.usize(..4) {
-        let mut grant = json!({"caller": selector(rng, providers), "scopes": names(rng, scopes, 1, 2)});
+    for _ in 0..rng.usize(..6) {
+        let mut grant = json!({"caller": selector(rng, providers), "scopes": names(rng, scopes, 1, 5)});
         if once_in(rng, 2) {
             grant["until"] = json!(instant(rng));
             grant["reason"] = json!("INC-1");
@@ -202,22 +245,19 @@ pub(crate) fn instant(rng: &mut Rng) -> &'static str {
     )
 }
 
-fn route(
-    rng: &mut Rng,
-    number: usize,
-    providers: &[&str],
-    scopes: &[&str],
-    conditions: &mut Vec<(String, Expression)>,
-) -> Value {
-    let (path, parameters) = pattern(rng);
-    let mut matches = json!({"path": path});
-    if once_in(rng, 3) {
+fn route(rng: &mut Rng, number: usize, providers: &[&str], scopes: &[&str], others: &[Value]) -> Value {
+    let mut matches = json!({"path": pattern(rng)});
+    if once_in(rng, 4) {
         matches["hosts"] = json!(shuffled(rng, &HOSTS, 1, 2));
+    }
+    if !others.is_empty() && once_in(rng, 3) {
+        matches = one(rng, others)["match"].clone();
     }
     if !once_in(rng, 3) {
         matches["methods"] = json!(shuffled(rng, &METHODS, 1, 3));
     }
-    let access = access(rng, providers, scopes, &parameters, conditions);
+    values(rng, &mut matches);
+    let access = access(rng, providers, scopes, &parameters(&matches["path"]));
     let mut route = json!({"id": format!("r{number}"), "match": matches, "access": access});
     if once_in(rng, 5) && access != "public" {
         route["mode"] = mode(rng);
@@ -225,40 +265,57 @@ fn route(
     route
 }
 
-/// A pattern, and the names of its parameters.
-fn pattern(rng: &mut Rng) -> (String, Vec<&'static str>) {
-    let mut path = String::new();
-    let mut parameters = Vec::new();
-    for _ in 0..rng.usize(..4) {
-        path.push('/');
-        if once_in(rng, 3) {
-            let name = ["p", "q", "r"][parameters.len()];
-            path.push_str(&format!("{{{name}}}"));
-            parameters.push(name);
-        } else {
-            path.push_str(word(rng, &SEGMENTS));
+/// What a route matches beside its host, method and path.
+fn values(rng: &mut Rng, matches: &mut Value) {
+    let form = |rng: &mut Rng, values: &[&str]| match rng.u32(..4) {
+        0 => json!({"present": rng.bool()}),
+        1 => json!({"any": some(rng, values, 1, 2)}),
+        _ => json!(word(rng, values)),
+    };
+    if once_in(rng, 5) {
+        for name in some(rng, &["x-v", "X-B"], 1, 2) {
+            matches["headers"][name] = form(rng, &["1", "2", "a"]);
         }
     }
-    if path.is_empty() || once_in(rng, 3) {
-        path.push_str(if once_in(rng, 5) { "/" } else { "/**" });
+    if once_in(rng, 5) {
+        for name in some(rng, &["f", "g"], 1, 2) {
+            matches["query"][name] = form(rng, &["csv", "json", "1", "é"]);
+        }
     }
-    let path = if path.len() > 1 {
-        path.trim_end_matches('/').to_owned()
-    } else {
-        path
-    };
-    (path, parameters)
+    if once_in(rng, 6) {
+        matches["content_type"] = json!(some(
+            rng,
+            &["application/json", "application/*", "text/plain"],
+            1,
+            2
+        ));
+    }
 }
 
-fn access(
-    rng: &mut Rng,
-    providers: &[&str],
-    scopes: &[&str],
-    parameters: &[&str],
-    conditions: &mut Vec<(String, Expression)>,
-) -> Value {
-    let _ = &conditions::SWITCHES;
-    let _ = conditions;
+fn pattern(rng: &mut Rng) -> String {
+    let mut path = String::new();
+    for place in 0..rng.usize(..4) {
+        path.push('/');
+        match rng.u32(..3) {
+            0 => path.push_str(&format!("{{{}}}", ["p", "q", "r"][place])),
+            _ => path.push_str(word(rng, &SEGMENTS)),
+        }
+    }
+    if once_in(rng, 3) {
+        path.push_str("/**");
+    }
+    if path.is_empty() { "/".to_owned() } else { path }
+}
+
+/// The names of the parameters of a pattern.
+fn parameters(pattern: &Value) -> Vec<&str> {
+    let parts = pattern.as_str().unwrap_or_default().split('/');
+    parts
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+        .collect()
+}
+
+fn access(rng: &mut Rng, providers: &[&str], scopes: &[&str], parameters: &[&str]) -> Value {
     if once_in(rng, 4) {
         return json!("public");
     }

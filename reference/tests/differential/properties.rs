@@ -6,14 +6,15 @@ use serde_json::Value;
 use crate::agreement::Dealt;
 use crate::callers;
 use crate::draw::one;
+use crate::policies::without_route;
 use crate::subject::Subject;
 
 /// Policies that are tried for each property, and requests to each.
 const POLICIES: usize = 150;
-const REQUESTS: usize = 40;
+const REQUESTS: usize = 60;
 
 fn deals() -> impl Iterator<Item = (usize, Dealt)> {
-    (1..=POLICIES).filter_map(|seed| Some((seed, Dealt::of(seed)?)))
+    (1..=POLICIES).map(|seed| (seed, Dealt::of(seed)))
 }
 
 /// The access rules of the route of an answer.
@@ -62,12 +63,11 @@ fn one_more_scope_never_takes_access_away_but_by_none_or_a_condition() {
 fn a_route_changes_only_requests_that_it_is_about() {
     let (mut same, mut changed) = (0, 0);
     for (seed, mut dealt) in deals() {
-        let mut fewer = dealt.policy.document.clone();
-        let routes = fewer["authorization"]["routes"].as_array_mut().expect("routes");
-        let removed = routes.pop().expect("a route");
-        for grant in fewer["authorization"]["grants"].as_array_mut().expect("grants") {
-            forget(grant, &removed["id"]);
-        }
+        let routes = dealt.policy.document["authorization"]["routes"]
+            .as_array()
+            .expect("routes");
+        let removed = one(&mut dealt.rng, routes).clone();
+        let fewer = without_route(&dealt.policy.document, &removed["id"]);
         let mut without = Subject::new(&fewer).expect("a good policy is good without a route");
         for _ in 0..REQUESTS {
             let case = dealt.case();
@@ -87,25 +87,13 @@ fn a_route_changes_only_requests_that_it_is_about() {
     );
 }
 
-/// A grant that named the route, and others, names the others; one that named it alone is worth nothing.
-fn forget(grant: &mut Value, id: &Value) {
-    if let Some(routes) = grant.get_mut("routes").and_then(Value::as_array_mut) {
-        routes.retain(|route| route != id);
-        if routes.is_empty() {
-            *grant = serde_json::json!({"caller": {"provider": "corp", "subject": "nobody"}, "scopes": grant["scopes"]});
-        }
-    }
-}
-
 #[test]
 fn a_grant_that_goes_gives_nothing_but_by_none_or_a_condition() {
     let mut lost = 0;
     for (seed, mut dealt) in deals() {
         let mut poorer = dealt.policy.document.clone();
         let grants = poorer["authorization"]["grants"].as_array_mut().expect("grants");
-        if grants.pop().is_none() {
-            continue;
-        }
+        grants.clear();
         let mut without = Subject::new(&poorer).expect("a good policy is good without a grant");
         for _ in 0..REQUESTS {
             let case = dealt.case();

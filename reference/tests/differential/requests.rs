@@ -15,7 +15,7 @@ const TRICKS: [&str; 36] = [
 ];
 /// What no path may hold.
 const FAULTS: [&str; 8] = ["%2541", "%2", "%zz", "%00", "%u0041", "%c3", " ", "%0a"];
-const AUTHORITIES: [&str; 14] = [
+const AUTHORITIES: [&str; 11] = [
     "a.test",
     "A.Test",
     "a.test.",
@@ -27,43 +27,47 @@ const AUTHORITIES: [&str; 14] = [
     "x.test",
     "b.test:1",
     "test",
-    "a.test,b.test",
-    "u@a.test",
-    "",
 ];
 
-/// A request, and when it comes.
+/// A request, and when it comes. Most are aimed at some route.
 pub(crate) fn request(rng: &mut Rng, policy: &Value) -> (Request, i64) {
+    let routes = policy["authorization"]["routes"].as_array().expect("routes");
+    let aim = if routes.is_empty() || once_in(rng, 6) {
+        &Value::Null
+    } else {
+        &one(rng, routes)["match"]
+    };
     let request = Request {
-        method: method(rng),
-        target: target(rng, policy).into_bytes(),
-        authority: (!once_in(rng, 80)).then(|| authority(rng).to_owned()),
-        headers: headers(rng),
+        method: method(rng, aim),
+        target: target(rng, aim).into_bytes(),
+        authority: authority(rng, aim),
+        headers: headers(rng, aim),
         source: None,
     };
     (request, time(rng))
 }
 
-fn method(rng: &mut Rng) -> String {
-    let odd = once_in(rng, 40);
-    (*if odd {
-        word(rng, &["", "G T", "TRACE", "CONNECT", "PURGE", "connect", "get"])
-    } else {
-        word(rng, &METHODS)
-    })
-    .to_owned()
+/// One of the texts of a list, where there is one; most of the time.
+fn listed(rng: &mut Rng, aim: &Value, field: &str) -> Option<String> {
+    let items = aim[field].as_array().filter(|_| !once_in(rng, 4))?;
+    one(rng, items).as_str().map(str::to_owned)
 }
 
-fn authority(rng: &mut Rng) -> &'static str {
-    let good = !once_in(rng, 60);
-    word(
-        rng,
-        if good {
-            &AUTHORITIES[..11]
-        } else {
-            &AUTHORITIES[11..]
-        },
-    )
+fn method(rng: &mut Rng, aim: &Value) -> String {
+    if once_in(rng, 50) {
+        return word(rng, &["", "G T", "TRACE", "CONNECT", "PURGE", "connect", "get"]).to_owned();
+    }
+    listed(rng, aim, "methods").unwrap_or_else(|| word(rng, &METHODS).to_owned())
+}
+
+fn authority(rng: &mut Rng, aim: &Value) -> Option<String> {
+    match rng.u32(..120) {
+        0 => return None,
+        1 => return Some(word(rng, &["a.test,b.test", "u@a.test", ""]).to_owned()),
+        _ => {}
+    }
+    let host = listed(rng, aim, "hosts").map(|host| host.replace('*', word(rng, &["x", "b", "x.y", "b.a"])));
+    Some(host.unwrap_or_else(|| word(rng, &AUTHORITIES).to_owned()))
 }
 
 fn time(rng: &mut Rng) -> i64 {
@@ -74,13 +78,12 @@ fn time(rng: &mut Rng) -> i64 {
     }
 }
 
-fn target(rng: &mut Rng, policy: &Value) -> String {
-    let mut path = if once_in(rng, 4) {
-        random_path(rng)
-    } else {
-        path_of_route(rng, policy)
+fn target(rng: &mut Rng, aim: &Value) -> String {
+    let mut path = match aim["path"].as_str() {
+        Some(pattern) => path_of_pattern(rng, pattern),
+        None => random_path(rng),
     };
-    for _ in 0..[0, 0, 1, 1, 2, 3][rng.usize(..6)] {
+    for _ in 0..[0, 0, 0, 1, 1, 2, 3][rng.usize(..7)] {
         mislead(rng, &mut path);
     }
     if once_in(rng, 12) {
@@ -102,10 +105,66 @@ fn target(rng: &mut Rng, policy: &Value) -> String {
         3 => path = "*".to_owned(),
         4 => path.push('#'),
         5 => path.push(' '),
-        10..20 => path.push_str("?a=/../b"),
-        _ => {}
+        10..15 => path.push_str("?a=/../b"),
+        _ => path.push_str(&query(rng, aim)),
     }
     path
+}
+
+/// A query, most of the time one that the route asks for.
+fn query(rng: &mut Rng, aim: &Value) -> String {
+    let mut pairs = Vec::new();
+    for (name, wanted) in aim["query"].as_object().into_iter().flatten() {
+        if !once_in(rng, 5) {
+            pairs.push(format!("{name}={}", accepted(rng, wanted)));
+        }
+    }
+    if once_in(rng, 5) {
+        let others = [
+            "f=csv",
+            "f=json",
+            "f=%63sv",
+            "f=csv&f=csv",
+            "f=csv&f=json",
+            "f",
+            "f=",
+            "F=csv",
+            "g=1",
+            "f=a+b",
+            "f=csv;g=1",
+            "f=%zz",
+            "h=%zz",
+            "h=a+b",
+            "h;i",
+            "g=%2B",
+            "%66=csv",
+            "f=%C3%A9",
+            "f=%ff",
+            "&&",
+            "=csv",
+            "f==csv",
+            "h=%00",
+        ];
+        pairs.push(word(rng, &others).to_owned());
+        rng.shuffle(&mut pairs);
+    }
+    if pairs.is_empty() {
+        String::new()
+    } else {
+        format!("?{}", pairs.join("&"))
+    }
+}
+
+/// A value that the form accepts, or one of its kind.
+fn accepted(rng: &mut Rng, wanted: &Value) -> String {
+    let any = wanted["any"]
+        .as_array()
+        .map(|values| one(rng, values).as_str().unwrap_or_default());
+    let value = wanted
+        .as_str()
+        .or(any)
+        .unwrap_or_else(|| word(rng, &["1", "csv", ""]));
+    value.to_owned()
 }
 
 fn random_path(rng: &mut Rng) -> String {
@@ -117,13 +176,8 @@ fn random_path(rng: &mut Rng) -> String {
     if path.is_empty() { "/".to_owned() } else { path }
 }
 
-/// A path that a route of the policy matches.
-fn path_of_route(rng: &mut Rng, policy: &Value) -> String {
-    let routes = policy["authorization"]["routes"].as_array().expect("routes");
-    let pattern = match routes.is_empty() {
-        true => "/",
-        false => one(rng, routes)["match"]["path"].as_str().expect("a pattern"),
-    };
+/// A path that the pattern matches.
+fn path_of_pattern(rng: &mut Rng, pattern: &str) -> String {
     let mut path = String::new();
     for part in pattern.split('/').skip(1) {
         match part {
@@ -188,9 +242,33 @@ fn encoded(rng: &mut Rng, path: &str) -> String {
     text
 }
 
-fn headers(rng: &mut Rng) -> Vec<(String, String)> {
+fn headers(rng: &mut Rng, aim: &Value) -> Vec<(String, String)> {
     let mut headers = Vec::new();
     let mut add = |name: &str, value: &str| headers.push((name.to_owned(), value.to_owned()));
+    for (name, wanted) in aim["headers"].as_object().into_iter().flatten() {
+        if !once_in(rng, 5) {
+            add(name, &accepted(rng, wanted));
+        }
+    }
+    if once_in(rng, 6) {
+        let name = word(rng, &["x-v", "X-V", "x-b", "x_v"]);
+        add(name, word(rng, &["1", "2", "3", "", "1, 2", "A", "a"]));
+    }
+    if let Some(range) = listed(rng, aim, "content_type") {
+        add("content-type", &range.replace('*', "json"));
+    }
+    if once_in(rng, 8) {
+        let types = [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "text/plain",
+            "application/",
+            "",
+            "text/plain ;a=b",
+            "application",
+        ];
+        add("Content-Type", word(rng, &types));
+    }
     if once_in(rng, 6) {
         add("origin", "https://app.test");
         add(

@@ -1,5 +1,7 @@
 //! Making a case small: whatever can be left out while the two still differ, is.
 
+use std::rc::Rc;
+
 use serde_json::Value;
 
 use crate::case::Case;
@@ -22,7 +24,7 @@ fn candidates(case: &Case) -> Vec<Case> {
     );
     for place in places {
         let mut smaller = case.clone();
-        remove(&mut smaller.policy.document, &place);
+        remove(&mut Rc::make_mut(&mut smaller.policy).document, &place);
         candidates.push(smaller);
     }
     for header in 0..case.request.headers.len() {

@@ -1,7 +1,5 @@
 //! The real engine, asked as the reference is asked.
 
-use std::collections::BTreeSet;
-
 use base64_simd::URL_SAFE_NO_PAD;
 use scopegate_authn::{Attempt, Live, Secrets};
 use scopegate_document::{PolicyError, UnixTime};
@@ -120,12 +118,4 @@ fn challenge(header: &str) -> Challenge {
         acr_values: words(&quoted("acr_values").unwrap_or_default()),
         max_age: max_age.and_then(|seconds| seconds.parse().ok()),
     }
-}
-
-/// The routes that a policy's faults name as conflicting; nothing where another fault is among them.
-pub(crate) fn conflicting(errors: &[PolicyError]) -> Option<BTreeSet<String>> {
-    errors
-        .iter()
-        .map(|error| (error.code == "route_conflict").then(|| error.path.clone()))
-        .collect()
 }

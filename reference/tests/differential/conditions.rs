@@ -1,4 +1,0 @@
-//! Random conditions.
-
-/// What of the language is drawn.
-pub(crate) const SWITCHES: () = ();
