@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use scopegate_authn::Verified;
-use scopegate_document::{PolicyError, UnixTime};
+use scopegate_document::PolicyError;
 
 use crate::checks::actors::Actors;
+use crate::checks::circumstances::{Circumstances, Conditions};
 use crate::compile::access::Guard;
 use crate::compile::readings;
 use crate::compile::routes::{CompiledRoute, Routes};
@@ -25,6 +26,25 @@ pub struct ProviderFacts {
     pub name: String,
     /// Whether its credentials carry scopes of their own.
     pub carries_scopes: bool,
+}
+
+/// What surrounds the section: the rest of the policy, and where it is in force.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The providers of the policy.
+    pub providers: &'a [ProviderFacts],
+    /// Variables of the environment, by name.
+    pub environment: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl<'a, T: AsRef<[ProviderFacts]>> From<&'a T> for Surroundings<'a> {
+    /// Providers alone, in an empty environment.
+    fn from(providers: &'a T) -> Self {
+        Self {
+            providers: providers.as_ref(),
+            environment: &|_| None,
+        }
+    }
 }
 
 /// The compiled section.
@@ -91,17 +111,18 @@ pub struct RouteView<'a> {
 }
 
 impl Authorizer {
-    /// Compiles the section against the providers of the policy.
+    /// Compiles the section against the rest of the policy.
     ///
     /// # Errors
     /// Every fault of the section, each with the path of its field relative to the section.
-    pub fn compile(
+    pub fn compile<'a>(
         section: &AuthorizationSection,
-        providers: &[ProviderFacts],
+        surroundings: impl Into<Surroundings<'a>>,
     ) -> Result<Self, Vec<PolicyError>> {
+        let surroundings = surroundings.into();
         let mut faults = Vec::new();
-        let scopes = ScopeRules::compile(section, providers, &mut faults);
-        let routes = Routes::compile(section, providers, &scopes.catalogue, &mut faults);
+        let scopes = ScopeRules::compile(section, surroundings.providers, &mut faults);
+        let routes = Routes::compile(section, &surroundings, &scopes.catalogue, &mut faults);
         let cors_preflight = section.cors_preflight.unwrap_or_default();
         let method_override = section.method_override.unwrap_or_default();
         match faults.is_empty() {
@@ -156,6 +177,16 @@ impl Authorizer {
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
         let catalogue = &self.scopes.catalogue;
         (0..catalogue.len()).map(|scope| catalogue.name(scope))
+    }
+
+    /// Whether a route asks where requests come from.
+    pub fn reads_source(&self) -> bool {
+        let mut conditions = self
+            .routes
+            .routes
+            .iter()
+            .filter_map(|route| route.guard.as_ref()?.conditions.as_ref());
+        conditions.any(Conditions::reads_source)
     }
 
     /// The ids of all routes, in the order of the policy.
@@ -218,23 +249,23 @@ impl GuardedAction<'_> {
         }
     }
 
-    /// Decides whether `caller` may do this at `now`.
+    /// Decides whether `caller` may do this under these circumstances.
     ///
     /// # Errors
-    /// The first check that fails: providers, clients, actors, tenant, scopes, step-up.
-    pub fn authorize(&self, caller: &Verified, now: UnixTime) -> Result<Permit, Denial> {
-        self.decide(&CallerFacts::from(caller), now)
+    /// The first check that fails: providers, clients, actors, tenant, scopes, step-up, time, conditions.
+    pub fn authorize(&self, caller: &Verified, asked: &Circumstances<'_>) -> Result<Permit, Denial> {
+        self.decide(&CallerFacts::from(caller), asked)
     }
 
-    fn decide(&self, caller: &CallerFacts<'_>, now: UnixTime) -> Result<Permit, Denial> {
+    fn decide(&self, caller: &CallerFacts<'_>, asked: &Circumstances<'_>) -> Result<Permit, Denial> {
         let scopes = &self.authorizer.scopes;
         let at = Moment {
             route: self.route.place,
-            now,
+            now: asked.now,
         };
         let effective = scopes.effective(caller, at);
         let names = |set| scopes.catalogue.names(set);
-        let used = self.check(caller, &effective, now);
+        let used = self.check(caller, &effective, asked);
         let used = used.map_err(|deny| Denial {
             deny,
             effective: names(&effective.effective),
@@ -247,7 +278,12 @@ impl GuardedAction<'_> {
     }
 
     /// The checks, in the order of the language; gives the scopes that were needed.
-    fn check(&self, caller: &CallerFacts<'_>, scopes: &Effective, now: UnixTime) -> Result<&[ScopeId], Deny> {
+    fn check(
+        &self,
+        caller: &CallerFacts<'_>,
+        scopes: &Effective,
+        asked: &Circumstances<'_>,
+    ) -> Result<&[ScopeId], Deny> {
         let guard = self.guard;
         if !guard.providers.iter().any(|provider| provider == caller.provider) {
             return Err(Deny::ProviderNotAllowed);
@@ -267,7 +303,17 @@ impl GuardedAction<'_> {
         }
         let used = self.check_scopes(scopes)?;
         if let Some(step_up) = &guard.step_up {
-            step_up.check(caller.claims, now)?;
+            step_up.check(caller.claims, asked.now)?;
+        }
+        if guard
+            .windows
+            .as_ref()
+            .is_some_and(|windows| !windows.contains(asked.now))
+        {
+            return Err(Deny::OutsideWindow);
+        }
+        if let Some(conditions) = &guard.conditions {
+            conditions.check(asked)?;
         }
         Ok(used)
     }

@@ -98,7 +98,9 @@ pub enum Deny {
     ScopeForbidden,
     /// The route is closed at this time.
     OutsideWindow,
-    /// The condition of the route (`when`) does not hold.
+    /// The route does not take requests from where this one comes.
+    SourceNotAllowed,
+    /// A condition of the route does not hold.
     ConditionFalse,
     /// The condition of the route cannot be evaluated, so it does not hold.
     ConditionError,
@@ -124,6 +126,7 @@ impl Deny {
             Self::ScopeMissing { .. } => "scope_missing",
             Self::ScopeForbidden => "scope_forbidden",
             Self::OutsideWindow => "outside_window",
+            Self::SourceNotAllowed => "source_not_allowed",
             Self::ConditionFalse => "condition_false",
             Self::ConditionError => "condition_error",
             Self::StepUpRequired { .. } => "step_up_required",
@@ -142,6 +145,7 @@ impl Deny {
             | Self::ScopeMissing { .. }
             | Self::ScopeForbidden
             | Self::OutsideWindow
+            | Self::SourceNotAllowed
             | Self::ConditionFalse
             | Self::ConditionError => 403,
             Self::StepUpRequired { .. } => 401,
@@ -183,6 +187,7 @@ impl Denial {
             | Deny::TenantMismatch
             | Deny::ScopeForbidden
             | Deny::OutsideWindow
+            | Deny::SourceNotAllowed
             | Deny::ConditionFalse
             | Deny::ConditionError
             | Deny::StepUpRequired { .. } => &[],
@@ -267,6 +272,7 @@ mod tests {
             (missing, "scope_missing", 403),
             (Deny::ScopeForbidden, "scope_forbidden", 403),
             (Deny::OutsideWindow, "outside_window", 403),
+            (Deny::SourceNotAllowed, "source_not_allowed", 403),
             (Deny::ConditionFalse, "condition_false", 403),
             (Deny::ConditionError, "condition_error", 403),
             (step_up, "step_up_required", 401),

@@ -8,7 +8,6 @@
 mod authorizer;
 mod checks;
 mod compile;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired with the fields that use it"))]
 mod condition;
 mod decision;
 mod group;
@@ -26,6 +25,9 @@ mod scopes;
 pub mod section;
 mod select;
 
-pub use authorizer::{Action, Authorizer, GuardedAction, ProviderFacts, PublicAction, RouteView, Target};
+pub use authorizer::{
+    Action, Authorizer, GuardedAction, ProviderFacts, PublicAction, RouteView, Surroundings, Target,
+};
+pub use checks::circumstances::Circumstances;
 pub use decision::{Denial, Deny, GrantedBy, Permit, RequestError, Requirement, Unrouted};
 pub use mode::Mode;

@@ -9,7 +9,8 @@ use scopegate_authn::{
     Attempt, Challenge, Claim, Claimed, Fields, Live, Need, Reject, Rejection, Step, Unclaimed, Verified,
 };
 use scopegate_authz::{
-    Action, Denial, Deny, GuardedAction, Mode, Permit, RequestError, RouteView, Target, Unrouted,
+    Action, Circumstances, Denial, Deny, GuardedAction, Mode, Permit, RequestError, RouteView, Target,
+    Unrouted,
 };
 use scopegate_document::UnixTime;
 
@@ -132,13 +133,7 @@ impl Engine {
         if let Some(decision) = self.metadata(request, now) {
             return decided(decision);
         }
-        let target = Target {
-            method: request.method,
-            path: request.path,
-            authority: request.authority,
-            headers: request.headers,
-        };
-        match self.authorizer.select(target) {
+        match self.authorizer.select(target(request)) {
             Err(Unrouted::Request(error)) => decided(self.unrouted(request, now, Refusal::Request(error))),
             Err(Unrouted::NoRoute) => decided(self.unrouted(request, now, Refusal::Deny(Deny::NoRoute))),
             Ok(action) => self.act(request, action, (live, attempt), now),
@@ -239,7 +234,12 @@ impl Engine {
         caller: &Verified,
         now: UnixTime,
     ) -> Decision {
-        match action.authorize(caller, now) {
+        let asked = Circumstances {
+            now,
+            target: target(context.request),
+            source: context.request.source,
+        };
+        match action.authorize(caller, &asked) {
             Ok(permit) => self.permitted(context, caller, &permit),
             Err(denial) => self.denied(context, caller, denial),
         }
@@ -406,6 +406,15 @@ impl Engine {
 
 fn decided<'p>(decision: Decision) -> Progress<'p> {
     Progress::Decided(Box::new(decision))
+}
+
+const fn target<'r>(request: &Request<'r>) -> Target<'r> {
+    Target {
+        method: request.method,
+        path: request.path,
+        authority: request.authority,
+        headers: request.headers,
+    }
 }
 
 pub(crate) fn fields<'r>(request: &Request<'r>) -> Fields<'r> {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use scopegate_authn::section::{AuthenticationSection, ProviderType};
 use scopegate_authn::{Authenticator, Notice, Secrets};
 use scopegate_authz::section::AuthorizationSection;
-use scopegate_authz::{Authorizer, ProviderFacts};
+use scopegate_authz::{Authorizer, ProviderFacts, Surroundings};
 use scopegate_document::PolicyError;
 
 use crate::digest;
@@ -69,7 +69,11 @@ impl Engine {
             audit,
         } = document;
         let authenticated = Authenticator::compile(&authentication, secrets);
-        let authorized = Authorizer::compile(&authorization, &facts(&authentication));
+        let surroundings = Surroundings {
+            providers: &facts(&authentication),
+            environment: &|name| secrets.get(name),
+        };
+        let authorized = Authorizer::compile(&authorization, surroundings);
         let ((authenticator, notices), authorizer) = match (authenticated, authorized) {
             (Ok(authenticated), Ok(authorizer)) => (authenticated, authorizer),
             (authenticated, authorized) => {
@@ -110,6 +114,12 @@ impl Engine {
     #[must_use]
     pub const fn authenticator(&self) -> &Authenticator {
         &self.authenticator
+    }
+
+    /// Whether the policy asks where requests come from.
+    #[must_use]
+    pub fn reads_source(&self) -> bool {
+        self.authorizer.reads_source()
     }
 
     /// Whether a header or trailer called `name` says who a caller is, and so must never come from a client.

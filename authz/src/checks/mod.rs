@@ -7,6 +7,7 @@ use scopegate_document::PolicyError;
 use crate::compile::{empty_value, suggest};
 
 pub(crate) mod actors;
+pub(crate) mod circumstances;
 pub(crate) mod clients;
 pub(crate) mod step_up;
 

@@ -3,10 +3,12 @@
 use scopegate_document::PolicyError;
 
 use super::{check_provider, empty_list};
-use crate::authorizer::ProviderFacts;
+use crate::authorizer::Surroundings;
 use crate::checks::actors::Actors;
+use crate::checks::circumstances::Conditions;
 use crate::checks::clients::Clients;
 use crate::checks::step_up::StepUp;
+use crate::condition::windows::Windows;
 use crate::decision;
 use crate::pattern::Pattern;
 use crate::scopes::catalogue::Catalogue;
@@ -25,13 +27,15 @@ pub(crate) struct Guard {
     pub(crate) reads_parameters: bool,
     pub(crate) scopes: Option<Requirement>,
     pub(crate) step_up: Option<StepUp>,
+    pub(crate) windows: Option<Windows>,
+    pub(crate) conditions: Option<Conditions>,
     /// The requirement as written.
     pub(crate) shown: Option<decision::Requirement>,
 }
 
 /// What the `access` of a route may refer to.
 pub(crate) struct AccessScope<'a> {
-    pub(crate) providers: &'a [ProviderFacts],
+    pub(crate) surroundings: &'a Surroundings<'a>,
     pub(crate) catalogue: &'a Catalogue,
     /// `None` where the match has faults of its own.
     pub(crate) pattern: Option<&'a Pattern>,
@@ -69,9 +73,14 @@ impl AccessScope<'_> {
             amr: _,
             max_auth_age: _,
             actors,
+            windows,
+            sources: _,
+            headers: _,
+            query,
+            environment: _,
             when,
         } = rules;
-        let later = [("when", when.is_some())];
+        let later = [("query", query.is_some()), ("when", when.is_some())];
         let written = later.into_iter().filter(|(_, written)| *written);
         faults.extend(written.map(|(name, _)| PolicyError::not_enforced(format!("{path}.{name}"))));
         if *authenticated == Some(false) && scopes.is_some() {
@@ -102,6 +111,10 @@ impl AccessScope<'_> {
                 .as_ref()
                 .map(|actors| Actors::compile(actors, &providers, &format!("{path}.actors"), faults)),
             step_up: StepUp::compile(rules, path, faults),
+            windows: windows
+                .as_deref()
+                .map(|windows| Windows::compile(windows, &format!("{path}.windows"), faults)),
+            conditions: Conditions::compile(rules, self.surroundings, path, faults),
             providers,
             tenant: tenant
                 .as_deref()
@@ -128,19 +141,18 @@ impl AccessScope<'_> {
             faults.push(empty_list(&path));
         }
         let unknown = providers.iter().enumerate();
-        faults.extend(
-            unknown.filter_map(|(index, name)| {
-                check_provider(name, self.providers, &format!("{path}[{index}]"))
-            }),
-        );
+        faults.extend(unknown.filter_map(|(index, name)| {
+            check_provider(name, self.surroundings.providers, &format!("{path}[{index}]"))
+        }));
         providers.to_vec()
     }
 
     fn only_provider(&self, path: &str, faults: &mut Vec<PolicyError>) -> Vec<String> {
-        if let [provider] = self.providers {
+        if let [provider] = self.surroundings.providers {
             return vec![provider.name.clone()];
         }
         let names: Vec<&str> = self
+            .surroundings
             .providers
             .iter()
             .map(|provider| provider.name.as_str())

@@ -7,7 +7,7 @@ use scopegate_document::PolicyError;
 use super::access::{AccessScope, Guard};
 use super::matching::{CompiledMatch, compile_match};
 use super::readings::compile_readings;
-use crate::authorizer::ProviderFacts;
+use crate::authorizer::Surroundings;
 use crate::group::{Entry, Group};
 use crate::host::HostPattern;
 use crate::matchers::Matchers;
@@ -65,7 +65,7 @@ impl Routes {
     /// Compiles the routes; faults are added to `faults`.
     pub(crate) fn compile(
         section: &AuthorizationSection,
-        providers: &[ProviderFacts],
+        surroundings: &Surroundings<'_>,
         catalogue: &Catalogue,
         faults: &mut Vec<PolicyError>,
     ) -> Self {
@@ -84,7 +84,7 @@ impl Routes {
         let of_policy = Mode::compile(section.mode.as_ref(), Mode::default(), "mode", faults);
         for (place, route) in section.routes.iter().enumerate() {
             let around = Around {
-                providers,
+                surroundings,
                 catalogue,
                 mode: of_policy,
             };
@@ -182,7 +182,7 @@ impl Routes {
 
 /// What a route may refer to of the policy around it.
 struct Around<'a> {
-    providers: &'a [ProviderFacts],
+    surroundings: &'a Surroundings<'a>,
     catalogue: &'a Catalogue,
     mode: Mode,
 }
@@ -204,7 +204,7 @@ fn compile_route(
     let matched = compile_match(matches, &format!("{path}.match"), faults);
     let pattern = matched.as_ref().map(|matched| &matched.pattern);
     let scope = AccessScope {
-        providers: around.providers,
+        surroundings: around.surroundings,
         catalogue: around.catalogue,
         pattern,
     };

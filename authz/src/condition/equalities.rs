@@ -39,6 +39,7 @@ impl Equalities {
         compiled
     }
 
+    #[cfg_attr(not(test), expect(dead_code, reason = "wired with the view of the query"))]
     /// Compiles the query parameters at `path`; faults are added to `faults`.
     pub(crate) fn query(query: &BTreeMap<String, String>, path: &str, faults: &mut Vec<PolicyError>) -> Self {
         Self::compile(query, path, faults)
@@ -56,6 +57,7 @@ impl Equalities {
         }
     }
 
+    #[cfg_attr(not(test), expect(dead_code, reason = "wired with the view of the query"))]
     /// The names, headers in lower case.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.wanted.iter().map(|(name, _)| name.as_str())
@@ -72,6 +74,7 @@ impl Equalities {
         })
     }
 
+    #[cfg_attr(not(test), expect(dead_code, reason = "wired with the view of the query"))]
     /// Whether each parameter is there exactly once, with its value. `query` has been decoded.
     pub(crate) fn hold_for_query<N: AsRef<str>, V: AsRef<str>>(&self, query: &[(N, V)]) -> bool {
         self.wanted.iter().all(|(name, value)| {

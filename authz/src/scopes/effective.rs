@@ -10,6 +10,7 @@ use super::selector::{BySelector, CallerFacts, Selector};
 use super::set::{ScopeId, ScopeSet};
 use crate::authorizer::ProviderFacts;
 use crate::compile::{check_provider, empty_list, empty_value, suggest};
+use crate::condition::windows::Windows;
 use crate::decision::GrantedBy;
 use crate::router::Table;
 use crate::section::{self, AuthorizationSection};
@@ -33,6 +34,7 @@ struct Grant {
     scopes: ScopeSet,
     until: Option<UnixTime>,
     reason: Option<String>,
+    windows: Option<Windows>,
     /// The places of the routes it is for, sorted; `None`: all.
     routes: Option<Vec<usize>>,
 }
@@ -40,7 +42,12 @@ struct Grant {
 impl Grant {
     fn is_live(&self, at: Moment) -> bool {
         let is_for = |routes: &Vec<usize>| routes.binary_search(&at.route).is_ok();
-        self.until.is_none_or(|until| at.now < until) && self.routes.as_ref().is_none_or(is_for)
+        self.until.is_none_or(|until| at.now < until)
+            && self.routes.as_ref().is_none_or(is_for)
+            && self
+                .windows
+                .as_ref()
+                .is_none_or(|windows| windows.contains(at.now))
     }
 }
 
@@ -218,6 +225,7 @@ impl ScopeRules {
                 scopes,
                 until,
                 reason,
+                windows,
                 routes,
             } = grant;
             let of_caller = format!("{path}.caller");
@@ -232,6 +240,7 @@ impl ScopeRules {
             let scopes = self
                 .catalogue
                 .expand_list(scopes, &format!("{path}.scopes"), faults);
+            let windows = windows.as_deref();
             let routes = routes.as_deref();
             self.grants.push(
                 selector,
@@ -239,6 +248,8 @@ impl ScopeRules {
                     scopes: self.catalogue.close(&scopes),
                     until: until.map(|until| until.0),
                     reason: reason.clone(),
+                    windows: windows
+                        .map(|windows| Windows::compile(windows, &format!("{path}.windows"), faults)),
                     routes: routes
                         .map(|routes| resolve_routes(routes, &places, &format!("{path}.routes"), faults)),
                 },

@@ -1,9 +1,12 @@
 //! Access as its authors write it: who may pass a route, and what must hold for them.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use scopegate_document::Duration;
 use serde::{Deserialize, Serialize};
 
+use super::condition::Window;
 use super::union::written;
 
 /// Who may pass: a word, or a mapping.
@@ -94,6 +97,41 @@ pub struct AccessRules {
         skip_serializing_if = "Option::is_none"
     )]
     pub actors: Option<Actors>,
+    /// The hours in which the route is open; any of them. Left out: always.
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub windows: Option<Vec<Window>>,
+    /// Networks from which requests may come, as in `10.0.0.0/8`: by the address that the proxy names.
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub sources: Option<Vec<String>>,
+    /// Headers that a request must have, once, with these values.
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub headers: Option<BTreeMap<String, String>>,
+    /// Parameters that the query must have, once, with these values.
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub query: Option<BTreeMap<String, String>>,
+    /// Variables that the proxy's environment must have, with these values. Read when the policy is.
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub environment: Option<BTreeMap<String, String>>,
     /// A condition (CEL) on the caller and the request. Not enforced by this version.
     #[serde(
         default,

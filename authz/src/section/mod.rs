@@ -167,6 +167,13 @@ pub struct Grant {
         skip_serializing_if = "Option::is_none"
     )]
     pub reason: Option<String>,
+    /// The hours in which it counts; any of them. Left out: always.
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub windows: Option<Vec<Window>>,
     /// The ids of the routes it is for. Left out: all.
     #[serde(
         default,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use scopegate_authz::{Action, Authorizer, Denial, Permit, ProviderFacts, Target};
+use scopegate_authz::{Action, Authorizer, Circumstances, Denial, Permit, ProviderFacts, Target};
 use scopegate_document::UnixTime;
 use serde_json::{Value, json};
 
@@ -24,7 +24,14 @@ pub(crate) fn ask(
         headers: &[],
     };
     match authorizer.select(target) {
-        Ok(Action::Guarded(action)) => action.authorize(&caller(provider, claims), now),
+        Ok(Action::Guarded(action)) => {
+            let asked = Circumstances {
+                now,
+                target,
+                source: None,
+            };
+            action.authorize(&caller(provider, claims), &asked)
+        }
         other => panic!("{path} is not guarded: {other:?}"),
     }
 }

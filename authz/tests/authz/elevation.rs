@@ -82,3 +82,18 @@ fn a_route_that_is_denied_shows_the_scopes_that_count_there() {
     let denial = ask(&policy, "/read", "corp", &json!({"sub": "ops"}), NOW).expect_err("a denial");
     assert_eq!(denial.effective, Vec::<String>::new());
 }
+
+#[test]
+fn a_grant_counts_in_its_hours_only() {
+    // NOW is a Sunday, 09:00 in UTC and 10:00 in Berlin.
+    let mut grant = elevation("orders:write", NOW.plus(86_400 * 8), None);
+    grant["windows"] = json!([{"days": ["sun"], "from": "10:00", "to": "10:01", "zone": "Europe/Berlin"}]);
+    let policy = authorizer(&policy(&json!([grant])));
+    let at = |now: UnixTime| outcome(&ask(&policy, "/write", "corp", &json!({"sub": "ops"}), now));
+    assert_eq!(at(NOW.minus(1)), "scope_missing");
+    assert_eq!(at(NOW), "allow");
+    assert_eq!(at(NOW.plus(59)), "allow");
+    assert_eq!(at(NOW.plus(60)), "scope_missing");
+    assert_eq!(at(NOW.plus(86_400)), "scope_missing");
+    assert_eq!(at(NOW.plus(86_400 * 7)), "allow");
+}

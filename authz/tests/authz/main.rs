@@ -10,6 +10,7 @@
 
 mod authorize;
 mod callers;
+mod circumstances;
 mod common;
 mod elevation;
 mod foreign_vectors;

@@ -6,7 +6,7 @@ use scopegate_authz::{Authorizer, ProviderFacts};
 use serde_json::{Value, json};
 
 fn faults_with(value: &Value, providers: &[ProviderFacts]) -> Vec<(&'static str, String)> {
-    match Authorizer::compile(&section(value), providers) {
+    match Authorizer::compile(&section(value), &providers) {
         Ok(_) => Vec::new(),
         Err(faults) => faults.into_iter().map(|fault| (fault.code, fault.path)).collect(),
     }

@@ -1,10 +1,9 @@
 //! Nor is somebody who was perhaps verified.
 use scopegate_authn::Verified;
-use scopegate_authz::GuardedAction;
-use scopegate_document::UnixTime;
+use scopegate_authz::{Circumstances, GuardedAction};
 
-fn decide(action: &GuardedAction<'_>, caller: Option<&Verified>, now: UnixTime) -> bool {
-    action.authorize(caller, now).is_ok()
+fn decide(action: &GuardedAction<'_>, caller: Option<&Verified>, asked: &Circumstances<'_>) -> bool {
+    action.authorize(caller, asked).is_ok()
 }
 
 fn main() {}

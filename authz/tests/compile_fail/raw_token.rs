@@ -1,9 +1,8 @@
 //! A token is not a caller.
-use scopegate_authz::GuardedAction;
-use scopegate_document::UnixTime;
+use scopegate_authz::{Circumstances, GuardedAction};
 
-fn decide(action: &GuardedAction<'_>, token: &str, now: UnixTime) -> bool {
-    action.authorize(token, now).is_ok()
+fn decide(action: &GuardedAction<'_>, token: &str, asked: &Circumstances<'_>) -> bool {
+    action.authorize(token, asked).is_ok()
 }
 
 fn main() {}
