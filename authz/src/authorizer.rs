@@ -7,6 +7,7 @@ use scopegate_document::PolicyError;
 
 use crate::checks::actors::Actors;
 use crate::checks::circumstances::{Circumstances, Conditions};
+use crate::checks::when::{Asked, When};
 use crate::compile::access::Guard;
 use crate::compile::readings;
 use crate::compile::routes::{CompiledRoute, Routes};
@@ -16,7 +17,7 @@ use crate::scopes::requirement::Verdict;
 use crate::scopes::selector::CallerFacts;
 use crate::scopes::set::ScopeId;
 use crate::section::{AuthorizationSection, CorsPreflight, MethodOverride};
-use crate::select::Selection;
+use crate::select::{Gathered, Selection};
 use crate::{Denial, Deny, Mode, Permit, RequestError, Requirement, Unrouted};
 
 /// What this layer must know of a provider: its name, and whether its credentials carry scopes.
@@ -30,19 +31,25 @@ pub struct ProviderFacts {
 
 /// What surrounds the section: the rest of the policy, and where it is in force.
 #[derive(Clone, Copy)]
-pub struct Surroundings<'a> {
+pub struct PolicyContext<'a> {
     /// The providers of the policy.
     pub providers: &'a [ProviderFacts],
     /// Variables of the environment, by name.
     pub environment: &'a dyn Fn(&str) -> Option<String>,
+    /// The name of the policy, where it has one.
+    pub name: Option<&'a str>,
+    /// The version of the policy, where it has one.
+    pub version: Option<&'a str>,
 }
 
-impl<'a, T: AsRef<[ProviderFacts]>> From<&'a T> for Surroundings<'a> {
+impl<'a, T: AsRef<[ProviderFacts]>> From<&'a T> for PolicyContext<'a> {
     /// Providers alone, in an empty environment.
     fn from(providers: &'a T) -> Self {
         Self {
             providers: providers.as_ref(),
             environment: &|_| None,
+            name: None,
+            version: None,
         }
     }
 }
@@ -93,6 +100,8 @@ pub struct GuardedAction<'a> {
     guard: &'a Guard,
     /// The tenant of the path, where the route binds one.
     tenant: Option<String>,
+    /// What the expression of the route may read.
+    gathered: Gathered<'a>,
 }
 
 /// What may be shown of a selected route.
@@ -117,12 +126,12 @@ impl Authorizer {
     /// Every fault of the section, each with the path of its field relative to the section.
     pub fn compile<'a>(
         section: &AuthorizationSection,
-        surroundings: impl Into<Surroundings<'a>>,
+        context: impl Into<PolicyContext<'a>>,
     ) -> Result<Self, Vec<PolicyError>> {
-        let surroundings = surroundings.into();
+        let context = context.into();
         let mut faults = Vec::new();
-        let scopes = ScopeRules::compile(section, surroundings.providers, &mut faults);
-        let routes = Routes::compile(section, &surroundings, &scopes.catalogue, &mut faults);
+        let scopes = ScopeRules::compile(section, context.providers, &mut faults);
+        let routes = Routes::compile(section, &context, &scopes.catalogue, &mut faults);
         let cors_preflight = section.cors_preflight.unwrap_or_default();
         let method_override = section.method_override.unwrap_or_default();
         match faults.is_empty() {
@@ -159,7 +168,7 @@ impl Authorizer {
         let Selection {
             route,
             tenant,
-            parameters: _,
+            gathered,
             is_preflight,
         } = selection;
         match &route.guard {
@@ -168,6 +177,7 @@ impl Authorizer {
                 route,
                 guard,
                 tenant,
+                gathered,
             })),
             _ => Ok(Action::Public(PublicAction { route, is_preflight })),
         }
@@ -181,12 +191,11 @@ impl Authorizer {
 
     /// Whether a route asks where requests come from.
     pub fn reads_source(&self) -> bool {
-        let mut conditions = self
-            .routes
-            .routes
-            .iter()
-            .filter_map(|route| route.guard.as_ref()?.conditions.as_ref());
-        conditions.any(Conditions::reads_source)
+        let mut guards = self.routes.routes.iter().filter_map(|route| route.guard.as_ref());
+        guards.any(|guard| {
+            guard.conditions.as_ref().is_some_and(Conditions::reads_source)
+                || guard.when.as_ref().is_some_and(|when| when.reads().source)
+        })
     }
 
     /// The ids of all routes, in the order of the policy.
@@ -315,7 +324,29 @@ impl GuardedAction<'_> {
         if let Some(conditions) = &guard.conditions {
             conditions.check(asked)?;
         }
+        if let Some(when) = &guard.when {
+            self.check_when(when, caller, scopes, asked)?;
+        }
         Ok(used)
+    }
+
+    fn check_when(
+        &self,
+        when: &When,
+        caller: &CallerFacts<'_>,
+        scopes: &Effective,
+        circumstances: &Circumstances<'_>,
+    ) -> Result<(), Deny> {
+        let names = match when.reads().scopes {
+            true => self.authorizer.scopes.catalogue.names(&scopes.effective),
+            false => Vec::new(),
+        };
+        when.check(&Asked {
+            caller,
+            scopes: &names,
+            circumstances,
+            gathered: &self.gathered,
+        })
     }
 
     fn check_scopes(&self, scopes: &Effective) -> Result<&[ScopeId], Deny> {

@@ -103,7 +103,10 @@ pub enum Deny {
     /// A condition of the route does not hold.
     ConditionFalse,
     /// The condition of the route cannot be evaluated, so it does not hold.
-    ConditionError,
+    ConditionError {
+        /// What is wrong, and where in the expression; nothing of the request.
+        detail: String,
+    },
     /// The caller must authenticate anew, or in a stronger way (RFC 9470 section 3).
     StepUpRequired {
         /// The authentication contexts of which one is needed; empty where any will do.
@@ -128,7 +131,7 @@ impl Deny {
             Self::OutsideWindow => "outside_window",
             Self::SourceNotAllowed => "source_not_allowed",
             Self::ConditionFalse => "condition_false",
-            Self::ConditionError => "condition_error",
+            Self::ConditionError { .. } => "condition_error",
             Self::StepUpRequired { .. } => "step_up_required",
         }
     }
@@ -147,7 +150,7 @@ impl Deny {
             | Self::OutsideWindow
             | Self::SourceNotAllowed
             | Self::ConditionFalse
-            | Self::ConditionError => 403,
+            | Self::ConditionError { .. } => 403,
             Self::StepUpRequired { .. } => 401,
         }
     }
@@ -189,7 +192,7 @@ impl Denial {
             | Deny::OutsideWindow
             | Deny::SourceNotAllowed
             | Deny::ConditionFalse
-            | Deny::ConditionError
+            | Deny::ConditionError { .. }
             | Deny::StepUpRequired { .. } => &[],
         }
     }
@@ -263,6 +266,9 @@ mod tests {
             acr_values: vec!["mfa".to_owned()],
             max_age: Some(600),
         };
+        let unsaid = Deny::ConditionError {
+            detail: String::new(),
+        };
         let denials = [
             (Deny::NoRoute, "no_route", 403),
             (Deny::ProviderNotAllowed, "provider_not_allowed", 403),
@@ -274,7 +280,7 @@ mod tests {
             (Deny::OutsideWindow, "outside_window", 403),
             (Deny::SourceNotAllowed, "source_not_allowed", 403),
             (Deny::ConditionFalse, "condition_false", 403),
-            (Deny::ConditionError, "condition_error", 403),
+            (unsaid, "condition_error", 403),
             (step_up, "step_up_required", 401),
         ];
         for (deny, code, status) in denials {

@@ -26,7 +26,7 @@ pub mod section;
 mod select;
 
 pub use authorizer::{
-    Action, Authorizer, GuardedAction, ProviderFacts, PublicAction, RouteView, Surroundings, Target,
+    Action, Authorizer, GuardedAction, PolicyContext, ProviderFacts, PublicAction, RouteView, Target,
 };
 pub use checks::circumstances::Circumstances;
 pub use decision::{Denial, Deny, GrantedBy, Permit, RequestError, Requirement, Unrouted};

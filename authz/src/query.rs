@@ -66,10 +66,6 @@ impl<'r> Query<'r> {
     ///
     /// # Errors
     /// When an upstream could read any of them in another way.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for conditions, which may ask for any parameter")
-    )]
     pub(crate) fn parameters(&self) -> Result<Vec<Parameter<'r>>, Unclear> {
         let read = |parameter: &'r [u8]| {
             let (name, value) = split_at(parameter, b'=');

@@ -8,7 +8,7 @@ use crate::compile::routes::{CompiledRoute, Routes, fold};
 use crate::decision::RequestError;
 use crate::group::{Group, Shown};
 use crate::host::Authority;
-use crate::path::Path;
+use crate::path::{Path, mark};
 use crate::query::Unclear;
 use crate::request::Understood;
 use crate::router::{RouteIndex, Router, body};
@@ -20,14 +20,22 @@ pub(crate) struct Selection<'a> {
     pub(crate) route: &'a CompiledRoute,
     /// The segment of the path that the route binds to the caller's tenant.
     pub(crate) tenant: Option<String>,
-    /// The parameters of the path, decoded once, in their order; none unless the guard reads them.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "wired with the conditions that read them")
-    )]
-    pub(crate) parameters: Vec<(&'a str, String)>,
+    /// What the expression of the route may read; nothing unless it has one.
+    pub(crate) gathered: Gathered<'a>,
     /// Whether the request is a preflight, about this route.
     pub(crate) is_preflight: bool,
+}
+
+/// What an expression may read of a request that was understood.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered<'a> {
+    pub(crate) method: String,
+    /// Without its port, in lower case.
+    pub(crate) host: Option<String>,
+    /// Decoded once; nothing where it can be read in several ways.
+    pub(crate) path: Option<String>,
+    /// The parameters of the path, decoded once, in their order.
+    pub(crate) parameters: Vec<(&'a str, String)>,
 }
 
 /// What one reading of a path selects.
@@ -85,13 +93,27 @@ impl Routes {
             None => Ok(None),
             Some(Path::Plain(path)) => {
                 let choice = self.choose(&question, &mut asked, path)?;
-                self.selection(choice, |position| segment(path, position).map(text))
+                let only = || Some(text(path));
+                self.selection(
+                    choice,
+                    &question,
+                    (|position| segment(path, position).map(text), only),
+                )
             }
             Some(Path::Decoded(path)) => {
                 let read = |reading: &[u8]| self.choose_with_parameters(&question, &mut asked, reading);
-                let (choice, parameters) = self.readings.agree(path, read)?;
-                let value = |position| parameters.iter().find(|(at, _)| *at == position);
-                self.selection(choice, |position| value(position).map(|(_, value)| text(value)))
+                let (choice, parameters) = self.readings.agree(path.clone(), read)?;
+                let value = |position| {
+                    let value = parameters.iter().find(|(at, _)| *at == position);
+                    value.map(|(_, value)| text(value))
+                };
+                let only = || {
+                    self.readings
+                        .agree(path, |reading| Ok(meaning(reading)))
+                        .ok()
+                        .flatten()
+                };
+                self.selection(choice, &question, (value, only))
             }
         }
     }
@@ -99,7 +121,8 @@ impl Routes {
     fn selection(
         &self,
         choice: Option<Choice>,
-        value: impl Fn(usize) -> Option<String>,
+        question: &Question<'_>,
+        (value, path): (impl Fn(usize) -> Option<String>, impl FnOnce() -> Option<String>),
     ) -> Result<Option<Selection<'_>>, RequestError> {
         let (route, is_preflight) = match choice {
             None => return Ok(None),
@@ -114,15 +137,25 @@ impl Routes {
         if tenant.as_ref().is_some_and(folds) {
             return Err(RequestError::AmbiguousPath);
         }
-        let reads_parameters = guard.is_some_and(|guard| guard.reads_parameters);
-        let named = route.pattern.positions().filter(|_| reads_parameters);
-        let parameters = named
-            .filter_map(|(position, name)| Some((name, value(position)?)))
-            .collect();
+        let gathered = match guard.is_some_and(|guard| guard.when.is_some()) {
+            true => Gathered {
+                method: question.shown.method.to_owned(),
+                host: question
+                    .authority
+                    .map(|authority| authority.host.clone().into_owned()),
+                path: path().filter(|path| !self.readings.folds || fold(path) == *path),
+                parameters: route
+                    .pattern
+                    .positions()
+                    .filter_map(|(position, name)| Some((name, value(position)?)))
+                    .collect(),
+            },
+            false => Gathered::default(),
+        };
         Ok(Some(Selection {
             route,
             tenant,
-            parameters,
+            gathered,
             is_preflight,
         }))
     }
@@ -194,6 +227,14 @@ impl Question<'_> {
 
 fn segment(path: &[u8], position: usize) -> Option<&[u8]> {
     body(path)?.split(|byte| *byte == b'/').nth(position)
+}
+
+/// A reading as text, with what its marks stand for; nothing where an escaped slash would then read as another
+/// path's.
+fn meaning(reading: &[u8]) -> Option<String> {
+    let is_slash = |byte: &u8| matches!(*byte, mark::SLASH | mark::BACKSLASH);
+    let bytes: Vec<u8> = reading.iter().map(|byte| mark::meaning(*byte)).collect();
+    (!reading.iter().any(is_slash)).then(|| text(&bytes))
 }
 
 fn text(value: &[u8]) -> String {

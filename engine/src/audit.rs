@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use scopegate_authn::Verified;
-use scopegate_authz::{Denial, GrantedBy, Mode, Permit, RouteView};
+use scopegate_authz::{Denial, Deny, GrantedBy, Mode, Permit, RouteView};
 use scopegate_document::UnixTime;
 
 use crate::document::{Audit, AuthenticationAudit, AuthorizationAudit};
@@ -275,6 +275,9 @@ fn missing(record: &mut Record, denial: &Denial) {
     record.push("effective", denial.effective.as_slice().into());
     if !denial.missing().is_empty() {
         record.push("missing", denial.missing().into());
+    }
+    if let Deny::ConditionError { detail } = &denial.deny {
+        record.push("condition", shown(detail));
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use scopegate_authn::section::{AuthenticationSection, ProviderType};
 use scopegate_authn::{Authenticator, Notice, Secrets};
 use scopegate_authz::section::AuthorizationSection;
-use scopegate_authz::{Authorizer, ProviderFacts, Surroundings};
+use scopegate_authz::{Authorizer, PolicyContext, ProviderFacts};
 use scopegate_document::PolicyError;
 
 use crate::digest;
@@ -69,11 +69,13 @@ impl Engine {
             audit,
         } = document;
         let authenticated = Authenticator::compile(&authentication, secrets);
-        let surroundings = Surroundings {
+        let context = PolicyContext {
             providers: &facts(&authentication),
             environment: &|name| secrets.get(name),
+            name: metadata.name.as_deref(),
+            version: metadata.version.as_deref(),
         };
-        let authorized = Authorizer::compile(&authorization, surroundings);
+        let authorized = Authorizer::compile(&authorization, context);
         let ((authenticator, notices), authorizer) = match (authenticated, authorized) {
             (Ok(authenticated), Ok(authorizer)) => (authenticated, authorizer),
             (authenticated, authorized) => {

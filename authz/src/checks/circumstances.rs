@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use scopegate_document::{PolicyError, UnixTime};
 
 use crate::Deny;
-use crate::authorizer::{Surroundings, Target};
+use crate::authorizer::{PolicyContext, Target};
 use crate::condition::equalities::{Equalities, environment_holds};
 use crate::condition::sources::Sources;
+use crate::query::Query;
 use crate::section::AccessRules;
 
 /// When and how a caller asks.
@@ -27,6 +28,7 @@ pub struct Circumstances<'r> {
 pub(crate) struct Conditions {
     sources: Option<Sources>,
     headers: Option<Equalities>,
+    query: Option<Equalities>,
     /// Whether the environment is the one that is asked for. It never changes while a policy is in force.
     environment: bool,
 }
@@ -35,17 +37,19 @@ impl Conditions {
     /// Compiles what the access at `path` says of it; `None`: nothing.
     pub(crate) fn compile(
         rules: &AccessRules,
-        surroundings: &Surroundings<'_>,
+        context: &PolicyContext<'_>,
         path: &str,
         faults: &mut Vec<PolicyError>,
     ) -> Option<Self> {
         let AccessRules {
             sources,
             headers,
+            query,
             environment,
             ..
         } = rules;
-        if sources.is_none() && headers.is_none() && environment.is_none() {
+        let is_written = sources.is_some() || headers.is_some() || query.is_some() || environment.is_some();
+        if !is_written {
             return None;
         }
         let sources = sources
@@ -54,10 +58,13 @@ impl Conditions {
         let headers = headers
             .as_ref()
             .map(|headers| Equalities::headers(headers, &format!("{path}.headers"), faults));
+        let query = query
+            .as_ref()
+            .map(|query| Equalities::query(query, &format!("{path}.query"), faults));
         let environment = environment.as_ref().is_none_or(|wanted| {
             environment_holds(
                 wanted,
-                surroundings.environment,
+                context.environment,
                 &format!("{path}.environment"),
                 faults,
             )
@@ -65,6 +72,7 @@ impl Conditions {
         Some(Self {
             sources,
             headers,
+            query,
             environment,
         })
     }
@@ -84,7 +92,10 @@ impl Conditions {
             return Err(Deny::SourceNotAllowed);
         }
         let has = |headers: &Equalities| headers.hold_for_headers(at.target.headers);
-        match self.environment && self.headers.as_ref().is_none_or(has) {
+        let asks = |wanted: &Equalities| wanted.hold_for_query(Query::of(at.target.path));
+        let holds =
+            self.environment && self.headers.as_ref().is_none_or(has) && self.query.as_ref().is_none_or(asks);
+        match holds {
             true => Ok(()),
             false => Err(Deny::ConditionFalse),
         }

@@ -10,6 +10,7 @@ pub(crate) mod actors;
 pub(crate) mod circumstances;
 pub(crate) mod clients;
 pub(crate) mod step_up;
+pub(crate) mod when;
 
 /// A name that a provider vouches for: one that is written plainly is of the route's one provider.
 struct Named<'a> {

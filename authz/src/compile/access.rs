@@ -3,11 +3,12 @@
 use scopegate_document::PolicyError;
 
 use super::{check_provider, empty_list};
-use crate::authorizer::Surroundings;
+use crate::authorizer::PolicyContext;
 use crate::checks::actors::Actors;
 use crate::checks::circumstances::Conditions;
 use crate::checks::clients::Clients;
 use crate::checks::step_up::StepUp;
+use crate::checks::when::{Language, When};
 use crate::condition::windows::Windows;
 use crate::decision;
 use crate::pattern::Pattern;
@@ -23,20 +24,20 @@ pub(crate) struct Guard {
     pub(crate) actors: Option<Actors>,
     /// The index of the segment that must equal the caller's tenant.
     pub(crate) tenant: Option<usize>,
-    /// Whether the parameters of the path are read.
-    pub(crate) reads_parameters: bool,
     pub(crate) scopes: Option<Requirement>,
     pub(crate) step_up: Option<StepUp>,
     pub(crate) windows: Option<Windows>,
     pub(crate) conditions: Option<Conditions>,
+    pub(crate) when: Option<When>,
     /// The requirement as written.
     pub(crate) shown: Option<decision::Requirement>,
 }
 
 /// What the `access` of a route may refer to.
 pub(crate) struct AccessScope<'a> {
-    pub(crate) surroundings: &'a Surroundings<'a>,
+    pub(crate) context: &'a PolicyContext<'a>,
     pub(crate) catalogue: &'a Catalogue,
+    pub(crate) language: Language<'a>,
     /// `None` where the match has faults of its own.
     pub(crate) pattern: Option<&'a Pattern>,
 }
@@ -76,13 +77,10 @@ impl AccessScope<'_> {
             windows,
             sources: _,
             headers: _,
-            query,
+            query: _,
             environment: _,
             when,
         } = rules;
-        let later = [("query", query.is_some()), ("when", when.is_some())];
-        let written = later.into_iter().filter(|(_, written)| *written);
-        faults.extend(written.map(|(name, _)| PolicyError::not_enforced(format!("{path}.{name}"))));
         if *authenticated == Some(false) && scopes.is_some() {
             faults.push(PolicyError::new(
                 "invalid_value",
@@ -114,12 +112,14 @@ impl AccessScope<'_> {
             windows: windows
                 .as_deref()
                 .map(|windows| Windows::compile(windows, &format!("{path}.windows"), faults)),
-            conditions: Conditions::compile(rules, self.surroundings, path, faults),
+            conditions: Conditions::compile(rules, self.context, path, faults),
+            when: when
+                .as_deref()
+                .and_then(|when| self.compile_when(when, path, faults)),
             providers,
             tenant: tenant
                 .as_deref()
                 .and_then(|tenant| self.compile_tenant(tenant, path, faults)),
-            reads_parameters: false,
             scopes: compiled,
             shown: scopes
                 .as_ref()
@@ -142,17 +142,17 @@ impl AccessScope<'_> {
         }
         let unknown = providers.iter().enumerate();
         faults.extend(unknown.filter_map(|(index, name)| {
-            check_provider(name, self.surroundings.providers, &format!("{path}[{index}]"))
+            check_provider(name, self.context.providers, &format!("{path}[{index}]"))
         }));
         providers.to_vec()
     }
 
     fn only_provider(&self, path: &str, faults: &mut Vec<PolicyError>) -> Vec<String> {
-        if let [provider] = self.surroundings.providers {
+        if let [provider] = self.context.providers {
             return vec![provider.name.clone()];
         }
         let names: Vec<&str> = self
-            .surroundings
+            .context
             .providers
             .iter()
             .map(|provider| provider.name.as_str())
@@ -172,6 +172,12 @@ impl AccessScope<'_> {
             help,
         ));
         Vec::new()
+    }
+
+    fn compile_when(&self, when: &str, path: &str, faults: &mut Vec<PolicyError>) -> Option<When> {
+        let parameters = self.pattern?.parameters().map(str::to_owned).collect::<Vec<_>>();
+        let compiled = When::compile(when, &parameters, self.language, &format!("{path}.when"));
+        compiled.map_err(|fault| faults.push(fault)).ok()
     }
 
     fn compile_tenant(&self, tenant: &str, path: &str, faults: &mut Vec<PolicyError>) -> Option<usize> {

@@ -7,7 +7,8 @@ use scopegate_document::PolicyError;
 use super::access::{AccessScope, Guard};
 use super::matching::{CompiledMatch, compile_match};
 use super::readings::compile_readings;
-use crate::authorizer::Surroundings;
+use crate::authorizer::PolicyContext;
+use crate::checks::when::{Language, PolicyFacts};
 use crate::group::{Entry, Group};
 use crate::host::HostPattern;
 use crate::matchers::Matchers;
@@ -65,7 +66,7 @@ impl Routes {
     /// Compiles the routes; faults are added to `faults`.
     pub(crate) fn compile(
         section: &AuthorizationSection,
-        surroundings: &Surroundings<'_>,
+        context: &PolicyContext<'_>,
         catalogue: &Catalogue,
         faults: &mut Vec<PolicyError>,
     ) -> Self {
@@ -81,11 +82,23 @@ impl Routes {
             ..Self::default()
         };
         let mut matches = Vec::new();
+        let headers = section
+            .conditions
+            .as_ref()
+            .and_then(|conditions| conditions.headers.as_deref());
+        let language = Language {
+            headers: headers.unwrap_or_default(),
+            policy: &PolicyFacts {
+                name: context.name.map(str::to_owned),
+                version: context.version.map(str::to_owned),
+            },
+        };
         let of_policy = Mode::compile(section.mode.as_ref(), Mode::default(), "mode", faults);
         for (place, route) in section.routes.iter().enumerate() {
             let around = Around {
-                surroundings,
+                context,
                 catalogue,
+                language,
                 mode: of_policy,
             };
             if let Some((route, match_of_route)) = compile_route(route, place, &around, faults) {
@@ -182,8 +195,9 @@ impl Routes {
 
 /// What a route may refer to of the policy around it.
 struct Around<'a> {
-    surroundings: &'a Surroundings<'a>,
+    context: &'a PolicyContext<'a>,
     catalogue: &'a Catalogue,
+    language: Language<'a>,
     mode: Mode,
 }
 
@@ -204,8 +218,9 @@ fn compile_route(
     let matched = compile_match(matches, &format!("{path}.match"), faults);
     let pattern = matched.as_ref().map(|matched| &matched.pattern);
     let scope = AccessScope {
-        surroundings: around.surroundings,
+        context: around.context,
         catalogue: around.catalogue,
+        language: around.language,
         pattern,
     };
     let guard = scope.compile(access, &format!("{path}.access"), faults);

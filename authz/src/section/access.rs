@@ -132,7 +132,7 @@ pub struct AccessRules {
         skip_serializing_if = "Option::is_none"
     )]
     pub environment: Option<BTreeMap<String, String>>,
-    /// A condition (CEL) on the caller and the request. Not enforced by this version.
+    /// An expression (CEL) over the request, the caller and the policy, which must be true.
     #[serde(
         default,
         deserialize_with = "written",

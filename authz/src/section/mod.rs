@@ -75,6 +75,13 @@ pub struct AuthorizationSection {
         skip_serializing_if = "Option::is_none"
     )]
     pub path_readings: Option<PathReadings>,
+    /// What the expressions of `when` may read of a request, beside what they always may.
+    #[serde(
+        default,
+        deserialize_with = "written",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub conditions: Option<Conditions>,
     /// Whether the policy is enforced or only watched; a route's own `mode` wins. `enforce` by default.
     #[serde(
         default,

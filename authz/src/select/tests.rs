@@ -2,16 +2,20 @@
 
 use serde_json::json;
 
-use crate::authorizer::{ProviderFacts, Target};
+use crate::authorizer::{PolicyContext, ProviderFacts, Target};
 use crate::compile::routes::Routes;
 use crate::request::Understood;
 use crate::scopes::catalogue::Catalogue;
 use crate::section::{AuthorizationSection, CorsPreflight, MethodOverride};
 
-fn routes(readings: &serde_json::Value, reads_parameters: bool) -> Routes {
+fn routes(readings: &serde_json::Value, has_expression: bool) -> Routes {
+    let access = match has_expression {
+        true => json!({"authenticated": true, "when": "true"}),
+        false => json!("authenticated"),
+    };
     let section: AuthorizationSection = serde_json::from_value(json!({
         "path_readings": readings,
-        "routes": [{"id": "r", "match": {"path": "/projects/{project}/files/{file}"}, "access": "authenticated"}],
+        "routes": [{"id": "r", "match": {"path": "/projects/{project}/files/{file}"}, "access": access}],
     }))
     .expect("a section");
     let provider = ProviderFacts {
@@ -19,11 +23,10 @@ fn routes(readings: &serde_json::Value, reads_parameters: bool) -> Routes {
         carries_scopes: true,
     };
     let mut faults = Vec::new();
-    let mut routes = Routes::compile(&section, &[provider], &Catalogue::default(), &mut faults);
+    let providers = [provider];
+    let context = PolicyContext::from(&providers);
+    let routes = Routes::compile(&section, &context, &Catalogue::default(), &mut faults);
     assert_eq!(faults, []);
-    for guard in routes.routes.iter_mut().filter_map(|route| route.guard.as_mut()) {
-        guard.reads_parameters = reads_parameters;
-    }
     routes
 }
 
@@ -36,7 +39,7 @@ fn parameters(routes: &Routes, path: &str) -> Option<Vec<(String, String)>> {
     };
     let request = Understood::read(&target, MethodOverride::default()).ok()?;
     let selection = routes.select(request, CorsPreflight::default()).ok()??;
-    let named = selection.parameters.into_iter();
+    let named = selection.gathered.parameters.into_iter();
     Some(named.map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
@@ -64,4 +67,38 @@ fn parameters_are_given_by_name_where_the_guard_reads_them() {
     );
     let unread = routes(&json!("strict"), false);
     assert_eq!(parameters(&unread, "/projects/7/files/a.txt"), Some(vec![]));
+}
+
+#[test]
+fn a_path_is_given_where_it_can_be_read_in_one_way_only() {
+    let path = |readings: &serde_json::Value, path: &str| {
+        let routes = routes(readings, true);
+        let target = Target {
+            method: b"GET",
+            path: path.as_bytes(),
+            authority: Some(b"A.example.:8443"),
+            headers: &[],
+        };
+        let request = Understood::read(&target, MethodOverride::default()).ok()?;
+        let selection = routes.select(request, CorsPreflight::default()).ok()??;
+        assert_eq!(selection.gathered.host.as_deref(), Some("a.example"));
+        assert_eq!(selection.gathered.method, "GET");
+        selection.gathered.path
+    };
+    let strict = json!("strict");
+    let some = |path: &str| Some(path.to_owned());
+    assert_eq!(
+        path(&strict, "/projects/7/files/a?b=/x"),
+        some("/projects/7/files/a")
+    );
+    assert_eq!(
+        path(&strict, "/pr%6Fjects/7/files/caf%C3%A9"),
+        some("/projects/7/files/caf\u{e9}")
+    );
+    assert_eq!(path(&strict, "/projects//7/files/a"), None);
+    assert_eq!(path(&strict, "/projects/7/files/a/."), None);
+    let kept = json!({"encoded_slashes": "kept"});
+    // Not to be taken for `/projects/a/b/files/c`.
+    assert_eq!(path(&kept, "/projects/a%2Fb/files/c"), None);
+    assert_eq!(path(&json!("case_insensitive"), "/projects/7/files/A"), None);
 }

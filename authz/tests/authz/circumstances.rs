@@ -1,6 +1,8 @@
 //! What a route asks of the circumstances of a request: the hour, the network, headers, the environment.
 
-use scopegate_authz::{Action, Authorizer, Circumstances, Denial, ProviderFacts, Surroundings, Target};
+use scopegate_authz::{
+    Action, Authorizer, Circumstances, Denial, Deny, Permit, PolicyContext, ProviderFacts, Target,
+};
 use serde_json::{Value, json};
 
 use crate::common::{corp, section};
@@ -9,24 +11,45 @@ use crate::tokens::{NOW, caller};
 /// A policy with one guarded route, in an environment where `STAGE` is `production`.
 fn route(mut access: Value) -> Authorizer {
     access["authenticated"] = json!(true);
-    let policy = json!({"routes": [{"id": "x", "match": {"path": "/x"}, "access": access}]});
+    let policy = json!({
+        "scopes": {"orders:read": "r", "orders:admin": {"implies": ["orders:read"]}, "ledger:post": "p"},
+        "ceilings": [{"provider": "corp", "scopes": ["orders:*"]}],
+        "conditions": {"headers": ["X-Region"]},
+        "routes": [
+            {"id": "x", "match": {"path": "/x"}, "access": access},
+            {"id": "t", "match": {"path": "/t/{tenant}/**"}, "access": access},
+        ],
+    });
     let providers: &[ProviderFacts] = &corp();
-    let surroundings = Surroundings {
+    let context = PolicyContext {
         providers,
         environment: &|name| (name == "STAGE").then(|| "production".to_owned()),
+        name: Some("orders-api"),
+        version: None,
     };
-    Authorizer::compile(&section(&policy), surroundings).unwrap_or_else(|faults| panic!("{faults:#?}"))
+    Authorizer::compile(&section(&policy), context).unwrap_or_else(|faults| panic!("{faults:#?}"))
 }
 
 /// `allow`, or the code of the denial of a request with these headers, from this address, `later` seconds later.
 fn decide(policy: &Authorizer, headers: &[(&str, &str)], source: Option<&str>, later: i64) -> &'static str {
+    let answer = ask(policy, ("/x", headers), &json!({}), source, later);
+    answer.as_ref().map_or_else(Denial::code, |_| "allow")
+}
+
+fn ask(
+    policy: &Authorizer,
+    (path, headers): (&str, &[(&str, &str)]),
+    claims: &Value,
+    source: Option<&str>,
+    later: i64,
+) -> Result<Permit, Denial> {
     let headers: Vec<(&[u8], &[u8])> = headers
         .iter()
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
         .collect();
     let target = Target {
         method: b"GET",
-        path: b"/x",
+        path: path.as_bytes(),
         authority: Some(b"api.example.com"),
         headers: &headers,
     };
@@ -36,10 +59,7 @@ fn decide(policy: &Authorizer, headers: &[(&str, &str)], source: Option<&str>, l
         source: source.map(|source| source.parse().expect("an address")),
     };
     match policy.select(target) {
-        Ok(Action::Guarded(action)) => {
-            let answer = action.authorize(&caller("corp", &json!({})), &asked);
-            answer.as_ref().map_or_else(Denial::code, |_| "allow")
-        }
+        Ok(Action::Guarded(action)) => action.authorize(&caller("corp", claims), &asked),
         other => panic!("not guarded: {other:?}"),
     }
 }
@@ -152,4 +172,124 @@ fn time_comes_before_the_network_and_the_network_before_conditions() {
     assert_eq!(decide(&policy, &[], None, 0), "outside_window");
     assert_eq!(decide(&policy, &[], None, 86_400), "source_not_allowed");
     assert_eq!(decide(&policy, &[], Some("10.0.0.1"), 86_400), "condition_false");
+}
+
+#[test]
+fn an_expression_sees_the_request_the_caller_and_the_policy() {
+    let claims = json!({
+        "sub": "anna", "client_id": "web", "tid": "acme", "scope": "orders:admin ledger:post", "roles": ["clerk"],
+        "act": {"sub": "gateway", "act": {"sub": "phone"}}, "iat": NOW.0 - 5, "auth_time": NOW.0 - 60, "plan": {"tier": 3},
+    });
+    let rows = [
+        (
+            "request.method == 'GET' && request.host == 'api.example.com'",
+            "allow",
+        ),
+        ("request.path == '/t/acme/orders'", "allow"),
+        ("request.query['dry_run'] == 'true'", "allow"),
+        ("request.headers['x-region'] == 'eu'", "allow"),
+        (
+            "request.source == '10.0.0.1' && request.hour_utc == 9 && request.weekday_utc == 'sun'",
+            "allow",
+        ),
+        ("request.time == timestamp('2026-11-22T09:00:00Z')", "allow"),
+        (
+            "caller.provider == 'corp' && caller.subject == 'anna' && caller.client == 'web' && caller.tenant == 'acme'",
+            "allow",
+        ),
+        // The effective scopes, and not those that the token carries.
+        ("caller.scopes == ['orders:admin', 'orders:read']", "allow"),
+        ("'ledger:post' in caller.scopes", "condition_false"),
+        (
+            "caller.roles == ['clerk'] && caller.actors == ['gateway', 'phone']",
+            "allow",
+        ),
+        ("request.time - caller.authenticated_at < duration('2m')", "allow"),
+        (
+            "caller.issued_at < request.time && caller.expires_at > request.time",
+            "allow",
+        ),
+        ("caller.claims.plan.tier > 2", "allow"),
+        ("policy.name == 'orders-api'", "allow"),
+        ("request.method == 'POST'", "condition_false"),
+        // What is absent is an error, and an error is a denial, whatever stands beside it.
+        ("policy.version == '1'", "condition_error"),
+        ("caller.claims.missing == 1", "condition_error"),
+        ("!(caller.claims.missing == 1)", "condition_error"),
+        ("has(caller.claims.missing) || true", "allow"),
+        ("caller.claims.missing == 1 || true", "condition_error"),
+        ("1 / (caller.claims.plan.tier - 3) == 0", "condition_error"),
+    ];
+    for (when, expected) in rows {
+        let policy = route(json!({"when": when, "actors": {"allow": ["gateway"], "max_depth": 2}}));
+        let request = ("/t/acme/orders?dry_run=true", &[("X-Region", "eu")][..]);
+        let answer = ask(&policy, request, &claims, Some("10.0.0.1"), 0);
+        assert_eq!(
+            answer.as_ref().map_or_else(Denial::code, |_| "allow"),
+            expected,
+            "{when}"
+        );
+    }
+}
+
+#[test]
+fn parameters_of_the_path_are_read_by_name() {
+    let access = json!({"authenticated": true, "when": "request.params.tenant == caller.tenant"});
+    let section =
+        section(&json!({"routes": [{"id": "t", "match": {"path": "/t/{tenant}/**"}, "access": access}]}));
+    let policy = Authorizer::compile(&section, &corp()).expect("a policy");
+    for (path, expected) in [
+        ("/t/acme/x", "allow"),
+        ("/t/%61cme", "allow"),
+        ("/t/other/x", "condition_false"),
+    ] {
+        let answer = ask(&policy, (path, &[]), &json!({"tid": "acme"}), None, 0);
+        assert_eq!(
+            answer.as_ref().map_or_else(Denial::code, |_| "allow"),
+            expected,
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn what_can_be_read_in_several_ways_is_no_fact() {
+    let by_path = route(json!({"when": "!request.path.startsWith('/t/acme/admin')"}));
+    let by_query = route(json!({"when": "request.query['dry_run'] == 'true'"}));
+    let rows = [
+        (&by_path, "/t/acme/orders", "allow"),
+        (&by_path, "/t/acme/%61dmin", "condition_false"),
+        (&by_path, "/t/acme//admin", "condition_error"),
+        (&by_path, "/t/acme/x/..;/admin", "condition_error"),
+        (&by_path, "/t/acme/x%2f..%2fadmin", "condition_error"),
+        (&by_query, "/t/acme?dry_run=true", "allow"),
+        (&by_query, "/t/acme?dry_run=true&dry_run=false", "condition_error"),
+        (&by_query, "/t/acme?x=1;dry_run=true", "condition_error"),
+        (&by_query, "/t/acme?dry_run=%zz", "condition_error"),
+    ];
+    for (policy, path, expected) in rows {
+        let answer = ask(policy, (path, &[]), &json!({}), None, 0);
+        assert_eq!(
+            answer.as_ref().map_or_else(Denial::code, |_| "allow"),
+            expected,
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn an_error_says_where_it_is_and_nothing_of_the_request() {
+    let policy = route(json!({"when": "request.method == 'GET' &&\n  caller.claims.secret > 7"}));
+    let denial = ask(&policy, ("/x", &[]), &json!({"secret": "hunter2"}), None, 0).expect_err("a denial");
+    let Deny::ConditionError { detail } = denial.deny else {
+        panic!("{denial:?}")
+    };
+    assert!(detail.contains("line 2, character"), "{detail}");
+    assert!(!detail.contains("hunter2"), "{detail}");
+}
+
+#[test]
+fn an_address_is_read_for_an_expression_that_names_it() {
+    assert!(route(json!({"when": "request.source == '10.0.0.1'"})).reads_source());
+    assert!(!route(json!({"when": "request.method == 'GET'"})).reads_source());
 }

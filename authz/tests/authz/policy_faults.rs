@@ -189,8 +189,13 @@ fn every_fault_of_access_is_found_at_its_field() {
             ],
         ),
         (
-            json!({"authenticated": true, "when": "true"}),
-            vec![("not_enforced", "access.when")],
+            json!({"authenticated": true, "when": "request.metod == 'GET'", "query": {}, "windows": [], "sources": ["10.0.0.1/8"]}),
+            vec![
+                ("empty_list", "access.windows"),
+                ("invalid_source", "access.sources[0]"),
+                ("empty_mapping", "access.query"),
+                ("invalid_condition", "access.when"),
+            ],
         ),
     ];
     for (access, expected) in rows {

@@ -63,8 +63,8 @@ pub(crate) struct Facts<'f> {
     pub(crate) method: &'f str,
     /// The host, where the request names one.
     pub(crate) host: Option<&'f str>,
-    /// The path without its query.
-    pub(crate) path: &'f str,
+    /// The path without its query, decoded once, where upstreams can read it in one way only.
+    pub(crate) path: Option<&'f str>,
     /// Parameters of the path, decoded once.
     pub(crate) parameters: &'f [(&'f str, &'f str)],
     /// Parameters of the query, decoded, in order and with their repetitions.

@@ -44,7 +44,7 @@ impl World {
         Facts {
             method: "GET",
             host: Some("api.example.com"),
-            path: "/tenants/acme/orders",
+            path: Some("/tenants/acme/orders"),
             parameters: &[("tenant", "acme"), ("id", "7")],
             query: &[("format", "csv"), ("twice", "1"), ("twice", "1"), ("empty", "")],
             headers: &[

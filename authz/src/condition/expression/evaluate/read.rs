@@ -78,7 +78,7 @@ impl<'v> Evaluation<'v> {
         match fact {
             Fact::Method => text(Some(facts.method)),
             Fact::Host => text(facts.host),
-            Fact::Path => text(Some(facts.path)),
+            Fact::Path => text(facts.path),
             Fact::Time => time(Some(facts.now)),
             Fact::HourUtc => Ok(Some(Value::Int(local().second.div_euclid(3_600)))),
             Fact::WeekdayUtc => {
