@@ -101,7 +101,7 @@ proptest! {
             ["/a", "/b", "/c", "/d"].map(|path| {
                 let target = Target { method: b"GET", path: path.as_bytes(), authority: Some(b"a"), headers: &[] };
                 let Ok(Action::Guarded(action)) = authorizer.select(target) else { panic!("{path} is guarded") };
-                let decided = action.authorize(&caller, tokens::NOW);
+                let decided = action.authorize(&caller, &tokens::now(target));
                 decided.map(|permit| permit.effective().to_vec()).map_err(|denial| denial.deny)
             })
         };

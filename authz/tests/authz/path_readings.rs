@@ -160,7 +160,7 @@ fn a_tenant_that_holds_a_slash_is_that_tenant_and_no_other() {
             panic!("{path} is guarded")
         };
         let caller = tokens::caller("corp", &json!({"sub": "anna", "tid": tenant}));
-        let decided = action.authorize(&caller, tokens::NOW);
+        let decided = action.authorize(&caller, &tokens::now(target));
         decided.map(|_| ()).map_err(|denial| denial.deny.code())
     };
     assert!(decide("acme", "/t/acme/orders").is_ok());

@@ -6,12 +6,22 @@ use base64_simd::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use scopegate_authn::section::AuthenticationSection;
 use scopegate_authn::{Attempt, Authenticator, Fields, Secrets, Step, Verified};
+use scopegate_authz::{Circumstances, Target};
 use scopegate_document::UnixTime;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
 /// The time of all tests: 2026-11-22T09:00:00Z.
 pub(crate) const NOW: UnixTime = UnixTime(1_795_338_000);
+
+/// The circumstances of a request for `target` at the time of all tests, from nowhere in particular.
+pub(crate) const fn now(target: Target<'_>) -> Circumstances<'_> {
+    Circumstances {
+        now: NOW,
+        target,
+        source: None,
+    }
+}
 
 const SECRET: &[u8; 32] = b"a secret of thirty-two bytes, ok";
 
