@@ -125,15 +125,14 @@ impl<'v> Evaluation<'v> {
         Ok(true)
     }
 
-    /// `value in [a, b]`: without making the list.
+    /// `value in [a, b]`: without making the list. Every element is evaluated, as if it were made.
     fn is_in_written(&mut self, value: &Value<'v>, elements: &'v [Node], at: Position) -> Outcome<'v> {
+        let mut found = false;
         for element in elements {
             let element = self.value(element)?;
-            if self.equal(value, &element, at)? {
-                return Ok(Value::Bool(true));
-            }
+            found = found || self.equal(value, &element, at)?;
         }
-        Ok(Value::Bool(false))
+        Ok(Value::Bool(found))
     }
 
     fn is_in(&mut self, value: &Value<'v>, container: &Value<'v>, at: Position) -> Outcome<'v> {
