@@ -73,6 +73,12 @@ impl HostBuilder {
         self
     }
 
+    /// The variables that the configuration of NGINX declares with `set`: a module may set these and no others.
+    pub fn variables<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.world.variables = names.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// The clock; the system's by default.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.world.clock = clock;

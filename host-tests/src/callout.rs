@@ -263,9 +263,9 @@ impl Ended {
                 body: None,
                 ..CallResponse::new(response, profile)
             },
-            Self::Truncated(_) | Self::Broken | Self::TimedOut | Self::Unresolved => {
-                profile.tells_dispatch_status().then(CallResponse::nothing)?
-            }
+            Self::Truncated(_) | Self::Broken | Self::TimedOut | Self::Unresolved => profile
+                .tells_dispatch_status()
+                .then(|| CallResponse::nothing(profile))?,
         };
         if profile.tells_dispatch_status() {
             let oversize = response.headers.byte_size() > NGINX_HEADER_BYTES;
@@ -274,7 +274,7 @@ impl Ended {
                 response.body = Some(Vec::new());
             }
             let status = if oversize { "reader failure" } else { status };
-            response.headers.hide(b":dispatch_status", status.as_bytes());
+            response.headers.make_up(b":dispatch_status", status.as_bytes());
         }
         Some(response)
     }
@@ -299,9 +299,9 @@ impl CallResponse {
         }
     }
 
-    fn nothing() -> Self {
+    fn nothing(profile: Profile) -> Self {
         Self {
-            headers: HeaderMap::default(),
+            headers: HeaderMap::new(Headers::new(), profile),
             body: None,
             trailers: HeaderMap::default(),
         }

@@ -11,8 +11,8 @@ pub(crate) struct HeaderMap {
     pairs: Headers,
     /// What the module removed and the host forwards none the less.
     forwarded_anyway: Headers,
-    /// What is found by name, and not listed.
-    hidden: Headers,
+    /// What the host makes up: listed first, not counted, and never forwarded.
+    made_up: Headers,
     profile: Profile,
 }
 
@@ -22,21 +22,25 @@ impl HeaderMap {
         Self {
             pairs: pairs.into_iter().map(fold).collect(),
             forwarded_anyway: Vec::new(),
-            hidden: Vec::new(),
+            made_up: Vec::new(),
             profile,
         }
     }
 
-    /// Adds what is found by its name alone.
-    pub(crate) fn hide(&mut self, name: &[u8], value: &[u8]) {
-        self.hidden.push((name.to_vec(), value.to_vec()));
+    /// Adds what the host makes up. It stands before whatever else has its name.
+    pub(crate) fn make_up(&mut self, name: &[u8], value: &[u8]) {
+        self.made_up.push((name.to_vec(), value.to_vec()));
+    }
+
+    /// The first value of a name, as the peer sent it.
+    pub(crate) fn sent(&self, name: &[u8]) -> Option<&[u8]> {
+        let found = self.pairs.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_slice())
     }
 
     /// The first value under a name: Envoy and its ABI show no further one.
     pub(crate) fn get(&self, name: &[u8]) -> Option<&[u8]> {
-        self.pairs
-            .iter()
-            .chain(&self.hidden)
+        self.all()
             .find(|(key, _)| key.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_slice())
     }
@@ -55,8 +59,12 @@ impl HeaderMap {
         }
     }
 
-    /// Puts one value in place of all values of the name.
+    /// Puts one value in place of all values of the name. What the host made up is changed for the module alone.
     pub(crate) fn replace(&mut self, name: &[u8], value: &[u8]) {
+        if let Some((_, made_up)) = self.made_up.iter_mut().find(|(key, _)| key == name) {
+            *made_up = value.to_vec();
+            return;
+        }
         let mut old: Headers = Vec::new();
         self.pairs.retain(|pair| {
             let same = pair.0.eq_ignore_ascii_case(name);
@@ -77,15 +85,26 @@ impl HeaderMap {
 
     /// What the module sees.
     pub(crate) fn visible(&self) -> impl Iterator<Item = &(Vec<u8>, Vec<u8>)> + Clone {
-        self.pairs.iter().take(self.profile.visible_headers())
+        self.all().take(self.profile.visible_headers())
+    }
+
+    /// What the host made up stands in place of what has its name.
+    fn all(&self) -> impl Iterator<Item = &(Vec<u8>, Vec<u8>)> + Clone {
+        let is_made_up = |name: &[u8]| self.made_up.iter().any(|(key, _)| key == name);
+        let sent = self.pairs.iter().filter(move |(name, _)| !is_made_up(name));
+        self.made_up.iter().chain(sent)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }
 
+    /// How many the module is told that there are.
     pub(crate) fn len(&self) -> usize {
-        self.visible().count()
+        match self.profile.counts_pseudo_headers() {
+            true => self.visible().count(),
+            false => self.all().filter(|(name, _)| name.first() != Some(&b':')).count(),
+        }
     }
 
     /// The bytes of all names and values.

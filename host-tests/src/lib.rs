@@ -28,7 +28,8 @@
 //! Not modelled: TCP streams (their callbacks are never called), real gRPC callouts (`proxy_grpc_call` and
 //! `proxy_grpc_stream` know no cluster and answer `PARSE_FAILURE`, as Envoy does for an unknown one), metadata
 //! frames, watermarks, and the joining by comma of repeated headers which Envoy keeps in fixed slots. Where the
-//! profile is [`Profile::Nginx`], the path is not rewritten and `:authority` is not replaced.
+//! profile is [`Profile::Nginx`], the request goes to the upstream as `proxy_pass` without a URI sends it: the target as
+//! it came, whatever the module makes of `:path`.
 
 mod abi;
 mod answers;
@@ -47,6 +48,7 @@ mod log;
 mod memory;
 mod metrics;
 mod module;
+mod nginx;
 mod pairs;
 mod profile;
 mod properties;

@@ -35,7 +35,10 @@ pub(crate) fn shape(asked: ReplyRequest, shape: Shape, profile: Profile) -> Loca
     let mut headers = HeaderMap::new(Headers::new(), profile);
     headers.add(b":status", asked.status.to_string().as_bytes());
     for (name, value) in &asked.headers {
-        headers.add(name, value);
+        match profile.merges_reply_headers() {
+            true => headers.replace(name, value),
+            false => headers.add(name, value),
+        }
     }
     let grpc = shape.grpc && profile.shapes_grpc_replies();
     if grpc {
@@ -44,10 +47,12 @@ pub(crate) fn shape(asked: ReplyRequest, shape: Shape, profile: Profile) -> Loca
         shape_http(&mut headers, &asked.body);
     }
     let mut body = asked.body.clone();
-    body.extend_from_slice(profile.local_reply_suffix());
+    if !body.is_empty() {
+        body.extend_from_slice(profile.local_reply_suffix());
+    }
     LocalReply {
         status: 0,
-        headers: headers.forwarded(),
+        headers: headers.visible().cloned().collect(),
         body: if grpc || shape.head { Vec::new() } else { body },
         grpc_status: None,
         details: details(&asked.details),

@@ -27,6 +27,48 @@ impl Profile {
         if self == Self::Nginx { 100 } else { usize::MAX }
     }
 
+    /// Whether pseudo-headers count among the headers that the module is told of. Where they do not, neither does the
+    /// bound on what it sees.
+    pub(crate) fn counts_pseudo_headers(self) -> bool {
+        self != Self::Nginx
+    }
+
+    /// Whether `:path` is what was decoded and `:authority` the server's own name; the request as it came is found under
+    /// `request.path` and `host`.
+    pub(crate) fn rewrites_target(self) -> bool {
+        self == Self::Nginx
+    }
+
+    /// Whether a reply or going on needs a stream, or an answer to look at; where there is none, the worker crashes.
+    pub(crate) fn needs_stream(self) -> bool {
+        self == Self::Nginx
+    }
+
+    /// Whether a reply has one header of each name, the last that was given.
+    pub(crate) fn merges_reply_headers(self) -> bool {
+        self == Self::Nginx
+    }
+
+    /// Whether a second reply fails the module; else it is ignored.
+    pub(crate) fn has_one_reply(self) -> bool {
+        self == Self::Nginx
+    }
+
+    /// How long the name of a metric may be, with that of the plugin; a longer one fails the module.
+    pub(crate) fn metric_name_bytes(self) -> usize {
+        if self == Self::Nginx { 252 } else { usize::MAX }
+    }
+
+    /// Whether the end of the machine lets every stream go on that waits for a callout.
+    pub(crate) fn failure_frees_others(self) -> bool {
+        self == Self::Nginx
+    }
+
+    /// Whether parts of the path of a property may be separated by dots as well.
+    pub(crate) fn dots_separate(self) -> bool {
+        self == Self::Nginx
+    }
+
     /// Whether a header that the module removes is gone for the upstream too.
     pub(crate) fn removal_reaches_upstream(self) -> bool {
         self != Self::Nginx
@@ -50,11 +92,6 @@ impl Profile {
     /// Whether `source.address` carries the port.
     pub(crate) fn port_in_addresses(self) -> bool {
         self != Self::Nginx
-    }
-
-    /// Whether the module may set the property.
-    pub(crate) fn may_set_property(self, path: &[u8]) -> bool {
-        self != Self::Nginx || path.starts_with(b"wasmx\0") || path.starts_with(b"ngx\0")
     }
 
     /// What the host adds to the body of a local reply.

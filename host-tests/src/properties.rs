@@ -1,13 +1,54 @@
 //! Properties: what a path stands for. The parts of a path are separated by a NUL; the value is bytes.
 
-use crate::abi::MapType;
+use crate::abi::{MapType, Status};
 use crate::headers::HeaderMap;
+use crate::nginx;
 use crate::pairs;
 use crate::profile::Profile;
 use crate::state::{State, Stream};
 
 /// The value of a property for the context at hand; `None` where there is none.
-pub(crate) fn get(state: &mut State, path: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn get(state: &mut State, path: &[u8]) -> Result<Vec<u8>, Status> {
+    let path = &*parted(state.world.profile, path);
+    check_scope(state, path)?;
+    find(state, path).ok_or(Status::NotFound)
+}
+
+/// Sets a property for the context at hand.
+pub(crate) fn set(state: &mut State, path: &[u8], value: Vec<u8>) -> Result<(), Status> {
+    let path = parted(state.world.profile, path);
+    check_scope(state, &path)?;
+    let is_taken = match (state.world.profile.dots_separate(), split(&path)) {
+        (false, _) | (true, (b"wasmx", Some(_))) => true,
+        (true, (b"ngx", Some(name))) => state.world.variables.iter().any(|known| known.as_bytes() == name),
+        (true, _) => false,
+    };
+    let stream = state.stream().filter(|_| is_taken).ok_or(Status::NotFound)?;
+    stream.set.insert(path, value);
+    Ok(())
+}
+
+/// The path with its parts separated as they are here.
+fn parted(profile: Profile, path: &[u8]) -> Vec<u8> {
+    let mut path = path.to_vec();
+    if profile.dots_separate() {
+        path.iter_mut()
+            .filter(|byte| **byte == b'.')
+            .for_each(|byte| *byte = 0);
+    }
+    path
+}
+
+/// Outside of a request there is nothing but what has one part only.
+fn check_scope(state: &mut State, path: &[u8]) -> Result<(), Status> {
+    let is_outside = state.world.profile.dots_separate() && state.stream().is_none();
+    match is_outside && path.contains(&0) {
+        true => Err(Status::InternalFailure),
+        false => Ok(()),
+    }
+}
+
+fn find(state: &mut State, path: &[u8]) -> Option<Vec<u8>> {
     let now = state.world.clock.now_nanos();
     let profile = state.world.profile;
     let (first, rest) = split(path);
@@ -21,6 +62,19 @@ pub(crate) fn get(state: &mut State, path: &[u8]) -> Option<Vec<u8>> {
     let stream = state.stream()?;
     if let Some(given) = stream.given.get(path) {
         return Some(given.clone());
+    }
+    if profile.dots_separate() {
+        match (first, rest) {
+            (b"wasmx", Some(_)) => return stream.set.get(path).cloned(),
+            (b"ngx", Some(name)) => {
+                let set = stream.set.get(path).cloned();
+                return set.or_else(|| nginx::variable(&stream.request.headers, name));
+            }
+            (b"request", Some(field)) if let Some(name) = nginx::variable_of(field) => {
+                return nginx::variable(&stream.request.headers, name);
+            }
+            _ => {}
+        }
     }
     match (first, rest) {
         (b"request", Some(field)) => request(stream, field, profile, now),

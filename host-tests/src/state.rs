@@ -17,6 +17,7 @@ use crate::log::{LogLevel, LogLine};
 use crate::memory::Guest;
 use crate::metrics::Metrics;
 use crate::module::AbiVersion;
+use crate::nginx;
 use crate::profile::Profile;
 use crate::queue::Queues;
 use crate::random::Random;
@@ -29,6 +30,7 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     pub(crate) environment: Vec<(String, String)>,
+    pub(crate) variables: Vec<String>,
     pub(crate) vm_id: String,
     pub(crate) root_id: String,
     pub(crate) plugin_name: String,
@@ -52,6 +54,7 @@ impl Default for World {
             clock: Clock::system(),
             random: Random::seeded(0),
             environment: Vec::new(),
+            variables: Vec::new(),
             vm_id: String::new(),
             root_id: String::new(),
             plugin_name: String::new(),
@@ -341,7 +344,10 @@ impl Stream {
 
     /// The headers of a request not yet let go, for the host's own use.
     pub(crate) fn begin(&mut self, headers: Headers, profile: Profile, now: Option<u64>) {
-        self.request.headers = HeaderMap::new(headers, profile);
+        self.request.headers = match profile.rewrites_target() {
+            true => nginx::request_headers(headers, profile),
+            false => HeaderMap::new(headers, profile),
+        };
         self.request.headers_open = true;
         self.started_nanos = now;
         let grpc = crate::local_reply::is_grpc(self.request.headers.get(b"content-type"));

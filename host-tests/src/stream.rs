@@ -109,9 +109,21 @@ impl Host {
 
     /// What has become of a stream that the module held, after callouts were answered or ticks run.
     pub fn poll(&mut self, id: StreamId) -> Step {
+        self.free(id);
         match self.stream_mut(id).and_then(|stream| stream.waiting) {
             Some(part) => self.settle(id, part, true),
             None => Step::Continue,
+        }
+    }
+
+    /// Where one request took the machine down, others that wait for a callout may go on as if nothing had been.
+    fn free(&mut self, id: StreamId) {
+        let has_failed = self.vm.failure().is_some();
+        let world = &self.vm.state().world;
+        let is_freed = has_failed && world.profile.failure_frees_others();
+        let escapes = is_freed && world.callouts.has_pending(id.0);
+        if let Some(stream) = self.stream_mut(id) {
+            stream.escaped |= escapes;
         }
     }
 

@@ -14,6 +14,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
 fn define(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     let name = call.bytes(args.at(1), args.at(2))?;
     call.note(&name);
+    let world = &call.state().world;
+    let bytes = name.len().saturating_add(world.plugin_name.len());
+    if bytes > world.profile.metric_name_bytes() {
+        return Err(Fail::Trap(wasmtime::Error::msg(
+            "could not define metric: name too long",
+        )));
+    }
     let id = call.state().world.metrics.define(args.at(0), &name)?;
     call.write_u32(args.at(3), id)
 }

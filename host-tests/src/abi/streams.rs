@@ -3,7 +3,7 @@
 
 use super::{Function, Status, StreamType, Versions};
 use crate::local_reply::ReplyRequest;
-use crate::memory::{Answer, Args, Call};
+use crate::memory::{Answer, Args, Call, Fail};
 use crate::state::State;
 use crate::{pairs, properties};
 
@@ -18,7 +18,22 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("proxy_set_property", 4, set_property),
 ];
 
+/// Outside of a request and of an answer there is nothing to answer or to let go: some hosts look all the same.
+fn needs_stream(call: &mut Call<'_>) -> Answer {
+    let state = call.state();
+    let is_outside = state.stream().is_none() && state.callback != "proxy_on_http_call_response";
+    match state.world.profile.needs_stream() && is_outside {
+        true => Err(trap("the worker crashed: there is no request")),
+        false => Ok(()),
+    }
+}
+
+fn trap(why: &'static str) -> Fail {
+    Fail::Trap(wasmtime::Error::msg(why))
+}
+
 fn continue_stream(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
+    needs_stream(call)?;
     resume(call.state(), StreamType::from_abi(args.at(0))?)
 }
 
@@ -78,18 +93,24 @@ fn send_local_response(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
         headers,
         grpc_status: args.at(7),
     };
+    needs_stream(call)?;
     let state = call.state();
+    let has_one = state.world.profile.has_one_reply();
     state.stop_iteration = true;
-    if let Some(stream) = state.stream() {
-        stream.reply.get_or_insert(reply);
+    match state.stream() {
+        Some(stream) if has_one && stream.reply.is_some() => Err(trap("local response already stashed")),
+        Some(stream) => {
+            stream.reply.get_or_insert(reply);
+            Ok(())
+        }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn get_property(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     let path = call.bytes(args.at(0), args.at(1))?;
     call.note(&path);
-    let value = properties::get(call.state(), &path).ok_or(Status::NotFound)?;
+    let value = properties::get(call.state(), &path)?;
     call.give(&value, args.at(2), args.at(3))
 }
 
@@ -97,10 +118,5 @@ fn set_property(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     let path = call.bytes(args.at(0), args.at(1))?;
     call.note(&path);
     let value = call.bytes(args.at(2), args.at(3))?;
-    let state = call.state();
-    if !state.world.profile.may_set_property(&path) {
-        return Err(Status::NotFound.into());
-    }
-    state.stream().ok_or(Status::NotFound)?.set.insert(path, value);
-    Ok(())
+    Ok(properties::set(call.state(), &path, value)?)
 }

@@ -78,14 +78,14 @@ fn nginx_shows_a_hundred_headers_and_no_trailers_and_no_end() {
     };
     let mut host = under(Profile::Nginx, &guest);
     let exchange = host.request(many());
-    assert_eq!(lines(&mut host), ["100", "0"]);
+    assert_eq!(lines(&mut host), ["201", "0"]);
     assert_eq!(
         exchange.forwarded().unwrap().headers.len(),
-        204,
+        205,
         "all are forwarded"
     );
     host.request(Request::get("a.test", "/").trailer("t", "1"));
-    assert_eq!(lines(&mut host), ["4", "0"]);
+    assert_eq!(lines(&mut host), ["1", "0"]);
     let mut host = under(Profile::Envoy, &guest);
     host.request(many());
     host.request(Request::get("a.test", "/").trailer("t", "1"));
@@ -99,13 +99,147 @@ fn nginx_writes_properties_as_text_and_takes_only_its_own() {
             .show();
         code.call("proxy_get_property", &[text("source\0address"), Out])
             .show();
-        code.call("proxy_set_property", &[text("mine"), text("v")]);
-        code.call("proxy_set_property", &[Text(b"ngx\0pw_up"), text("v")]);
+        for path in [
+            &b"mine"[..],
+            b"mine\0own",
+            b"wasmx\0own",
+            b"ngx\0pw_up",
+            b"ngx.other",
+        ] {
+            code.call("proxy_set_property", &[Text(path), text("v")]);
+        }
+        for path in [&b"wasmx.own"[..], b"ngx\0pw_up"] {
+            code.call("proxy_get_property", &[Text(path), Out]).show();
+        }
     });
-    let mut host = under(Profile::Nginx, &guest);
+    let mut host = Host::builder(&guest.module())
+        .profile(Profile::Nginx)
+        .variables(["pw_up"])
+        .build()
+        .unwrap();
     let exchange = host.request(Request::get("a.test", "/"));
-    assert_eq!(lines(&mut host), ["0", "40000", "0", "127.0.0.1", "1", "0"]);
+    let expected = [
+        "0",
+        "40000",
+        "0",
+        "127.0.0.1",
+        "1",
+        "1",
+        "0",
+        "0",
+        "1",
+        "0",
+        "v",
+        "0",
+        "v",
+    ];
+    assert_eq!(lines(&mut host), expected);
     assert_eq!(exchange.property("ngx.pw_up"), Some(&b"v"[..]));
+}
+
+#[test]
+fn in_nginx_a_request_is_shown_decoded_and_forwarded_as_it_came() {
+    let guest = Guest::new().on(HEADERS, |code| {
+        for name in [":path", ":authority", "host"] {
+            code.call("proxy_get_header_map_value", &[Num(0), text(name), Out])
+                .show();
+        }
+        for path in ["request\0path", "request\0host", "ngx\0host", "request\0query"] {
+            code.call("proxy_get_property", &[text(path), Out]).show();
+        }
+        code.call(
+            "proxy_replace_header_map_value",
+            &[Num(0), text(":path"), text("/other")],
+        );
+    });
+    let request = Request::get("A.test:80", "/a%2Fb//c?d=%20");
+    let mut host = under(Profile::Nginx, &guest);
+    let exchange = host.request(request);
+    let shown: Vec<String> = lines(&mut host).chunks(2).map(|pair| pair.join(" ")).collect();
+    assert_eq!(
+        shown,
+        [
+            "0 /a/b/c?d=%20",
+            "0 server.test:8080",
+            "0 A.test:80",
+            "0 /a%2Fb//c?d=%20",
+            "0 machine.test",
+            "0 a.test",
+            "0 d=%20",
+            "0"
+        ]
+    );
+    assert_eq!(
+        exchange.forwarded().unwrap().header(":path"),
+        Some(&b"/a%2Fb//c?d=%20"[..])
+    );
+}
+
+#[test]
+fn in_nginx_there_is_no_property_of_a_request_outside_of_one() {
+    let guest = Guest::new().on("proxy_on_configure", |code| {
+        code.call("proxy_get_property", &[text("wasmx\0own"), Out]);
+        code.call("proxy_set_property", &[text("wasmx\0own"), text("v")]);
+        code.call("proxy_get_property", &[text("unknown"), Out]);
+        code.returns(1);
+    });
+    for (profile, expected) in [
+        (Profile::Nginx, ["10", "10", "1"]),
+        (Profile::Envoy, ["1", "1", "1"]),
+    ] {
+        assert_eq!(lines(&mut under(profile, &guest)), expected, "{profile:?}");
+    }
+}
+
+#[test]
+fn in_nginx_a_reply_is_given_once_and_has_one_header_of_a_name() {
+    let reply = |code: &mut crate::guest::Code<'_>| {
+        let headers: &[(&str, &str)] = &[("www-authenticate", "A"), ("www-authenticate", "B")];
+        let args = [Num(401), text(""), text(""), Pairs(headers), Num(u32::MAX)];
+        code.call("proxy_send_local_response", &args);
+    };
+    let once = Guest::new().on(HEADERS, reply);
+    let twice = Guest::new().on(HEADERS, |code| {
+        reply(code);
+        reply(code);
+    });
+    for (profile, challenges) in [(Profile::Envoy, 2), (Profile::Nginx, 1)] {
+        let exchange = under(profile, &once).request(Request::get("a.test", "/"));
+        let headers = &exchange.local_reply().unwrap().headers;
+        let named = headers.iter().filter(|(name, _)| name == b"www-authenticate");
+        assert_eq!(named.count(), challenges, "{profile:?}");
+        let exchange = under(profile, &twice).request(Request::get("a.test", "/"));
+        let has_failed = matches!(exchange.outcome, Outcome::Failed { .. });
+        assert_eq!(has_failed, profile == Profile::Nginx, "{profile:?}");
+    }
+}
+
+#[test]
+fn in_nginx_a_plugin_that_fails_lets_others_go_that_wait_for_a_callout() {
+    let guest = Guest::new().on(HEADERS, |code| {
+        call_out(code, "later.test:8080", WHOLE);
+        code.returns(1);
+    });
+    let trapping = guest
+        .on("proxy_on_configure", |code| {
+            code.call("proxy_set_tick_period_milliseconds", &[Num(100)]);
+            code.returns(1);
+        })
+        .on("proxy_on_tick", |code| {
+            code.trap();
+        });
+    for profile in [Profile::Envoy, Profile::Nginx] {
+        let upstreams = LocalUpstreams::default();
+        upstreams.on("later.test:8080", "/jwks", Answer::Later);
+        let builder = Host::builder(&trapping.module()).profile(profile);
+        let mut host = builder.upstreams(&upstreams).build().unwrap();
+        let held = host.request(Request::get("a.test", "/"));
+        assert_eq!(held.outcome, Outcome::Paused);
+        let _ = host.tick();
+        assert!(host.failure().is_some());
+        let is_forwarded = host.resume(held.stream).forwarded().is_some();
+        assert_eq!(is_forwarded, profile == Profile::Nginx, "{profile:?}");
+    }
 }
 
 #[test]
@@ -264,18 +398,18 @@ fn in_nginx_an_answer_says_how_the_callout_went() {
     });
     let long = Response::new(500).header("x", "v".repeat(40_000)).body("{}");
     let cases: [(Answer, &[&str]); 4] = [
-        (Answer::json(200, "{}"), &["2", "2", "0", "0", "ok", "0", "0"]),
+        (Answer::json(200, "{}"), &["1", "2", "0", "0", "ok", "0", "0"]),
         (
             Answer::Failure,
             &["0", "0", "0", "0", "broken connection", "1", "2"],
         ),
         (
             Answer::Truncated(Response::new(200).body("{\"ke")),
-            &["1", "0", "0", "0", "ok", "0", "2"],
+            &["0", "0", "0", "0", "ok", "0", "2"],
         ),
         (
             Answer::Response(long),
-            &["1", "0", "0", "0", "reader failure", "0", "0"],
+            &["0", "0", "0", "0", "reader failure", "0", "0"],
         ),
     ];
     for (answer, expected) in cases {
@@ -316,9 +450,9 @@ fn in_nginx_upstreams_are_hosts_and_an_unknown_one_fails_after_the_call() {
         upstreams.on(name, "/jwks", Answer::status(200));
     }
     for (upstream, headers, expected) in [
-        ("plain.test", WHOLE, ["0", "1", "0", "ok"]),
-        ("plain.test:80", WHOLE, ["0", "1", "0", "ok"]),
-        ("secure.test", SECURE, ["0", "1", "0", "ok"]),
+        ("plain.test", WHOLE, ["0", "0", "0", "ok"]),
+        ("plain.test:80", WHOLE, ["0", "0", "0", "ok"]),
+        ("secure.test", SECURE, ["0", "0", "0", "ok"]),
         ("secure.test", WHOLE, ["0", "0", "0", "resolver failure"]),
         ("nowhere.test", WHOLE, ["0", "0", "0", "resolver failure"]),
     ] {
