@@ -206,6 +206,15 @@ impl Authenticator {
         stripped
     }
 
+    /// The providers whose credentials are not forwarded, and so are to be removed from requests.
+    pub fn stripping(&self) -> impl Iterator<Item = &str> {
+        let strips = |provider: &&Provider| !provider.forward_credential && !provider.locations.is_empty();
+        self.providers
+            .iter()
+            .filter(strips)
+            .map(|provider| provider.name.as_str())
+    }
+
     /// Whether DPoP proofs end here: nobody whose tokens go on needs one.
     fn removes_proofs(&self) -> bool {
         let has_proofs = |provider: &&Provider| provider.binding.as_ref().is_some_and(|it| it.dpop.is_some());

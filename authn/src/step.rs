@@ -54,6 +54,8 @@ impl Question {
 pub struct Attempt {
     /// Whether waiting is over: what is not known now never will be, and the request is refused for it.
     is_last: bool,
+    /// Whether waiting is over because the request cannot be held: what is fetched just now serves later ones.
+    is_unheld: bool,
     /// The documents that were waited for.
     waited: Vec<SourceId>,
     /// Whether the one question that a request may raise was put.
@@ -68,10 +70,20 @@ impl Attempt {
     pub const fn last() -> Self {
         Self {
             is_last: true,
+            is_unheld: false,
             waited: Vec::new(),
             has_asked: true,
             answered: None,
         }
+    }
+
+    /// The last one of a request that cannot be held, though what it needs is being fetched: the same request may pass a
+    /// moment later, and so is not refused for good.
+    #[must_use]
+    pub const fn unheld() -> Self {
+        let mut attempt = Self::last();
+        attempt.is_unheld = true;
+        attempt
     }
 
     /// Waiting for a document is over: what it was worth waiting for is there now, or will not be.
@@ -89,6 +101,14 @@ impl Attempt {
     #[must_use]
     pub fn may_wait_for(&self, source: SourceId) -> bool {
         !self.is_last && !self.waited.contains(&source)
+    }
+
+    /// Why a token is refused whose key is not in hand, and may be in a newer document.
+    pub(crate) const fn without_key(&self) -> Reject {
+        match self.is_unheld {
+            true => Reject::KeysUnavailable,
+            false => Reject::KeyNotFound,
+        }
     }
 
     /// Whether a question may still be put.

@@ -199,7 +199,12 @@ impl Engine {
         }
     }
 
-    fn unrouted(&self, request: &Request<'_>, now: Option<UnixTime>, refusal: Refusal) -> Decision {
+    pub(crate) fn unrouted(
+        &self,
+        request: &Request<'_>,
+        now: Option<UnixTime>,
+        refusal: Refusal,
+    ) -> Decision {
         let context = Context {
             request,
             now,

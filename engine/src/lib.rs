@@ -13,6 +13,7 @@ mod digest;
 pub mod document;
 pub mod engine;
 mod identity;
+mod limited;
 mod metadata;
 mod reply;
 pub mod request;

@@ -43,7 +43,7 @@ pub(crate) fn shape(asked: ReplyRequest, shape: Shape, profile: Profile) -> Loca
     let grpc = shape.grpc && profile.shapes_grpc_replies();
     if grpc {
         shape_grpc(&mut headers, &asked, shape.head);
-    } else {
+    } else if profile.drops_type_of_nothing() || !asked.body.is_empty() {
         shape_http(&mut headers, &asked.body);
     }
     let mut body = asked.body.clone();

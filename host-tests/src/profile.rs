@@ -49,6 +49,11 @@ impl Profile {
         self == Self::Nginx
     }
 
+    /// Whether a reply without a body loses its content type.
+    pub(crate) fn drops_type_of_nothing(self) -> bool {
+        self != Self::Nginx
+    }
+
     /// Whether a second reply fails the module; else it is ignored.
     pub(crate) fn has_one_reply(self) -> bool {
         self == Self::Nginx

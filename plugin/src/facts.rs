@@ -9,6 +9,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) method: &'a [u8],
     pub(crate) path: &'a [u8],
     pub(crate) authority: Option<&'a [u8]>,
+    /// Whether the host tells the authority in two ways that differ.
+    pub(crate) is_unclear: bool,
     pub(crate) headers: Pairs<'a>,
     pub(crate) request_id: Option<&'a [u8]>,
 }
@@ -32,6 +34,7 @@ impl<'a> Facts<'a> {
             method: find(b":method")?,
             path: find(b":path")?,
             authority: find(b":authority"),
+            is_unclear: false,
             request_id: request_id.map(|(_, value)| *value),
             headers,
         })

@@ -45,8 +45,11 @@ const HTTP_REQUEST: u32 = 0;
 /// Another writer came first (Proxy-Wasm ABI 0.2.1, `proxy_status_t`).
 const CAS_MISMATCH: u32 = 8;
 
+/// What was asked makes no sense here (Proxy-Wasm ABI 0.2.1, `proxy_status_t`).
+pub(crate) const BAD_ARGUMENT: u32 = 2;
+
 /// There is no such thing (Proxy-Wasm ABI 0.2.1, `proxy_status_t`).
-const NOT_FOUND: u32 = 1;
+pub(crate) const NOT_FOUND: u32 = 1;
 
 /// Severities of the log (Proxy-Wasm ABI 0.2.1, `proxy_log_level_t`).
 #[derive(Debug, Clone, Copy)]

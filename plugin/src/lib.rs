@@ -10,14 +10,18 @@ mod facts;
 mod host;
 mod log;
 mod metrics;
+mod nginx;
 mod nonces;
 mod peer;
 mod policy;
 mod proofs;
+mod proxy;
 mod question;
+mod reply;
 mod root;
 mod shared;
 mod stream;
+mod verdict;
 mod waiting;
 
 use std::rc::Rc;

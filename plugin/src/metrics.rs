@@ -1,7 +1,7 @@
 //! Counters for both layers, for documents and for the token cache. Labels come from bounded sets: providers, routes,
 //! outcomes, codes.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use scopegate_authn::CacheUse;
@@ -13,9 +13,24 @@ use crate::host::{self, HostError, Metric};
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     ids: RefCell<HashMap<String, u32>>,
+    /// Whether the host fails the plugin for a metric too many, or for too long a name.
+    is_limited: Cell<bool>,
 }
 
+/// How long the name of a metric may be where that is limited: 256 bytes in ngx_wasm_module, less the plugin's name and
+/// some to spare.
+const NAME_BYTES: usize = 192;
+
+/// How many metrics there may be where that is limited: each takes at most a kilobyte of the 5 MiB that ngx_wasm_module
+/// has for them by default.
+const MOST: usize = 4_096;
+
 impl Metrics {
+    /// From now on nothing is counted that the host might fail for.
+    pub(crate) fn limit(&self) {
+        self.is_limited.set(true);
+    }
+
     /// Counts a decision in both layers.
     pub(crate) fn count(&self, decision: &Decision) -> Result<(), HostError> {
         self.add(name("authentication", &decision.authentication), 1)?;
@@ -60,22 +75,29 @@ impl Metrics {
 
     /// Where a number cannot be shown, nothing else is held up.
     fn set(&self, name: String, value: u64) {
-        if let Ok(id) = self.defined(Metric::Gauge, name) {
+        if let Ok(Some(id)) = self.defined(Metric::Gauge, name) {
             let _ = host::record(id, value);
         }
     }
 
     fn add(&self, name: String, more: i64) -> Result<(), HostError> {
-        host::increment(self.defined(Metric::Counter, name)?, more)
+        match self.defined(Metric::Counter, name)? {
+            Some(id) => host::increment(id, more),
+            None => Ok(()),
+        }
     }
 
-    fn defined(&self, kind: Metric, name: String) -> Result<u32, HostError> {
+    /// The metric's number; none where the host would fail for it.
+    fn defined(&self, kind: Metric, name: String) -> Result<Option<u32>, HostError> {
         if let Some(known) = self.ids.borrow().get(&name) {
-            return Ok(*known);
+            return Ok(Some(*known));
+        }
+        if self.is_limited.get() && (name.len() > NAME_BYTES || self.ids.borrow().len() >= MOST) {
+            return Ok(None);
         }
         let id = host::define_metric(kind, &name)?;
         self.ids.borrow_mut().insert(name, id);
-        Ok(id)
+        Ok(Some(id))
     }
 }
 

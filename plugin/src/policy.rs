@@ -9,6 +9,8 @@ use scopegate_engine::Engine;
 
 use crate::clock::Time;
 use crate::documents::{Desk, Documents, Prospect};
+use crate::host::Level;
+use crate::log::say;
 use crate::metrics::Metrics;
 use crate::nonces;
 use crate::waiting::Waiting;
@@ -22,6 +24,9 @@ pub(crate) struct Policy {
     pub(crate) waiting: Waiting,
     /// Whether the client certificate of a connection matters.
     pub(crate) reads_peer: bool,
+    /// Why it cannot be kept where nothing can be removed from a request; nothing once that was said.
+    unfit: RefCell<Option<String>>,
+    is_unfit: bool,
     asks_for_nonces: bool,
     ticks: Cell<u32>,
     /// What the token cache had done when it was last counted.
@@ -34,7 +39,10 @@ const LOOK_TICKS: u32 = 10;
 
 impl Policy {
     pub(crate) fn new(engine: Engine) -> Self {
+        let unfit = engine.fault_without_removal();
         Self {
+            is_unfit: unfit.is_some(),
+            unfit: RefCell::new(unfit),
             live: RefCell::new(engine.authenticator().live()),
             reads_peer: engine.authenticator().reads_peer(),
             asks_for_nonces: engine.authenticator().asks_for_nonces(),
@@ -44,6 +52,17 @@ impl Policy {
             ticks: Cell::default(),
             counted: Cell::default(),
         }
+    }
+
+    /// Whether it cannot be kept where nothing can be removed from a request. The first time, the log says why.
+    pub(crate) fn is_unfit(&self) -> bool {
+        if let Some(fault) = self.unfit.take() {
+            say(
+                Level::Error,
+                &format!("scopegate: the policy is not served: {fault}"),
+            );
+        }
+        self.is_unfit
     }
 
     /// Fetches what is due, and once a second looks at what others fetched and counts what was done.

@@ -66,6 +66,14 @@ impl Questions {
         self.open.borrow_mut().remove(&token).map(|open| open.stream)
     }
 
+    /// Whether a request waits for an answer.
+    pub(crate) fn is_open(&self, context: u32) -> bool {
+        self.open
+            .borrow()
+            .values()
+            .any(|open| open.stream.context() == context)
+    }
+
     /// Forgets the question of a request that ended.
     pub(crate) fn forget(&self, context: u32) {
         self.open

@@ -11,12 +11,14 @@ use scopegate_engine::{Compiled, Engine};
 
 use crate::callout::Received;
 use crate::clock::Time;
-use crate::environment::Environment;
-use crate::host::{self, Level};
+use crate::environment::{self, Environment};
+use crate::host::{self, HostError, Level};
 use crate::log::say;
 use crate::metrics::Metrics;
 use crate::policy::Policy;
+use crate::proxy::Proxy;
 use crate::question::Questions;
+use crate::shared;
 use crate::stream::Stream;
 use crate::waiting::Over;
 
@@ -30,6 +32,8 @@ pub(crate) struct State {
     policy: RefCell<Option<Rc<Policy>>>,
     pub(crate) metrics: Metrics,
     pub(crate) questions: Questions,
+    /// The host, once a request told which it is.
+    proxy: Cell<Option<Proxy>>,
     served: Cell<u64>,
     ticks: Cell<bool>,
 }
@@ -38,6 +42,30 @@ impl State {
     /// The policy in force; `None` before the first good configuration.
     pub(crate) fn policy(&self) -> Option<Rc<Policy>> {
         self.policy.borrow().clone()
+    }
+
+    /// The host. Asked by a request.
+    pub(crate) fn proxy(&self) -> Result<Proxy, HostError> {
+        if let Some(known) = self.proxy.get() {
+            return Ok(known);
+        }
+        let proxy = Proxy::of_request()?;
+        self.proxy.set(Some(proxy));
+        if proxy == Proxy::Nginx {
+            self.limit();
+        }
+        Ok(proxy)
+    }
+
+    /// From now on nothing is done that ngx_wasm_module would fail for.
+    fn limit(&self) {
+        self.metrics.limit();
+        shared::limit();
+    }
+
+    /// Whether a request told that the host is NGINX.
+    pub(crate) fn is_nginx(&self) -> bool {
+        self.proxy.get() == Some(Proxy::Nginx)
     }
 
     /// Takes the answer to a question, and lets its request go on. `false` where nobody asked.
@@ -78,6 +106,12 @@ impl Root {
     /// Puts the policy in force, or says why not.
     fn install(&self, text: &[u8]) -> Result<(), Vec<String>> {
         let Compiled { engine, notices } = Engine::from_json(text, &Environment).map_err(shown)?;
+        if Proxy::seems_nginx() {
+            self.state.limit();
+            engine
+                .fault_without_removal()
+                .map_or(Ok(()), |fault| Err(vec![fault]))?;
+        }
         let has_ticks = self.start_ticking();
         if engine.authenticator().upstreams().next().is_some() {
             // Without ticks nothing is fetched; nothing but counting depends on them otherwise.
@@ -144,7 +178,7 @@ impl Context for Root {
 impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
         let installed = match host::configuration() {
-            Ok(text) => self.install(&text),
+            Ok(text) => environment::policy(text).and_then(|text| self.install(&text)),
             Err(error) => Err(vec![format!("{} answered {}", error.function, error.status)]),
         };
         let Err(faults) = installed else { return true };
@@ -164,7 +198,11 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         let time = Time::now();
-        let unanswered = self.state.questions.tick();
+        // In NGINX an answer comes whatever becomes of the question, and from here no request can be reached.
+        let unanswered = match self.state.is_nginx() {
+            true => Vec::new(),
+            false => self.state.questions.tick(),
+        };
         let Some(policy) = self.state.policy() else { return };
         let Some(now) = time.believed() else {
             // Without a clock nothing is fetched, and nobody waits for what is not fetched.

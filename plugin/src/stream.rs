@@ -7,16 +7,26 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use scopegate_authn::remote::SourceId;
-use scopegate_authn::{Answered, Attempt, Claimed, Need, Peer, Reject};
-use scopegate_engine::{Decision, Engine, Forward, Outcome, Pending, Progress, Reply, Request, Unready};
+use scopegate_authn::{Answered, Attempt, Claimed, Need, Peer};
+use scopegate_document::UnixTime;
+use scopegate_engine::{Decision, Engine, Outcome, Pending, Progress, Request, Unready};
 
 use crate::clock::Time;
 use crate::documents::Prospect;
 use crate::facts::{Facts, decode_pairs};
-use crate::host::{self, HostError, Level, LocalResponse, Map};
+use crate::host::{self, HostError, Level, Map};
+use crate::nginx::Target;
 use crate::policy::Policy;
+use crate::proxy::Proxy;
+use crate::reply::{close, forward, reply};
 use crate::root::State;
-use crate::{peer, proofs};
+use crate::{peer, proofs, verdict};
+
+/// A request whose callout has ended, and that nobody decided on.
+const UNDECIDED: HostError = HostError {
+    function: "proxy_on_http_call_response",
+    status: 0,
+};
 
 /// One HTTP stream, as the host calls it.
 #[derive(Debug)]
@@ -33,6 +43,8 @@ pub(crate) struct Held {
     policy: RefCell<Option<Rc<Policy>>>,
     /// Whether the request was permitted: nothing of it passes before.
     permitted: Cell<bool>,
+    /// Whether it was decided, or answered for want of a decision.
+    is_over: Cell<bool>,
     /// What waiting has come to.
     attempt: RefCell<Attempt>,
 }
@@ -43,6 +55,8 @@ enum Met {
     Held,
     /// What is needed is here.
     Now,
+    /// It will come, and the request cannot be held for it.
+    Later,
     /// It will not come.
     Never,
 }
@@ -71,6 +85,7 @@ impl Stream {
             state,
             policy: RefCell::default(),
             permitted: Cell::new(false),
+            is_over: Cell::new(false),
             attempt: RefCell::default(),
         };
         Self { held: Rc::new(held) }
@@ -95,7 +110,8 @@ impl Held {
         self.go_on();
     }
 
-    /// Decides anew, and lets the request go on or answers it. Called in another context than the stream's own.
+    /// Decides anew, and lets the request go on or answers it. Called in another context than the stream's own, but in
+    /// NGINX, where there is no reaching a stream from another.
     fn go_on(self: &Rc<Self>) {
         // A stream that is gone has nobody to answer.
         if host::set_effective_context(self.context).is_err() {
@@ -105,38 +121,59 @@ impl Held {
             // The policy may be another one than when the trailers came.
             let going = self.strip_trailers().and_then(|()| host::continue_request());
             if let Err(error) = going {
-                self.permitted.set(false);
-                close(error);
+                self.fail(error);
             }
         }
     }
 
+    /// Sees to it that nothing is left open: NGINX lets a request go on whose callouts have ended.
+    fn close_if_open(&self) {
+        let waits = self.state.questions.is_open(self.context);
+        if self.state.is_nginx() && !self.is_over.get() && !waits {
+            self.fail(UNDECIDED);
+        }
+    }
+
+    /// Answers for want of a decision.
+    fn fail(&self, error: HostError) {
+        self.permitted.set(false);
+        self.is_over.set(true);
+        close(error);
+    }
+
     fn run(self: &Rc<Self>) -> Action {
-        let done = match self.decide() {
-            Ok(Headers::Decided(decision)) => self.apply(&decision),
-            Ok(Headers::Waiting) => Ok(Action::Pause),
-            Err(error) => Err(error),
-        };
+        let done = self.state.proxy().and_then(|proxy| match self.decide(proxy)? {
+            Headers::Decided(decision) => self.apply(proxy, &decision),
+            Headers::Waiting => Ok(Action::Pause),
+        });
         done.unwrap_or_else(|error| {
-            self.permitted.set(false);
-            close(error)
+            self.fail(error);
+            Action::Pause
         })
     }
 
-    fn decide(self: &Rc<Self>) -> Result<Headers, HostError> {
+    fn decide(self: &Rc<Self>, proxy: Proxy) -> Result<Headers, HostError> {
         let time = Time::now();
         let now = time.believed();
         let pairs = host::header_pairs(Map::RequestHeaders)?;
-        let facts = decode_pairs(&pairs).and_then(Facts::from_pairs);
+        let target = match proxy {
+            Proxy::Envoy => None,
+            Proxy::Nginx => Some(Target::read()?),
+        };
+        let facts = decode_pairs(&pairs).and_then(|pairs| match &target {
+            None => Facts::from_pairs(pairs),
+            Some(target) => target.facts(pairs),
+        });
         let policy = self.state.policy();
         let earlier = self.policy.replace(policy.clone());
         if earlier.is_some() && !is_same(earlier.as_ref(), policy.as_ref()) {
             // What was learnt was learnt for another policy.
             self.attempt.replace(Attempt::last());
         }
-        let peer = match policy.as_ref().is_some_and(|policy| policy.reads_peer) {
-            true => peer::of_connection()?,
-            false => None,
+        let reads_peer = policy.as_ref().is_some_and(|policy| policy.reads_peer);
+        let peer = match proxy {
+            Proxy::Envoy if reads_peer => peer::of_connection()?,
+            Proxy::Envoy | Proxy::Nginx => None,
         };
         let number = self.state.next_number();
         let made = || format!("{:x}-{number:x}", time.nanoseconds());
@@ -145,7 +182,11 @@ impl Held {
             (Some(facts), Some(policy)) => {
                 let offered = facts.request_id.and_then(Request::id_from).map(str::to_owned);
                 let id = offered.unwrap_or_else(made);
-                return Ok(self.ask(&policy, &request(facts, peer.as_ref(), &id, serial), time));
+                let request = request(facts, peer.as_ref(), &id, serial);
+                return Ok(match refused(proxy, &policy, (facts, &request), now) {
+                    Some(decision) => Headers::Decided(Box::new(decision)),
+                    None => self.ask(&policy, &request, time),
+                });
             }
             (Some(facts), None) => Engine::unready(
                 &request(facts, None, &made(), serial),
@@ -180,6 +221,7 @@ impl Held {
             match met {
                 Met::Held => return Headers::Waiting,
                 Met::Now if !has_looked => has_looked = true,
+                Met::Later => *attempt = Attempt::unheld(),
                 // INVARIANT: after this no need is named again.
                 Met::Now | Met::Never => *attempt = Attempt::last(),
             }
@@ -189,31 +231,39 @@ impl Held {
     fn wait(self: &Rc<Self>, policy: &Policy, id: SourceId, time: Time) -> Met {
         match policy.want(&self.state.metrics, time, id) {
             Prospect::Newer => Met::Now,
+            Prospect::Soon if self.state.is_nginx() => Met::Later,
             Prospect::Soon => policy.waiting.hold(Rc::clone(self), id).into(),
             Prospect::None => Met::Never,
         }
     }
 
-    fn apply(&self, decision: &Decision) -> Result<Action, HostError> {
+    fn apply(&self, proxy: Proxy, decision: &Decision) -> Result<Action, HostError> {
         self.state.metrics.count(decision)?;
         for record in &decision.audit {
             host::log(Level::Info, &record.to_string())?;
         }
-        host::set_property("scopegate.layer", decision.layer.name())?;
-        host::set_property("scopegate.code", decision.code)?;
-        host::set_property("scopegate.route", decision.route.as_deref().unwrap_or_default())?;
-        if let Some(code) = decision.would_deny {
-            host::set_property("scopegate.would_deny", code)?;
-        }
-        match &decision.outcome {
-            Outcome::Forward(change) => forward(change)?,
-            Outcome::Reply(answer) => return reply(decision, answer).map(|()| Action::Pause),
-        }
-        self.permitted.set(true);
-        Ok(Action::Continue)
+        verdict::show(proxy, decision)?;
+        let action = match &decision.outcome {
+            Outcome::Forward(change) => {
+                forward(proxy, change)?;
+                verdict::allow(proxy)?;
+                self.permitted.set(true);
+                Action::Continue
+            }
+            Outcome::Reply(answer) => {
+                reply(proxy, decision, answer)?;
+                Action::Pause
+            }
+        };
+        self.is_over.set(true);
+        Ok(action)
     }
 
     fn strip_trailers(&self) -> Result<(), HostError> {
+        if self.state.is_nginx() {
+            // There are none.
+            return Ok(());
+        }
         let bytes = host::header_pairs(Map::RequestTrailers)?;
         let undecodable = HostError {
             function: "proxy_get_header_map_pairs",
@@ -230,6 +280,21 @@ impl Held {
     }
 }
 
+/// What is refused because of what the host cannot do.
+fn refused(
+    proxy: Proxy,
+    policy: &Policy,
+    (facts, request): (&Facts<'_>, &Request<'_>),
+    now: Option<UnixTime>,
+) -> Option<Decision> {
+    match proxy {
+        Proxy::Envoy => None,
+        Proxy::Nginx if policy.is_unfit() => Some(Engine::unready(request, Unready::NotConfigured, now)),
+        Proxy::Nginx if facts.is_unclear => Some(policy.engine.refuse_authority(request, now)),
+        Proxy::Nginx => policy.engine.refuse_identity_header(request, now),
+    }
+}
+
 fn request<'r>(facts: &'r Facts<'r>, peer: Option<&'r Peer>, id: &'r str, serial: u64) -> Request<'r> {
     Request {
         method: facts.method,
@@ -241,54 +306,6 @@ fn request<'r>(facts: &'r Facts<'r>, peer: Option<&'r Peer>, id: &'r str, serial
         id,
         serial,
     }
-}
-
-fn forward(change: &Forward) -> Result<(), HostError> {
-    for name in &change.remove {
-        host::remove_header(Map::RequestHeaders, name)?;
-    }
-    for (name, value) in &change.set {
-        host::set_request_header(name.as_bytes(), value)?;
-    }
-    change
-        .path
-        .as_ref()
-        .map_or(Ok(()), |path| host::set_request_header(b":path", path))
-}
-
-fn reply(decision: &Decision, answer: &Reply) -> Result<(), HostError> {
-    let details = format!("scopegate:{}:{}", decision.layer.name(), decision.code);
-    // A host that is told a gRPC status writes these three itself.
-    let is_hosts =
-        |name: &str| answer.grpc.is_some() && (name == "content-type" || name.starts_with("grpc-"));
-    let headers = answer.headers.iter().filter(|(name, _)| !is_hosts(name));
-    let headers: Vec<(&str, &str)> = headers.map(|(name, value)| (*name, value.as_str())).collect();
-    host::send_local_response(&LocalResponse {
-        status: answer.status,
-        details: &details,
-        headers: &headers,
-        body: answer
-            .grpc
-            .map_or(answer.body.as_slice(), |(_, message)| message.as_bytes()),
-        grpc_status: answer.grpc.map(|(status, _)| status),
-    })
-}
-
-/// The answer when the host failed: as plain as can be, so that little more can fail.
-fn close(error: HostError) -> Action {
-    let message = format!(
-        "scopegate: {} answered {}: the request is refused",
-        error.function, error.status
-    );
-    let _ = host::log(Level::Error, &message);
-    let _ = host::send_local_response(&LocalResponse {
-        status: Reject::NotConfigured.status(),
-        details: "scopegate:request:host_failed",
-        headers: &[("cache-control", "no-store"), ("retry-after", "5")],
-        body: b"",
-        grpc_status: None,
-    });
-    Action::Pause
 }
 
 /// The decision, once it is known whether the proof was used before.
@@ -311,6 +328,7 @@ fn is_same(one: Option<&Rc<Policy>>, other: Option<&Rc<Policy>>) -> bool {
 impl Context for Stream {
     fn on_http_call_response(&mut self, token: u32, _headers: usize, _body: usize, _trailers: usize) {
         self.held.state.answered(token);
+        self.held.close_if_open();
     }
 
     /// A stream that ends waits no longer.
@@ -339,7 +357,10 @@ impl HttpContext for Stream {
         match (self.held.permitted.get(), self.held.strip_trailers()) {
             (true, Ok(())) => Action::Continue,
             (false, Ok(())) => Action::Pause,
-            (_, Err(error)) => close(error),
+            (_, Err(error)) => {
+                self.held.fail(error);
+                Action::Pause
+            }
         }
     }
 }

@@ -193,7 +193,7 @@ impl TokenProvider {
         match keys.first_that_signed(id, algorithm, &parsed, token.text) {
             Ok(key) => Ok((key, generation)),
             Err(Reject::KeyNotFound) if around.live.may_be_newer(source, around.now) => {
-                Err(waits(Reject::KeyNotFound))
+                Err(waits(around.attempt.without_key()))
             }
             Err(reject) => Err(reject.into()),
         }

@@ -79,8 +79,13 @@ pub(crate) fn policy() -> Value {
 pub(crate) fn builder() -> HostBuilder {
     Host::builder(module())
         .clock(Clock::virtual_at(NOW))
-        .environment([("ORDERS_SECRET", BASE64URL.encode_to_string(SECRET))])
+        .environment([("ORDERS_SECRET", secret())])
         .configuration(policy().to_string())
+}
+
+/// The secret of the policy's key, as it stands in the environment.
+pub(crate) fn secret() -> String {
+    BASE64URL.encode_to_string(SECRET)
 }
 
 /// A host with the policy in force.

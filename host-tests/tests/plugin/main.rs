@@ -23,6 +23,10 @@ mod hostile;
 #[cfg(test)]
 mod issuer;
 #[cfg(test)]
+mod nginx;
+#[cfg(test)]
+mod nginx_waiting;
+#[cfg(test)]
 mod records;
 #[cfg(test)]
 mod remote;

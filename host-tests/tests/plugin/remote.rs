@@ -10,6 +10,7 @@ use crate::issuer::{
     Pair, Server, UPSTREAM, counted, decided, document, keys, pass, passed, policy_with, shown, started,
     unavailable, worker,
 };
+use crate::nginx::{keeping, under_nginx};
 
 fn pair() -> Pair {
     Pair::new("k1", "first")
@@ -29,13 +30,18 @@ fn says(host: &mut Host, text: &str) -> bool {
 #[test]
 fn keys_are_fetched_from_where_the_policy_says_on_every_host() {
     for (profile, upstream) in [(Profile::Envoy, "idp"), (Profile::Nginx, "idp.example.com:8443")] {
-        let policy =
-            policy_with(json!({"jwks_uri": "https://IDP.example.com:8443/jwks?v=1", "upstream": upstream}));
+        let policy = keeping(policy_with(
+            json!({"jwks_uri": "https://IDP.example.com:8443/jwks?v=1", "upstream": upstream}),
+        ));
         let server = Server::of(&[]);
         server
             .upstreams
             .on(upstream, "/jwks", Answer::Response(keys(&[&pair()])));
-        let mut host = started(worker(&server).configuration(policy.to_string()).profile(profile));
+        let mut host = started(
+            under_nginx(worker(&server))
+                .configuration(policy.to_string())
+                .profile(profile),
+        );
         assert_eq!(
             server.count(),
             0,
@@ -73,9 +79,7 @@ fn keys_are_fetched_from_where_the_policy_says_on_every_host() {
         let stranger = host.request(Pair::new("k1", "stranger").request());
         assert!(says(&mut host, "signature_invalid"), "{profile:?}");
         assert!(stranger.forwarded().is_none(), "{profile:?}");
-        if profile == Profile::Envoy {
-            passed(&good, "with fetched keys");
-        }
+        assert!(good.forwarded().is_some(), "{profile:?}: with fetched keys");
     }
 }
 

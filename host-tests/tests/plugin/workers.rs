@@ -4,7 +4,8 @@
 use scopegate_host_tests::{Answer, Clock, Faults, Host, HostBuilder, Profile, SharedData, Status};
 
 use crate::common::{FAILURES, NOW, refused};
-use crate::issuer::{Pair, Server, counted, decided, keys, pass, passed, started, step, worker};
+use crate::issuer::{Pair, Server, counted, decided, fetching, keys, pass, passed, started, step, worker};
+use crate::nginx::{is_let_through, keeping, under_nginx};
 
 fn pair() -> Pair {
     Pair::new("k1", "first")
@@ -68,17 +69,21 @@ fn begun(host: &Host) -> u64 {
 fn one_fetch_serves_the_process() {
     for profile in [Profile::Envoy, Profile::Nginx] {
         let process = Process::new(Server::of(&[&pair()]));
-        let mut workers: Vec<Host> = (0..4)
-            .map(|_| started(process.builder().profile(profile)))
-            .collect();
+        let builder = || match profile {
+            Profile::Nginx => under_nginx(process.builder()).configuration(keeping(fetching()).to_string()),
+            Profile::Envoy | Profile::Spec => process.builder(),
+        };
+        let mut workers: Vec<Host> = (0..4).map(|_| started(builder())).collect();
         for _ in 0..3 {
             step(&mut workers.iter_mut().collect::<Vec<_>>());
         }
         assert_eq!(process.server.count(), 1, "{profile:?}");
         assert_eq!(workers.iter().map(begun).sum::<u64>(), 1, "{profile:?}");
-        if profile == Profile::Envoy {
-            for host in &mut workers {
-                passed(&host.request(pair().request()), "in every worker");
+        for host in &mut workers {
+            let exchange = host.request(pair().request());
+            match profile {
+                Profile::Nginx => assert!(is_let_through(&exchange), "in every worker"),
+                Profile::Envoy | Profile::Spec => passed(&exchange, "in every worker"),
             }
         }
         pass(&mut workers.iter_mut().collect::<Vec<_>>(), 1_200);

@@ -1,0 +1,54 @@
+//! What was decided, as the host shows it to access logs and to later filters.
+
+use scopegate_engine::Decision;
+
+use crate::host::{self, HostError, Level, NOT_FOUND};
+use crate::log::say;
+use crate::proxy::Proxy;
+
+/// The variable by which NGINX knows that a request is let through. It must be declared: a request that nobody decided
+/// on goes on there when its callouts have ended, and what it meets then is up to the configuration.
+const NGINX_VERDICT: &str = "ngx\0scopegate";
+
+/// Shows the decision.
+pub(crate) fn show(proxy: Proxy, decision: &Decision) -> Result<(), HostError> {
+    set(proxy, "layer", decision.layer.name())?;
+    set(proxy, "code", decision.code)?;
+    set(proxy, "route", decision.route.as_deref().unwrap_or_default())?;
+    if let Some(code) = decision.would_deny {
+        set(proxy, "would_deny", code)?;
+    }
+    Ok(())
+}
+
+/// Says that the request is let through, where the host asks for that. The last that is done.
+pub(crate) fn allow(proxy: Proxy) -> Result<(), HostError> {
+    if proxy == Proxy::Envoy {
+        return Ok(());
+    }
+    let allowed = host::set_property(NGINX_VERDICT, "allow");
+    if allowed.is_err() {
+        say(
+            Level::Error,
+            "scopegate: the configuration of NGINX lacks `set $scopegate \"\";`",
+        );
+    }
+    allowed
+}
+
+/// Envoy: `scopegate.code`. NGINX: `wasmx.scopegate_code` for filters, and the variable `$scopegate_code` where the
+/// configuration declares it.
+fn set(proxy: Proxy, name: &str, value: &str) -> Result<(), HostError> {
+    match proxy {
+        Proxy::Envoy => host::set_property(&format!("scopegate.{name}"), value),
+        Proxy::Nginx => {
+            host::set_property(&format!("wasmx\0scopegate_{name}"), value)?;
+            match host::set_property(&format!("ngx\0scopegate_{name}"), value) {
+                Err(HostError {
+                    status: NOT_FOUND, ..
+                }) => Ok(()),
+                set => set,
+            }
+        }
+    }
+}
