@@ -133,7 +133,7 @@ impl Routes {
         let guard = route.guard.as_ref().filter(|_| !is_preflight);
         let tenant = guard.and_then(|guard| guard.tenant).and_then(&value);
         // An upstream that folds serves another tenant than the one that is written here.
-        let folds = |tenant: &String| self.readings.folds && fold(tenant) != *tenant;
+        let folds = |value: &String| self.readings.folds && fold(value) != *value;
         if tenant.as_ref().is_some_and(folds) {
             return Err(RequestError::AmbiguousPath);
         }
@@ -152,6 +152,12 @@ impl Routes {
             },
             false => Gathered::default(),
         };
+        // And it serves another parameter than the one that an expression would be asked about.
+        let when = guard.and_then(|guard| guard.when.as_ref());
+        let reads_parameters = when.is_some_and(|when| when.reads().parameters);
+        if reads_parameters && gathered.parameters.iter().any(|(_, value)| folds(value)) {
+            return Err(RequestError::AmbiguousPath);
+        }
         Ok(Some(Selection {
             route,
             tenant,

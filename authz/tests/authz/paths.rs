@@ -267,6 +267,21 @@ fn a_tenant_that_an_upstream_would_fold_is_ambiguous_where_it_folds() {
 }
 
 #[test]
+fn a_parameter_that_an_expression_reads_is_ambiguous_where_the_upstream_folds_it() {
+    let access = |when: &str| json!({"authenticated": true, "when": when});
+    let routes = json!([
+        {"id": "file", "match": {"path": "/files/{name}"}, "access": access("request.params.name != 'secret'")},
+        {"id": "other", "match": {"path": "/others/{name}"}, "access": access("request.method == 'GET'")},
+    ]);
+    let folding = authorizer(&json!({"routes": routes, "path_readings": "case_insensitive"}));
+    let strict = authorizer(&json!({"routes": routes}));
+    assert_eq!(get(&strict, "/files/Secret"), "file");
+    assert_eq!(get(&folding, "/files/Secret"), "ambiguous_path");
+    assert_eq!(get(&folding, "/files/secret"), "file");
+    assert_eq!(get(&folding, "/others/Secret"), "other");
+}
+
+#[test]
 fn what_follows_a_semicolon_may_be_cut() {
     let authorizer = public(&["/**", "/tenants/{tenant}/orders"]);
     for path in [
