@@ -30,6 +30,28 @@ pub enum Expression {
     Has(Vec<String>),
 }
 
+impl Expression {
+    /// Whether it names something below this path.
+    pub(crate) fn reads(&self, path: &[&str]) -> bool {
+        let below = |found: &[String]| {
+            found
+                .iter()
+                .map(String::as_str)
+                .take(path.len())
+                .eq(path.iter().copied())
+        };
+        let term = |term: &Term| matches!(term, Term::Field(found) if below(found));
+        match self {
+            Self::Not(one) => one.reads(path),
+            Self::And(one, other) | Self::Or(one, other) => one.reads(path) || other.reads(path),
+            Self::Equal(one, other) | Self::Less(one, other) | Self::In(one, other) => {
+                term(one) || term(other)
+            }
+            Self::Has(found) => below(found),
+        }
+    }
+}
+
 /// A term of a condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Term {
@@ -107,7 +129,20 @@ pub(crate) fn holds(
     };
     let mut known = reference.conditions.iter();
     let (_, expression) = known.find(|(text, _)| text == written)?;
-    evaluate(expression, &facts(reference, asked, caller, held, now))
+    let mut facts = facts(reference, asked, caller, held, now);
+    if expression.reads(&["request", "query"]) {
+        let parameters = query::all(asked.understood)?;
+        *facts.pointer_mut("/request/query")? = Value::Object(parameters);
+    }
+    evaluate(expression, &facts)
+}
+
+/// Whether the condition of a route reads parameters of its path.
+pub(crate) fn reads_parameters(reference: &Reference<'_>, access: &Value) -> bool {
+    let written = text(access, "when");
+    let mut known = reference.conditions.iter();
+    let found = known.find(|(text, _)| Some(text.as_str()) == written);
+    found.is_some_and(|(_, expression)| expression.reads(&["request", "params"]))
 }
 
 /// "CEL: variables `request`, `caller`, `policy`": what is absent has no field.
@@ -122,6 +157,7 @@ fn facts(reference: &Reference<'_>, asked: &Asked<'_>, caller: &Caller, held: &H
     let mut facts = serde_json::json!({
         "request": {
             "method": request.method,
+            "query": {},
             "params": parameters.collect::<serde_json::Map<String, Value>>(),
             "headers": headers(reference, request),
             "hour_utc": time.hour(),
@@ -137,6 +173,15 @@ fn facts(reference: &Reference<'_>, asked: &Asked<'_>, caller: &Caller, held: &H
         "policy": {"name": metadata.get("name"), "version": metadata.get("version")},
     });
     let optional = [
+        (
+            "/request",
+            "host",
+            asked
+                .understood
+                .authority
+                .as_ref()
+                .map(|asked| asked.host().to_owned()),
+        ),
         ("/caller", "subject", caller.subject.clone()),
         ("/caller", "client", caller.client.clone()),
         ("/caller", "tenant", caller.tenant.clone()),
@@ -154,7 +199,7 @@ fn facts(reference: &Reference<'_>, asked: &Asked<'_>, caller: &Caller, held: &H
     facts
 }
 
-/// "headers (only those of `authorization.conditions.headers: [x-region]`)": those that came once.
+/// "headers (only those of `authorization.conditions.headers: [x-region]`)"; one that came several times is null.
 fn headers(reference: &Reference<'_>, request: &Request) -> serde_json::Map<String, Value> {
     let conditions = crate::value::authorization(reference.policy)
         .get("conditions")
@@ -162,11 +207,12 @@ fn headers(reference: &Reference<'_>, request: &Request) -> serde_json::Map<Stri
     let allowed = crate::value::texts(conditions, "headers")
         .unwrap_or_default()
         .into_iter();
-    let once = |name: String| match request.values(&name).as_slice() {
+    let shown = |name: String| match request.values(&name).as_slice() {
+        [] => None,
         [value] => Some((name, Value::from(*value))),
-        _ => None,
+        _ => Some((name, Value::Null)),
     };
-    allowed.filter_map(once).collect()
+    allowed.filter_map(shown).collect()
 }
 
 /// "Absent value: the field is absent; naming it is an error of the condition unless `has()`." What decides from the
@@ -188,7 +234,13 @@ fn evaluate(expression: &Expression, facts: &Value) -> Option<bool> {
         Expression::Has(path) => {
             let (_, parent) = path.split_last()?;
             field(parent, facts)?;
-            Some(field(path, facts).is_some())
+            // What came several times is neither there nor not.
+            let found = field(path, facts);
+            if found.is_some_and(Value::is_null) {
+                None
+            } else {
+                Some(found.is_some())
+            }
         }
     }
 }
@@ -198,7 +250,7 @@ fn value(term: &Term, facts: &Value) -> Option<Value> {
         Term::Text(text) => Some(Value::from(text.as_str())),
         Term::Number(number) => Some(Value::from(*number)),
         Term::Texts(texts) => Some(Value::from(texts.as_slice())),
-        Term::Field(path) => field(path, facts).cloned(),
+        Term::Field(path) => field(path, facts).filter(|value| !value.is_null()).cloned(),
     }
 }
 

@@ -22,6 +22,13 @@ impl Authority {
     }
 }
 
+impl Authority {
+    /// The host, without its port.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+}
+
 fn split(written: &str) -> (&str, Option<String>) {
     match written.split_once(':') {
         Some((host, port)) => (host, Some(port.to_owned())),

@@ -1,5 +1,7 @@
 //! The query of a request, decoded, for whoever asks for a parameter by name.
 
+use serde_json::{Map, Value};
+
 use crate::target::Understood;
 
 /// The values of a parameter. "A query that upstreams read in different ways there (bad escapes, `;` as separator,
@@ -31,6 +33,25 @@ pub(crate) fn values(understood: &Understood, name: &str) -> Option<Vec<String>>
         }
     }
     Some(values)
+}
+
+/// "query (text to text, duplicates are an error of the condition)": all parameters, where every upstream reads them
+/// alike; one that is there twice is null.
+pub(crate) fn all(understood: &Understood) -> Option<Map<String, Value>> {
+    let query = understood.query.as_deref().unwrap_or_default();
+    let mut all = Map::new();
+    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+        let (name, value) = name_of(parameter);
+        let (name, value) = (clear(name)?, clear(value)?);
+        if name.contains('[') {
+            return None;
+        }
+        let is_one = values(understood, &name)?.len() == 1;
+        all.insert(name, if is_one { Value::from(value) } else { Value::Null });
+    }
+    // The path may hide where the query begins.
+    values(understood, "")?;
+    Some(all)
 }
 
 /// Name and value as they are written.

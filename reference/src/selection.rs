@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::condition;
 use crate::host::{self, Fit};
 use crate::matching;
 use crate::pattern::{self, Part};
@@ -36,12 +37,14 @@ impl Chosen<'_> {
         text(self.rules, "access") == Some("public")
     }
 
-    /// What an upstream that folds case takes for the tenant. Other parameters are data to it.
-    fn folded(mut self) -> Self {
+    /// What an upstream that folds case takes for the parameters that are read: for the tenant, and for all where the
+    /// condition reads some. Others are data to it.
+    fn folded(mut self, reference: &Reference<'_>) -> Self {
         let access = self.rules.get("access").unwrap_or(&Value::Null);
         let tenant = text(access, "tenant").unwrap_or_default();
+        let is_read = condition::reads_parameters(reference, access);
         for (name, value) in &mut self.parameters {
-            if format!("{{{name}}}") == tenant {
+            if is_read || format!("{{{name}}}") == tenant {
                 *value = value.to_lowercase();
             }
         }
@@ -166,7 +169,7 @@ fn of_reading<'p>(
     let group = most_specific(reference, understood, segments, folds_case);
     let routes: Vec<&Value> = group.iter().map(|candidate| candidate.route).collect();
     let is_open = |is_preflight| matching::is_open(&routes, request, understood, is_preflight);
-    let chosen = |candidate: &Candidate<'p>| candidate.chosen(folds_case);
+    let chosen = |candidate: &Candidate<'p>| candidate.chosen(reference, folds_case);
     if is_open(false) {
         return Selected::Open;
     }
@@ -229,12 +232,16 @@ fn best<'c, 'p, R: Ord>(
 }
 
 impl<'p> Candidate<'p> {
-    fn chosen(&self, folds_case: bool) -> Chosen<'p> {
+    fn chosen(&self, reference: &Reference<'_>, folds_case: bool) -> Chosen<'p> {
         let chosen = Chosen {
             id: text(self.route, "id").unwrap_or_default().to_owned(),
             rules: self.route,
             parameters: self.parameters.clone(),
         };
-        if folds_case { chosen.folded() } else { chosen }
+        if folds_case {
+            chosen.folded(reference)
+        } else {
+            chosen
+        }
     }
 }

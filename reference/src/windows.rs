@@ -19,7 +19,12 @@ fn contains(window: &Value, now: i64) -> Option<bool> {
     let minutes = i64::from(local.hour())
         .checked_mul(60)?
         .checked_add(i64::from(local.minute()))?;
-    let (from, to) = (of_day(text(window, "from")?)?, of_day(text(window, "to")?)?);
+    // "Days alone are whole days."
+    let (from, to) = (
+        text(window, "from").unwrap_or("00:00"),
+        text(window, "to").unwrap_or("24:00"),
+    );
+    let (from, to) = (of_day(from)?, of_day(to)?);
     let today = names_day(window, local.weekday());
     let yesterday = names_day(window, local.weekday().pred());
     Some(if to > from {

@@ -106,7 +106,7 @@ impl Dealt {
 
     /// The next case.
     pub(crate) fn case(&mut self) -> Case {
-        let (request, now) = requests::request(&mut self.rng, &self.policy.document);
+        let (request, now) = requests::request(&mut self.rng, &self.policy);
         let bearer = one(&mut self.rng, &self.bearers).clone();
         Case {
             policy: Rc::clone(&self.policy),

@@ -61,7 +61,11 @@ fn caller(rng: &mut Rng, providers: &[&str]) -> Caller {
         provider,
         subject: Some(word(rng, &SUBJECTS).to_string()),
         client: often(rng, &CLIENTS),
-        tenant: often(rng, &TENANTS),
+        tenant: if once_in(rng, 12) {
+            Some(String::new())
+        } else {
+            often(rng, &TENANTS)
+        },
         scopes: shuffled(rng, &SCOPES, 0, 4)
             .into_iter()
             .map(str::to_owned)
@@ -94,7 +98,9 @@ pub(crate) fn claims(rng: &mut Rng, caller: &Caller) -> Value {
     }
     match &caller.tenant {
         Some(tenant) => claims["tid"] = json!(tenant),
-        None if once_in(rng, 2) => claims["tid"] = one(rng, &[json!(["a"]), json!(7), json!("")]).clone(),
+        None if once_in(rng, 2) => {
+            claims["tid"] = one(rng, &[json!(["a"]), json!(7), json!(["a", "b"])]).clone()
+        }
         None => {}
     }
     if once_in(rng, 4) {

@@ -13,6 +13,7 @@
 mod agreement;
 mod callers;
 mod case;
+mod conditions;
 mod draw;
 mod policies;
 mod properties;

@@ -4,6 +4,7 @@ use fastrand::Rng;
 use scopegate_reference::condition::Expression;
 use serde_json::{Map, Value, json};
 
+use crate::conditions;
 use crate::draw::{once_in, one, shuffled, some, word};
 
 /// 2026-11-22T09:00:00Z, a Sunday: the middle of all times here.
@@ -33,28 +34,40 @@ pub(crate) const HOSTS: [&str; 9] = [
 pub(crate) const METHODS: [&str; 5] = ["GET", "POST", "HEAD", "OPTIONS", "DELETE"];
 pub(crate) const SEGMENTS: [&str; 5] = ["a", "b", "A", "café", "a.b"];
 
+/// The trees of conditions, by their text.
+pub(crate) type Conditions = Vec<(String, Expression)>;
+
 /// A policy and the trees of its conditions.
 #[derive(Debug, Clone)]
 pub(crate) struct Policy {
     pub(crate) document: Value,
-    pub(crate) conditions: Vec<(String, Expression)>,
+    pub(crate) conditions: Conditions,
+    /// Whether most requests come as far as a decision: nothing but the path selects a route, and paths are plain.
+    pub(crate) is_calm: bool,
 }
 
 /// A policy, valid but for routes that conflict.
 pub(crate) fn policy(rng: &mut Rng) -> Policy {
     let providers = &PROVIDERS[..if once_in(rng, 4) { 2 } else { 1 }];
     let scopes = some(rng, &SCOPES, 3, SCOPES.len());
-    let conditions = Vec::new();
+    let mut conditions = Vec::new();
     let mut routes: Vec<Value> = Vec::new();
     for number in 0..rng.usize(2..=9) {
-        let route = route(rng, number, providers, &scopes, &routes);
+        let route = route(rng, number, providers, &scopes, &routes, &mut conditions);
         routes.push(route);
+    }
+    let is_calm = once_in(rng, 3);
+    if is_calm {
+        for route in &mut routes {
+            calm(rng, route);
+        }
     }
     let ids: Vec<String> = routes
         .iter()
         .map(|route| route["id"].as_str().unwrap_or_default().to_owned())
         .collect();
     let mut authorization = json!({
+        "conditions": {"headers": [conditions::HEADER]},
         "scopes": catalogue(rng, &scopes),
         "roles": roles(rng, &scopes),
         "ceilings": ceilings(rng, providers, &scopes),
@@ -83,7 +96,35 @@ pub(crate) fn policy(rng: &mut Rng) -> Policy {
         "authorization": authorization,
         "audit": {"authentication": "none", "authorization": "none"},
     });
-    Policy { document, conditions }
+    Policy {
+        document,
+        conditions,
+        is_calm,
+    }
+}
+
+/// A route that only its path selects, and that asks for less.
+fn calm(rng: &mut Rng, route: &mut Value) {
+    route["match"] = json!({"path": route["match"]["path"]});
+    let Some(access) = route["access"].as_object_mut() else {
+        return;
+    };
+    for field in [
+        "scopes",
+        "tenant",
+        "clients",
+        "actors",
+        "acr",
+        "amr",
+        "max_auth_age",
+    ] {
+        if once_in(rng, 2) {
+            access.remove(field);
+        }
+    }
+    if !access.contains_key("scopes") {
+        access.insert("authenticated".to_owned(), json!(true));
+    }
 }
 
 /// What is said of the upstream: a word, or some statements.
@@ -223,6 +264,9 @@ fn grants(rng: &mut Rng, providers: &[&str], scopes: &[&str], routes: &[String])
             grant["until"] = json!(instant(rng));
             grant["reason"] = json!("INC-1");
         }
+        if once_in(rng, 6) {
+            grant["windows"] = conditions::windows(rng);
+        }
         if once_in(rng, 4) {
             grant["routes"] = json!(some(rng, routes, 1, 2));
         }
@@ -245,7 +289,14 @@ pub(crate) fn instant(rng: &mut Rng) -> &'static str {
     )
 }
 
-fn route(rng: &mut Rng, number: usize, providers: &[&str], scopes: &[&str], others: &[Value]) -> Value {
+fn route(
+    rng: &mut Rng,
+    number: usize,
+    providers: &[&str],
+    scopes: &[&str],
+    others: &[Value],
+    known: &mut Conditions,
+) -> Value {
     let mut matches = json!({"path": pattern(rng)});
     if once_in(rng, 4) {
         matches["hosts"] = json!(shuffled(rng, &HOSTS, 1, 2));
@@ -257,7 +308,9 @@ fn route(rng: &mut Rng, number: usize, providers: &[&str], scopes: &[&str], othe
         matches["methods"] = json!(shuffled(rng, &METHODS, 1, 3));
     }
     values(rng, &mut matches);
-    let access = access(rng, providers, scopes, &parameters(&matches["path"]));
+    let path = matches["path"].clone();
+    let names = parameters(&path);
+    let access = access(rng, (providers, scopes), &names, known);
     let mut route = json!({"id": format!("r{number}"), "match": matches, "access": access});
     if once_in(rng, 5) && access != "public" {
         route["mode"] = mode(rng);
@@ -315,7 +368,12 @@ fn parameters(pattern: &Value) -> Vec<&str> {
         .collect()
 }
 
-fn access(rng: &mut Rng, providers: &[&str], scopes: &[&str], parameters: &[&str]) -> Value {
+fn access(
+    rng: &mut Rng,
+    (providers, scopes): (&[&str], &[&str]),
+    parameters: &[&str],
+    known: &mut Conditions,
+) -> Value {
     if once_in(rng, 4) {
         return json!("public");
     }
@@ -340,6 +398,15 @@ fn access(rng: &mut Rng, providers: &[&str], scopes: &[&str], parameters: &[&str
     });
     who(rng, &own, &mut access);
     step_up(rng, &mut access);
+    conditions::circumstances(rng, &mut access);
+    if once_in(rng, 8) {
+        access["windows"] = conditions::windows(rng);
+    }
+    if once_in(rng, 4) {
+        let expression = conditions::expression(rng, parameters, 2);
+        access["when"] = json!(expression.to_string());
+        known.push((expression.to_string(), expression));
+    }
     if !parameters.is_empty() && once_in(rng, 2) {
         access["tenant"] = json!(format!("{{{}}}", word(rng, parameters)));
     }

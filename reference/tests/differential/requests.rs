@@ -4,8 +4,9 @@ use fastrand::Rng;
 use scopegate_reference::Request;
 use serde_json::Value;
 
+use crate::conditions::{ADDRESSES, HEADER};
 use crate::draw::{once_in, one, word};
-use crate::policies::{METHODS, NOW, SEGMENTS};
+use crate::policies::{METHODS, NOW, Policy, SEGMENTS};
 
 /// What is put into a path to mislead, or to be read in more than one way.
 const TRICKS: [&str; 36] = [
@@ -29,20 +30,29 @@ const AUTHORITIES: [&str; 11] = [
     "test",
 ];
 
+/// When clocks change in Europe and in America: in October, November and March.
+const CLOCK_CHANGES: [i64; 4] = [1_792_890_000, 1_793_512_800, 1_805_007_600, 1_806_195_600];
+
 /// A request, and when it comes. Most are aimed at some route.
-pub(crate) fn request(rng: &mut Rng, policy: &Value) -> (Request, i64) {
-    let routes = policy["authorization"]["routes"].as_array().expect("routes");
+pub(crate) fn request(rng: &mut Rng, policy: &Policy) -> (Request, i64) {
+    let routes = policy.document["authorization"]["routes"]
+        .as_array()
+        .expect("routes");
     let aim = if routes.is_empty() || once_in(rng, 6) {
         &Value::Null
     } else {
         &one(rng, routes)["match"]
     };
     let request = Request {
-        method: method(rng, aim),
-        target: target(rng, aim).into_bytes(),
+        method: if policy.is_calm {
+            "GET".to_owned()
+        } else {
+            method(rng, aim)
+        },
+        target: target(rng, aim, policy.is_calm).into_bytes(),
         authority: authority(rng, aim),
         headers: headers(rng, aim),
-        source: None,
+        source: (!once_in(rng, 5)).then(|| word(rng, &ADDRESSES).parse().expect("an address")),
     };
     (request, time(rng))
 }
@@ -70,19 +80,24 @@ fn authority(rng: &mut Rng, aim: &Value) -> Option<String> {
     Some(host.unwrap_or_else(|| word(rng, &AUTHORITIES).to_owned()))
 }
 
+/// Now; some moment of the weeks around; or a moment near the one at which clocks are changed.
 fn time(rng: &mut Rng) -> i64 {
-    match rng.u32(..3) {
-        0 => NOW,
-        1 => NOW + 1,
+    match rng.u32(..8) {
+        0..3 => NOW,
+        3 => NOW + 1,
+        4 => one(rng, &CLOCK_CHANGES) - 7_200 + rng.i64(0..4) * 3_600 + rng.i64(-1..2),
         _ => NOW - 7 * 86_400 + rng.i64(0..14 * 86_400),
     }
 }
 
-fn target(rng: &mut Rng, aim: &Value) -> String {
+fn target(rng: &mut Rng, aim: &Value, is_calm: bool) -> String {
     let mut path = match aim["path"].as_str() {
         Some(pattern) => path_of_pattern(rng, pattern),
         None => random_path(rng),
     };
+    if is_calm {
+        return path + &query(rng, aim);
+    }
     for _ in 0..[0, 0, 0, 1, 1, 2, 3][rng.usize(..7)] {
         mislead(rng, &mut path);
     }
@@ -253,6 +268,9 @@ fn headers(rng: &mut Rng, aim: &Value) -> Vec<(String, String)> {
     if once_in(rng, 6) {
         let name = word(rng, &["x-v", "X-V", "x-b", "x_v"]);
         add(name, word(rng, &["1", "2", "3", "", "1, 2", "A", "a"]));
+    }
+    for _ in 0..[0, 1, 1, 2][rng.usize(..4)] {
+        add(HEADER, word(rng, &["eu", "us"]));
     }
     if let Some(range) = listed(rng, aim, "content_type") {
         add("content-type", &range.replace('*', "json"));

@@ -48,6 +48,7 @@ impl Subject {
             path: &request.target,
             authority: request.authority.as_deref().map(str::as_bytes),
             headers: &headers,
+            source: request.source,
             ..Asked::unseen("r")
         };
         match self
