@@ -70,7 +70,7 @@ fn context(facts: &Facts<'_>) -> Context<'static, 'static> {
     let request = named([
         ("method", Some(text(facts.method))),
         ("host", facts.host.map(text)),
-        ("path", Some(text(facts.path))),
+        ("path", facts.path.map(text)),
         ("params", Some(once(facts.parameters))),
         ("query", Some(once(facts.query))),
         ("headers", Some(named([("x-region", Some(text("eu-1")))]))),
