@@ -94,7 +94,9 @@ impl<'r> Surroundings<'r> {
                 return Err(RequestError::MalformedRequest);
             }
         } else if is(ORIGIN) {
-            self.origins = self.origins.saturating_add(1);
+            // Some proxies join several into one, with a comma; no origin holds one (RFC 6454 section 7.1).
+            let count = value.split(|byte| matches!(byte, b',' | b' ')).count();
+            self.origins = self.origins.saturating_add(count);
         } else if is(REQUESTED_METHOD) {
             self.requested_methods = self.requested_methods.saturating_add(1);
             self.requested_method = Some(value);

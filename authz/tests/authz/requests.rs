@@ -232,6 +232,12 @@ fn only_a_real_preflight_of_a_route_that_exists_passes() {
         (
             "OPTIONS",
             "/orders/1",
+            &[("origin", "https://a.example,https://b.example"), asks("PUT")],
+            "no_route",
+        ),
+        (
+            "OPTIONS",
+            "/orders/1",
             &[origin, asks("PUT"), asks("GET")],
             "no_route",
         ),
