@@ -8,7 +8,7 @@ use crate::condition;
 use crate::scopes::{self, Lack};
 use crate::selection::Chosen;
 use crate::value::{list, text, texts};
-use crate::{Asked, Caller, Challenge, Reference, Request, actors, step_up, windows};
+use crate::{Asked, Caller, Challenge, Reference, Request, Wrong, actors, step_up, windows};
 
 /// Why a caller may not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,17 +39,21 @@ pub(crate) fn authorize(
     let providers = scopes::route_providers(reference.policy, access);
     must(providers.contains(&caller.provider), "provider_not_allowed")?;
     must(is_allowed_client(access, caller), "client_not_allowed")?;
-    must(actors::may_act(access.get("actors"), caller), "actor_not_allowed")?;
+    must(
+        actors::may_act(reference, access.get("actors"), caller),
+        "actor_not_allowed",
+    )?;
     must(is_of_tenant(access, route, caller), "tenant_mismatch")?;
     let held = scopes::held(reference, &route.id, caller, now);
     check_scopes(reference, access, &held)?;
-    if !step_up::is_strong_enough(access, caller, now) {
+    if !step_up::is_strong_enough(reference, access, caller, now) {
         return Err(Denial {
             code: "step_up_required",
             challenge: step_up::challenge(access),
         });
     }
-    let in_window = access.get("windows").is_none() || windows::contain(list(access, "windows"), now);
+    let in_window =
+        access.get("windows").is_none() || windows::contain(reference, list(access, "windows"), now);
     must(in_window, "outside_window")?;
     must(is_from_source(access, request), "source_not_allowed")?;
     must(
@@ -59,6 +63,7 @@ pub(crate) fn authorize(
     match condition::holds(reference, access, asked, caller, &held, now) {
         Some(holds) => must(holds, "condition_false")?,
         // "an error is a deny (`condition_error`), never a skip."
+        None if reference.wrong == Some(Wrong::ErrorsAreFalse) => return Err(denied("condition_false")),
         None => return Err(denied("condition_error")),
     }
     Ok(held.effective)

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::Caller;
 use crate::value::{list, text};
+use crate::{Caller, Reference, Wrong};
 
 /// The subjects of a chain of actors, outermost first; none where it is malformed: "a malformed `act` (no object, no
 /// text `sub`) denies".
@@ -24,7 +24,7 @@ fn is_of_the_issuer(caller: &Caller) -> bool {
 }
 
 /// `actors`: whether whoever acts may.
-pub(crate) fn may_act(rules: Option<&Value>, caller: &Caller) -> bool {
+pub(crate) fn may_act(reference: &Reference<'_>, rules: Option<&Value>, caller: &Caller) -> bool {
     let has_actor = caller.claims.get("act").is_some();
     let Some(rules) = rules else {
         // "A token with `act` on a route without `actors` is denied."
@@ -40,7 +40,11 @@ pub(crate) fn may_act(rules: Option<&Value>, caller: &Caller) -> bool {
     let deepest = rules.get("max_depth").and_then(Value::as_u64).unwrap_or(1);
     let depth = u64::try_from(chain.len()).unwrap_or(u64::MAX);
     // "Only the outermost `act.sub` decides".
-    let allowed = |item: &Value| chain.first().is_some_and(|actor| allows(item, caller, actor));
+    let decides = match reference.wrong {
+        Some(Wrong::InnermostActor) => chain.last(),
+        _ => chain.first(),
+    };
+    let allowed = |item: &Value| decides.is_some_and(|actor| allows(item, caller, actor));
     depth <= deepest && is_of_the_issuer(caller) && list(rules, "allow").iter().any(allowed)
 }
 

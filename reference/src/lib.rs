@@ -56,6 +56,18 @@ pub enum Wrong {
     DotsAlwaysResolved,
     /// HEAD needs a route of its own.
     HeadIsNotGet,
+    /// Of two routes, the one that matches fewer headers wins.
+    FewerHeadersWin,
+    /// The innermost actor decides.
+    InnermostActor,
+    /// A window is open during its last minute and the one after.
+    WindowsEndLate,
+    /// Every dry run covers authentication.
+    ShadowCoversRejections,
+    /// An error of a condition is a condition that does not hold.
+    ErrorsAreFalse,
+    /// An authentication counts however old it is.
+    NothingIsTooOld,
 }
 
 /// The policy, and what of it is understood wrong on purpose.
@@ -138,7 +150,7 @@ impl Reference<'_> {
     /// "Authenticate ... else a Reject. Authorize ... else a Deny."
     fn guarded(&self, asked: &Asked<'_>, who: &Who, now: i64) -> Answer {
         let route = asked.route;
-        let mode = Mode::of(self.policy, route.rules, now);
+        let mode = Mode::of(self, route.rules, now);
         let caller = match who {
             Who::Nobody => return Self::rejected("credential_missing", route, &mode),
             Who::Refused(code) => return Self::rejected(code, route, &mode),

@@ -51,9 +51,13 @@ pub(crate) fn rank(
             .as_deref()
             .is_none_or(|types| has_type(types, &header(request, "content-type")))
         && query_fits(route, understood);
+    let counted = match reference.wrong {
+        Some(Wrong::FewerHeadersWin) => usize::MAX.saturating_sub(headers.len()),
+        _ => headers.len(),
+    };
     all.then_some((
         method,
-        headers.len(),
+        counted,
         members(of(route), "query").len(),
         types.is_some(),
     ))

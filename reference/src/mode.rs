@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::value::{authorization, instant, texts};
+use crate::{Reference, Wrong};
 
 /// How a route is enforced now.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,15 +15,21 @@ pub(crate) enum Mode {
 impl Mode {
     /// "route `mode: enforce | {shadow: {until, layers}}`; `authorization.mode` the same for the whole policy; a
     /// route's own wins. Shadow live (now < until)".
-    pub(crate) fn of(policy: &Value, route: &Value, now: i64) -> Self {
-        let written = route.get("mode").or_else(|| authorization(policy).get("mode"));
+    pub(crate) fn of(reference: &Reference<'_>, route: &Value, now: i64) -> Self {
+        let written = route
+            .get("mode")
+            .or_else(|| authorization(reference.policy).get("mode"));
         let Some(shadow) = written.and_then(|mode| mode.get("shadow")) else {
             return Self::Enforce;
         };
         match instant(shadow, "until") {
-            Some(until) if now < until => Self::Shadow {
-                layers: texts(shadow, "layers").unwrap_or_default(),
-            },
+            Some(until) if now < until => {
+                let mut layers = texts(shadow, "layers").unwrap_or_default();
+                if reference.wrong == Some(Wrong::ShadowCoversRejections) {
+                    layers.push("authentication".to_owned());
+                }
+                Self::Shadow { layers }
+            }
             _ => Self::Enforce,
         }
     }

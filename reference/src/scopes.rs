@@ -132,7 +132,8 @@ fn granted(reference: &Reference<'_>, route: &str, caller: &Caller, now: i64) ->
     for grant in list(authorization(policy), "grants") {
         let is_live = instant(grant, "until").is_none_or(|until| now < until.saturating_add(late));
         let on_route = texts(grant, "routes").is_none_or(|routes| routes.iter().any(|id| id == route));
-        let in_window = grant.get("windows").is_none() || windows::contain(list(grant, "windows"), now);
+        let in_window =
+            grant.get("windows").is_none() || windows::contain(reference, list(grant, "windows"), now);
         let is_to_caller = grant
             .get("caller")
             .is_some_and(|selector| selects(selector, caller));

@@ -4,17 +4,19 @@ use chrono::{Datelike, Days, NaiveDate, NaiveDateTime, Timelike, Weekday};
 use serde_json::Value;
 
 use crate::value::{text, texts};
+use crate::{Reference, Wrong};
 
 /// "windows: ... any of".
-pub(crate) fn contain(windows: &[Value], now: i64) -> bool {
+pub(crate) fn contain(reference: &Reference<'_>, windows: &[Value], now: i64) -> bool {
+    let late = i64::from(reference.wrong == Some(Wrong::WindowsEndLate));
     windows
         .iter()
-        .any(|window| contains(window, now).unwrap_or(false))
+        .any(|window| contains(window, late, now).unwrap_or(false))
 }
 
 /// "`days` default all; from inclusive, to exclusive, `to` <= `from` runs over midnight (the day is that of `from`);
 /// `to: "24:00"` allowed".
-fn contains(window: &Value, now: i64) -> Option<bool> {
+fn contains(window: &Value, late: i64, now: i64) -> Option<bool> {
     let local = local(text(window, "zone").unwrap_or("UTC"), now)?;
     let minutes = i64::from(local.hour())
         .checked_mul(60)?
@@ -24,7 +26,7 @@ fn contains(window: &Value, now: i64) -> Option<bool> {
         text(window, "from").unwrap_or("00:00"),
         text(window, "to").unwrap_or("24:00"),
     );
-    let (from, to) = (of_day(from)?, of_day(to)?);
+    let (from, to) = (of_day(from)?, of_day(to)?.checked_add(late)?);
     let today = names_day(window, local.weekday());
     let yesterday = names_day(window, local.weekday().pred());
     Some(if to > from {

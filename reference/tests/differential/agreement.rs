@@ -30,7 +30,7 @@ const CALLERS: usize = 8;
 const DIFFERENCES: usize = 4;
 /// How many policies are tried to see a wrong rule.
 const POLICIES: usize = 1_000;
-const WRONG: [Wrong; 8] = [
+const WRONG: [Wrong; 14] = [
     Wrong::AnyIsAll,
     Wrong::NoneAfterTheCut,
     Wrong::GrantsEndLate,
@@ -39,6 +39,12 @@ const WRONG: [Wrong; 8] = [
     Wrong::ParameterOverLiteral,
     Wrong::DotsAlwaysResolved,
     Wrong::HeadIsNotGet,
+    Wrong::FewerHeadersWin,
+    Wrong::InnermostActor,
+    Wrong::WindowsEndLate,
+    Wrong::ShadowCoversRejections,
+    Wrong::ErrorsAreFalse,
+    Wrong::NothingIsTooOld,
 ];
 
 fn number(name: &str) -> Option<usize> {
