@@ -36,6 +36,8 @@ pub struct TokenSpec {
     pub issued_in: Option<Span>,
     /// When it begins to be valid, counted from now. By default not stated.
     pub valid_in: Option<Span>,
+    /// When its holder was authenticated (`auth_time`), counted from now. By default not stated.
+    pub authenticated_in: Option<Span>,
     /// The `alg` of its header. With another algorithm of the key's family it is signed so; with `HS*` and
     /// a public key, the public key is the secret (algorithm confusion); anything else is only written.
     pub alg: Option<String>,
@@ -95,6 +97,7 @@ impl TokenSpec {
             expires_in,
             issued_in,
             valid_in,
+            authenticated_in,
             alg,
             kid,
             crit,
@@ -119,6 +122,7 @@ impl TokenSpec {
             expires_in: expires_in.or(base.expires_in),
             issued_in: issued_in.or(base.issued_in),
             valid_in: valid_in.or(base.valid_in),
+            authenticated_in: authenticated_in.or(base.authenticated_in),
             alg: alg.or_else(|| base.alg.clone()),
             kid: kid.or_else(|| base.kid.clone()).or(inherited_kid),
             crit: crit.or_else(|| base.crit.clone()),
@@ -196,6 +200,9 @@ impl TokenSpec {
         claims.insert("exp".to_owned(), json!(expires));
         if let Some(span) = self.valid_in {
             claims.insert("nbf".to_owned(), json!(now.plus(span.as_seconds())));
+        }
+        if let Some(span) = self.authenticated_in {
+            claims.insert("auth_time".to_owned(), json!(now.plus(span.as_seconds())));
         }
         if let Some(length) = self.padding {
             claims.insert("padding".to_owned(), json!("x".repeat(length)));

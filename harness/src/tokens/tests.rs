@@ -57,6 +57,10 @@ fn times_count_from_now() {
         object(&mint(&json!({"issued_in": "-2h"})), 1)["iat"],
         NOW.0 - 7_200
     );
+    assert_eq!(
+        object(&mint(&json!({"authenticated_in": "-10m"})), 1)["auth_time"],
+        NOW.0 - 600
+    );
 }
 
 #[test]
