@@ -15,6 +15,7 @@ use scopegate_authz::{
 use scopegate_document::UnixTime;
 
 use crate::audit::{Authentication, Authorization, Context, Failure};
+use crate::decision::Caller;
 use crate::digest;
 use crate::metadata::ResourceMetadata;
 use crate::reply::{self, Area, Asked, Refusal};
@@ -114,6 +115,7 @@ impl Engine {
             layer: refusal.layer(),
             would_deny: None,
             route: None,
+            caller: None,
             audit: vec![authentication.record(&context), authorization.record(&context)],
             authentication: authentication.counted(),
             authorization: authorization.counted(None),
@@ -257,7 +259,11 @@ impl Engine {
         {
             Ok(forward) => {
                 let layers = (Authentication::Success(caller), Authorization::Allow(permit));
-                self.decision(context, Outcome::Forward(forward), "allow", &layers.0, &layers.1)
+                let outcome = Outcome::Forward(forward);
+                Decision {
+                    caller: Some(Caller::of(caller)),
+                    ..self.decision(context, outcome, "allow", &layers.0, &layers.1)
+                }
             }
             Err(reason) => {
                 let provider = Some(caller.provider().to_owned());
@@ -368,6 +374,7 @@ impl Engine {
             layer: Layer::Authorization,
             would_deny: None,
             route: context.route.map(|route| route.id.to_owned()),
+            caller: None,
             audit: self.records(context, &outcome, authentication, authorization),
             authentication: authentication.counted(),
             authorization: authorization.counted(context.route.as_ref()),

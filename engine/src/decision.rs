@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use scopegate_authn::Verified;
+
 /// The decision on one request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
@@ -18,12 +20,39 @@ pub struct Decision {
     pub would_deny: Option<&'static str>,
     /// The id of the route, where one was selected.
     pub route: Option<String>,
+    /// Who is calling, where that was proved and the request permitted.
+    pub caller: Option<Caller>,
     /// The audit records to write, in order; already thinned as the policy's `audit` asks.
     pub audit: Vec<Record>,
     /// What is counted for the authentication layer.
     pub authentication: Counted,
     /// What is counted for the authorization layer.
     pub authorization: Counted,
+}
+
+/// Who is calling, as access logs and later filters may know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The provider that proved it.
+    pub provider: String,
+    /// The subject.
+    pub subject: Option<String>,
+    /// The client that acts for it.
+    pub client: Option<String>,
+    /// The tenant.
+    pub tenant: Option<String>,
+}
+
+impl Caller {
+    pub(crate) fn of(verified: &Verified) -> Self {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        Self {
+            provider: verified.provider().to_owned(),
+            subject: owned(verified.subject()),
+            client: owned(verified.client()),
+            tenant: owned(verified.tenant()),
+        }
+    }
 }
 
 /// An audit record: fields in the order in which a person reads them. Displayed, it is one line of JSON.

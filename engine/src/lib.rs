@@ -21,7 +21,7 @@ pub mod request;
 pub mod source;
 
 pub use decide::{Pending, Progress, Unready};
-pub use decision::{Counted, Decision, Forward, Layer, Outcome, Record, Reply};
+pub use decision::{Caller, Counted, Decision, Forward, Layer, Outcome, Record, Reply};
 pub use document::{PolicyDocument, schema};
 pub use engine::{Compiled, Engine};
 pub use request::Request;

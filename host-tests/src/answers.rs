@@ -1,6 +1,6 @@
 //! The answers to callouts: when they reach the module, and in which context.
 
-use crate::callout::{Answer, Asker, Callout, CalloutToken, Ended, ended};
+use crate::callout::{Answer, Asker, CallResponse, Callout, CalloutToken, Ended, ended};
 use crate::host::{Host, length};
 use crate::vm::Trap;
 
@@ -69,7 +69,9 @@ impl Host {
             // The request has taken its callouts with it.
             return;
         }
+        state.call_failed = !ended.is_whole();
         state.call_response = ended.response(profile);
+        state.call_failed |= state.call_response.as_ref().is_some_and(CallResponse::is_cut);
         let sizes = state.call_response.as_ref().map_or([0, 0, 0], |response| {
             let body = response.body.as_deref().unwrap_or_default();
             [response.headers.len(), body.len(), response.trailers.len()].map(length)
@@ -86,6 +88,7 @@ impl Host {
         let failed = self.vm.failure().is_some();
         let state = self.vm.state_mut();
         state.call_response = None;
+        state.call_failed = false;
         if let Some(context) = state.roots.get_mut(&root) {
             context.status.1.clear();
         }

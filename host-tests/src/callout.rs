@@ -279,6 +279,14 @@ impl Ended {
         Some(response)
     }
 
+    /// Whether there was an answer, cut or not.
+    pub(crate) const fn is_whole(&self) -> bool {
+        match self {
+            Self::Response(_) | Self::Truncated(_) => true,
+            Self::Broken | Self::TimedOut | Self::Unresolved => false,
+        }
+    }
+
     /// The names of ngx_wasm_module (`src/common/ngx_wasm_socket_tcp.c`).
     fn dispatch_status(&self) -> &'static str {
         match self {
@@ -297,6 +305,11 @@ impl CallResponse {
             body: Some(response.body),
             trailers: HeaderMap::new(response.trailers, profile),
         }
+    }
+
+    /// Whether the host could not read all of the headers.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.headers.get(b":dispatch_status") == Some(b"reader failure")
     }
 
     fn nothing(profile: Profile) -> Self {

@@ -96,7 +96,7 @@ impl HeaderMap {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
+        self.all().next().is_none()
     }
 
     /// How many the module is told that there are.

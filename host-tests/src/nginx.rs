@@ -35,7 +35,11 @@ pub(crate) fn variable(headers: &HeaderMap, name: &[u8]) -> Option<Vec<u8>> {
         b"request_uri" => target(),
         b"uri" => target().map(|target| decoded_path(cut(&target).0)),
         b"args" => target().map(|target| cut(&target).1.to_vec()),
-        b"host" => Some(headers.sent(b"host").map_or(SERVER.as_bytes().to_vec(), host_of)),
+        b"host" => {
+            // The name in the target of the request comes before the header.
+            let named = headers.sent(b":authority").or_else(|| headers.sent(b"host"));
+            Some(named.map_or(SERVER.as_bytes().to_vec(), host_of))
+        }
         b"hostname" => Some(MACHINE.as_bytes().to_vec()),
         b"request_method" => headers.sent(b":method").map(<[u8]>::to_vec),
         b"scheme" => headers.sent(b":scheme").map(<[u8]>::to_vec),

@@ -54,6 +54,12 @@ impl Profile {
         self != Self::Nginx
     }
 
+    /// Whether a reply with a body that is given in the answer to a callout that failed never reaches the client: the
+    /// connection is closed instead.
+    pub(crate) fn loses_replies_after_failures(self) -> bool {
+        self == Self::Nginx
+    }
+
     /// Whether a second reply fails the module; else it is ignored.
     pub(crate) fn has_one_reply(self) -> bool {
         self == Self::Nginx

@@ -101,6 +101,8 @@ pub(crate) struct State {
     pub(crate) roots: BTreeMap<u32, Root>,
     pub(crate) streams: BTreeMap<u32, Stream>,
     pub(crate) call_response: Option<CallResponse>,
+    /// Whether the callout failed whose answer is handed over just now.
+    pub(crate) call_failed: bool,
     /// Queues with news: the root context to tell, and the queue.
     pub(crate) queue_news: VecDeque<(u32, u32)>,
     last_context: u32,
@@ -227,6 +229,7 @@ impl State {
             roots: BTreeMap::new(),
             streams: BTreeMap::new(),
             call_response: None,
+            call_failed: false,
             queue_news: VecDeque::new(),
             last_context: 0,
         }

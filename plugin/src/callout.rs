@@ -6,6 +6,9 @@ use scopegate_authn::remote::Answer;
 use crate::facts::{Pairs, decode_pairs};
 use crate::host::{self, Map};
 
+/// How the callout went, in the words of ngx_wasm_module. Other hosts do not say.
+const DISPATCH_STATUS: &[u8] = b":dispatch_status";
+
 /// An answer as the host holds it.
 #[derive(Debug)]
 pub(crate) struct Received {
@@ -28,6 +31,14 @@ impl Received {
         decode_pairs(&self.headers).unwrap_or_default()
     }
 
+    /// Whether there was no answer, or the host says that it could not be read.
+    pub(crate) fn has_failed(&self) -> bool {
+        let pairs = self.pairs();
+        let value = |wanted: &[u8]| pairs.iter().find(|(name, _)| *name == wanted);
+        let is_bad = value(DISPATCH_STATUS).is_some_and(|(_, status)| *status != b"ok");
+        is_bad || value(b":status").is_none()
+    }
+
     /// What the answer is worth looking at: nothing, where the host says that it is not whole.
     pub(crate) fn answer<'a>(&'a self, pairs: &'a Pairs<'a>) -> Answer<'a> {
         let find = |name: &[u8]| {
@@ -36,7 +47,7 @@ impl Received {
                 .find(|(found, _)| *found == name)
                 .map(|(_, value)| *value)
         };
-        let is_whole = find(b":dispatch_status").is_none_or(|status| status == b"ok");
+        let is_whole = find(DISPATCH_STATUS).is_none_or(|status| status == b"ok");
         let status = find(b":status").and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
         match (status, is_whole, &self.body) {
             (Some(204 | 304), true, _) => Answer {

@@ -24,6 +24,8 @@ pub(crate) struct Policy {
     pub(crate) waiting: Waiting,
     /// Whether the client certificate of a connection matters.
     pub(crate) reads_peer: bool,
+    /// Whether the address that a request comes from matters.
+    pub(crate) reads_source: bool,
     /// Why it cannot be kept where nothing can be removed from a request; nothing once that was said.
     unfit: RefCell<Option<String>>,
     is_unfit: bool,
@@ -45,6 +47,7 @@ impl Policy {
             unfit: RefCell::new(unfit),
             live: RefCell::new(engine.authenticator().live()),
             reads_peer: engine.authenticator().reads_peer(),
+            reads_source: engine.reads_source(),
             asks_for_nonces: engine.authenticator().asks_for_nonces(),
             engine,
             documents: Documents::default(),

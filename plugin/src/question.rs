@@ -55,6 +55,9 @@ impl Questions {
     pub(crate) fn take(&self, token: u32, now: UnixTime) -> Option<(Rc<Held>, Answered)> {
         let open = self.open.borrow_mut().remove(&token)?;
         let received = Received::take();
+        if received.has_failed() {
+            open.stream.silence();
+        }
         let pairs = received.pairs();
         let authenticator = open.policy.engine.authenticator();
         let answered = authenticator.answered(&open.question, &received.answer(&pairs), now);
@@ -63,7 +66,9 @@ impl Questions {
 
     /// Gives up a question whose answer cannot be read.
     pub(crate) fn give_up(&self, token: u32) -> Option<Rc<Held>> {
-        self.open.borrow_mut().remove(&token).map(|open| open.stream)
+        let open = self.open.borrow_mut().remove(&token)?;
+        open.stream.silence();
+        Some(open.stream)
     }
 
     /// Whether a request waits for an answer.

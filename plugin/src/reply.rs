@@ -81,6 +81,16 @@ fn reply_in_nginx(answer: &Reply) -> Result<(), HostError> {
     })
 }
 
+/// The same answer without its body.
+pub(crate) fn without_body(answer: &Reply) -> Reply {
+    let mut answer = answer.clone();
+    answer.body.clear();
+    if answer.grpc.is_none() {
+        answer.headers.retain(|(name, _)| *name != "content-type");
+    }
+    answer
+}
+
 /// The answer when the host failed: as plain as can be, so that little more can fail.
 pub(crate) fn close(error: HostError) {
     let message = format!(

@@ -7,7 +7,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use scopegate_authn::remote::SourceId;
-use scopegate_authn::{Answered, Attempt, Claimed, Need, Peer};
+use scopegate_authn::{Answered, Attempt, Claimed, Need};
 use scopegate_document::UnixTime;
 use scopegate_engine::{Decision, Engine, Outcome, Pending, Progress, Request, Unready};
 
@@ -16,11 +16,12 @@ use crate::documents::Prospect;
 use crate::facts::{Facts, decode_pairs};
 use crate::host::{self, HostError, Level, Map};
 use crate::nginx::Target;
+use crate::peer::Connection;
 use crate::policy::Policy;
 use crate::proxy::Proxy;
-use crate::reply::{close, forward, reply};
+use crate::reply::{close, forward, reply, without_body};
 use crate::root::State;
-use crate::{peer, proofs, verdict};
+use crate::{proofs, verdict};
 
 /// A request whose callout has ended, and that nobody decided on.
 const UNDECIDED: HostError = HostError {
@@ -45,6 +46,8 @@ pub(crate) struct Held {
     permitted: Cell<bool>,
     /// Whether it was decided, or answered for want of a decision.
     is_over: Cell<bool>,
+    /// Whether a reply must have no body: ngx_wasm_module loses one that is given in the answer to a callout that failed.
+    is_silent: Cell<bool>,
     /// What waiting has come to.
     attempt: RefCell<Attempt>,
 }
@@ -86,6 +89,7 @@ impl Stream {
             policy: RefCell::default(),
             permitted: Cell::new(false),
             is_over: Cell::new(false),
+            is_silent: Cell::new(false),
             attempt: RefCell::default(),
         };
         Self { held: Rc::new(held) }
@@ -102,6 +106,11 @@ impl Held {
     pub(crate) fn resume(self: &Rc<Self>, source: SourceId) {
         self.attempt.borrow_mut().waited_for(source);
         self.go_on();
+    }
+
+    /// Sees to it that a reply has no body.
+    pub(crate) fn silence(&self) {
+        self.is_silent.set(true);
     }
 
     /// Decides anew, now that its question is answered, or will not be. See [`Held::go_on`].
@@ -170,10 +179,9 @@ impl Held {
             // What was learnt was learnt for another policy.
             self.attempt.replace(Attempt::last());
         }
-        let reads_peer = policy.as_ref().is_some_and(|policy| policy.reads_peer);
-        let peer = match proxy {
-            Proxy::Envoy if reads_peer => peer::of_connection()?,
-            Proxy::Envoy | Proxy::Nginx => None,
+        let connection = match &policy {
+            Some(policy) => Connection::read(proxy, policy)?,
+            None => Connection::default(),
         };
         let number = self.state.next_number();
         let made = || format!("{:x}-{number:x}", time.nanoseconds());
@@ -182,14 +190,14 @@ impl Held {
             (Some(facts), Some(policy)) => {
                 let offered = facts.request_id.and_then(Request::id_from).map(str::to_owned);
                 let id = offered.unwrap_or_else(made);
-                let request = request(facts, peer.as_ref(), &id, serial);
+                let request = request(facts, &connection, &id, serial);
                 return Ok(match refused(proxy, &policy, (facts, &request), now) {
                     Some(decision) => Headers::Decided(Box::new(decision)),
                     None => self.ask(&policy, &request, time),
                 });
             }
             (Some(facts), None) => Engine::unready(
-                &request(facts, None, &made(), serial),
+                &request(facts, &connection, &made(), serial),
                 Unready::NotConfigured,
                 now,
             ),
@@ -251,7 +259,10 @@ impl Held {
                 Action::Continue
             }
             Outcome::Reply(answer) => {
-                reply(proxy, decision, answer)?;
+                match proxy {
+                    Proxy::Nginx if self.is_silent.get() => reply(proxy, decision, &without_body(answer))?,
+                    Proxy::Envoy | Proxy::Nginx => reply(proxy, decision, answer)?,
+                }
                 Action::Pause
             }
         };
@@ -295,14 +306,14 @@ fn refused(
     }
 }
 
-fn request<'r>(facts: &'r Facts<'r>, peer: Option<&'r Peer>, id: &'r str, serial: u64) -> Request<'r> {
+fn request<'r>(facts: &'r Facts<'r>, connection: &'r Connection, id: &'r str, serial: u64) -> Request<'r> {
     Request {
         method: facts.method,
         path: facts.path,
         authority: facts.authority,
         headers: &facts.headers,
-        peer,
-        source: None,
+        peer: connection.peer.as_ref(),
+        source: connection.source,
         id,
         serial,
     }

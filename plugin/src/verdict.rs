@@ -1,6 +1,6 @@
 //! What was decided, as the host shows it to access logs and to later filters.
 
-use scopegate_engine::Decision;
+use scopegate_engine::{Caller, Decision};
 
 use crate::host::{self, HostError, Level, NOT_FOUND};
 use crate::log::say;
@@ -18,7 +18,25 @@ pub(crate) fn show(proxy: Proxy, decision: &Decision) -> Result<(), HostError> {
     if let Some(code) = decision.would_deny {
         set(proxy, "would_deny", code)?;
     }
-    Ok(())
+    match &decision.caller {
+        Some(caller) => show_caller(proxy, caller),
+        None => Ok(()),
+    }
+}
+
+fn show_caller(proxy: Proxy, caller: &Caller) -> Result<(), HostError> {
+    let Caller {
+        provider,
+        subject,
+        client,
+        tenant,
+    } = caller;
+    set(proxy, "provider", provider)?;
+    let names = [("subject", subject), ("client", client), ("tenant", tenant)];
+    let mut known = names
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.as_deref()?)));
+    known.try_for_each(|(name, value)| set(proxy, name, value))
 }
 
 /// Says that the request is let through, where the host asks for that. The last that is done.

@@ -96,10 +96,13 @@ fn send_local_response(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     needs_stream(call)?;
     let state = call.state();
     let has_one = state.world.profile.has_one_reply();
+    let is_lost = state.world.profile.loses_replies_after_failures() && state.call_failed;
+    let is_lost = is_lost && !reply.body.is_empty();
     state.stop_iteration = true;
     match state.stream() {
         Some(stream) if has_one && stream.reply.is_some() => Err(trap("local response already stashed")),
         Some(stream) => {
+            stream.reset |= is_lost;
             stream.reply.get_or_insert(reply);
             Ok(())
         }

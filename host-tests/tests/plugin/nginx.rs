@@ -235,7 +235,7 @@ fn an_authority_that_is_told_in_two_ways_is_refused() {
     for (why, request) in [
         (
             "a target with a name of its own",
-            get().property("ngx.host", "internal.example.com"),
+            get().header("Host", "internal.example.com"),
         ),
         (
             "two headers",

@@ -1,10 +1,11 @@
 //! What the module tells: audit lines, metrics, properties, the reason given to the proxy.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use scopegate_host_tests::{Host, Metric};
+use scopegate_host_tests::{Exchange, Host, Metric, Profile};
 
-use crate::common::{anonymous, host, permitted, public, token};
+use crate::common::{NOW, anonymous, builder, host, permitted, policy, public, signed, token};
+use crate::nginx::{keeping, started, under_nginx};
 
 /// The audit records among the lines logged.
 fn records(host: &mut Host) -> Vec<Value> {
@@ -124,4 +125,93 @@ fn the_decision_is_told_to_the_proxy() {
         exchange.property("scopegate.code"),
         Some(&b"credential_missing"[..])
     );
+}
+
+/// What is shown of the caller, by name.
+fn shown(exchange: &Exchange) -> Vec<(&'static str, String)> {
+    let names = ["provider", "subject", "client", "tenant"];
+    let value = |name: &'static str| {
+        let value = exchange
+            .property(&format!("scopegate.{name}"))
+            .or_else(|| exchange.property(&format!("wasmx.scopegate_{name}")))?;
+        Some((name, String::from_utf8_lossy(value).into_owned()))
+    };
+    names.into_iter().filter_map(value).collect()
+}
+
+#[test]
+fn who_was_proved_is_shown_to_access_logs_where_the_request_is_permitted() {
+    let token = |claims: Value| {
+        let mut all = json!({
+            "iss": "https://idp.example.com", "aud": "https://api.example.com", "sub": "anna", "scope": "orders:read",
+            "iat": NOW - 10, "exp": NOW + 600,
+        });
+        for (name, value) in claims.as_object().unwrap() {
+            all[name] = value.clone();
+        }
+        let token = signed(&json!({"alg": "HS256", "kid": "k1"}), &all);
+        anonymous().header("authorization", format!("Bearer {token}"))
+    };
+    let own = |pairs: &[(&'static str, &str)]| -> Vec<(&'static str, String)> {
+        pairs
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect()
+    };
+    for profile in [Profile::Envoy, Profile::Nginx] {
+        let mut policy = keeping(policy());
+        policy["authentication"]["providers"][0]["claims"] = json!({"client": "client_id", "tenant": "tid"});
+        let builder = under_nginx(builder()).profile(profile);
+        let mut host = started(builder.configuration(policy.to_string()));
+        let plain = host.request(token(json!({})));
+        assert_eq!(
+            shown(&plain),
+            own(&[("provider", "corp"), ("subject", "anna")]),
+            "{profile:?}"
+        );
+        let full = host.request(token(json!({"client_id": "web", "tid": "acme"})));
+        assert_eq!(
+            shown(&full),
+            own(&[
+                ("provider", "corp"),
+                ("subject", "anna"),
+                ("client", "web"),
+                ("tenant", "acme")
+            ]),
+            "{profile:?}"
+        );
+        let denied = token(json!({"scope": ""}));
+        for request in [public(), anonymous(), denied] {
+            assert_eq!(shown(&host.request(request)), [], "{profile:?}");
+        }
+    }
+}
+
+#[test]
+fn the_address_of_the_client_is_asked_for_where_the_policy_depends_on_it_and_nowhere_else() {
+    let asks = |host: &mut Host| {
+        let calls = host.trace();
+        calls.iter().any(|call| call.about.contains("source"))
+    };
+    for (profile, addresses) in [
+        (Profile::Envoy, ["192.0.2.1:4711", "[2001:db8::1]:4711"]),
+        (Profile::Nginx, ["192.0.2.1", "2001:db8::1"]),
+    ] {
+        let mut policy = keeping(policy());
+        let builder = || under_nginx(builder()).profile(profile).trace();
+        let mut host = started(builder().configuration(policy.to_string()));
+        host.trace();
+        assert!(host.request(permitted()).forwarded().is_some());
+        assert!(!asks(&mut host), "{profile:?}: nobody asked");
+        policy["authorization"]["routes"][1]["access"]["sources"] = json!(["192.0.2.0/24", "2001:db8::/32"]);
+        let mut host = started(builder().configuration(policy.to_string()));
+        for address in addresses {
+            let exchange = host.request(permitted().property("source.address", address));
+            assert!(exchange.forwarded().is_some(), "{profile:?}: {address}");
+        }
+        for address in ["198.51.100.1", "198.51.100.1:80", "", "unix:", "@internal"] {
+            let exchange = host.request(permitted().property("source.address", address));
+            assert!(exchange.forwarded().is_none(), "{profile:?}: {address}");
+        }
+    }
 }
