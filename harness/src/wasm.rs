@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use scopegate_host_tests as host;
 use scopegate_host_tests::{
-    Callout, Clock, Exchange, Host, LogLevel, LogLine, Message, Module, Outcome as Ended, Response,
+    Callout, Clock, Exchange, Host, LogLevel, LogLine, Message, Module, Outcome as Ended, Profile, Response,
 };
 
 use crate::exchange::{Answer, Headers, Outcome, Peer, Request, Upstream};
@@ -24,7 +24,11 @@ use crate::upstream::{Question, Rule, Served, Upstreams};
 #[derive(Debug, Clone)]
 pub struct Wasm {
     module: Module,
+    proxy: Profile,
 }
+
+/// The variables that a configuration of NGINX declares for the plugin.
+const VARIABLES: [&str; 1] = ["scopegate"];
 
 impl Wasm {
     /// Compiles the module in the file at `path`.
@@ -40,7 +44,14 @@ impl Wasm {
             let first = first.trim_end_matches(" - expected=[");
             ExecutorError::Failed(format!("cannot load `{}`\n  {first}", path.display()))
         })?;
-        Ok(Self { module })
+        let proxy = Profile::Envoy;
+        Ok(Self { module, proxy })
+    }
+
+    /// The module in a host that behaves like this proxy; like Envoy where nothing is said.
+    #[must_use]
+    pub fn in_proxy(self, proxy: Profile) -> Self {
+        Self { proxy, ..self }
     }
 
     /// Starts a policy, as [`Executor::open`] does, in a session that borrows nothing.
@@ -55,6 +66,8 @@ impl Wasm {
         let upstreams = Arc::new(Mutex::new(setup.upstreams.clone()));
         let served = Arc::clone(&upstreams);
         let builder = Host::builder(&self.module)
+            .profile(self.proxy)
+            .variables(VARIABLES)
             .configuration(&setup.policy)
             .any_upstream(move |callout| called(&lock(&served), callout))
             .clock(clock);
@@ -80,7 +93,11 @@ impl Wasm {
 
 impl Executor for Wasm {
     fn name(&self) -> &str {
-        "wasm"
+        match self.proxy {
+            Profile::Envoy => "wasm",
+            Profile::Nginx => "nginx",
+            Profile::Spec => "spec",
+        }
     }
 
     fn open(&self, setup: &Setup) -> Result<Box<dyn Session + '_>, ExecutorError> {
@@ -230,9 +247,10 @@ fn answer(
     logs: &[LogLine],
     elapsed_us: u64,
 ) -> Result<Answer, ExecutorError> {
-    let property = |path: &str| {
+    let property = |name: &str| {
         let value = exchange
-            .property(path)
+            .property(&format!("scopegate.{name}"))
+            .or_else(|| exchange.property(&format!("wasmx.scopegate_{name}")))
             .map(|value| String::from_utf8_lossy(value).into_owned());
         value.filter(|value| !value.is_empty())
     };
@@ -240,10 +258,10 @@ fn answer(
         id: request.id.clone(),
         outcome: Outcome::Reply,
         status: None,
-        code: property("scopegate.code"),
-        would_deny: property("scopegate.would_deny"),
-        layer: property("scopegate.layer"),
-        route: property("scopegate.route"),
+        code: property("code"),
+        would_deny: property("would_deny"),
+        layer: property("layer"),
+        route: property("route"),
         reply_headers: Vec::new(),
         reply_body: Vec::new(),
         upstream: None,
