@@ -15,8 +15,25 @@ use crate::section::{Backslashes, DotSegments, DoubleSlashes, EncodedSlashes, Se
 /// once some 150; only a path that was made for it has more.
 const MAX_READINGS: usize = 256;
 
-/// The most bytes of readings of one path, all together. Long enough for 4 readings of the longest path.
-const MAX_WORK: usize = 4 * crate::path::MAX_LOOKED_AT;
+/// The most bytes of readings of one path, all together, beyond [`WORK_PER_BYTE`] of its own: room for every reading of
+/// a path of 128 bytes. A byte costs some 200 instructions, and whoever sends it has proved nothing yet.
+const MAX_WORK: usize = 32 * 1024;
+
+/// How often each byte of a path may be read again, however long it is: as it came, and with one thing changed.
+const WORK_PER_BYTE: usize = 2;
+
+/// What a path has as a whole, beside its bytes. No path holds these bytes: they are control characters that are no
+/// marks.
+mod shape {
+    /// Two slashes in a row.
+    pub(super) const DOUBLE_SLASH: u8 = 16;
+    /// Two slashes at the start.
+    pub(super) const AUTHORITY: u8 = 17;
+    /// A slash at the end, of more than the root.
+    pub(super) const TRAILING_SLASH: u8 = 18;
+    /// `.` or `..` as a segment.
+    pub(super) const DOT_SEGMENT: u8 = 19;
+}
 
 /// What the upstream is known to do with a path (`path_readings`). Known or not, what a path could mean beyond it is
 /// looked at.
@@ -33,7 +50,7 @@ pub(crate) struct Readings {
 
 /// One thing that an upstream may do to a path.
 struct Step {
-    /// Whether it may change a path that holds this byte (for `/`: two of them in a row).
+    /// It changes a path that holds this byte, or has this shape, and no other.
     touches: u8,
     apply: fn(&[u8]) -> Vec<u8>,
     /// Whether an upstream of which this much is known may do it.
@@ -91,22 +108,22 @@ const STEPS: &[Step] = &[
         taken: SEMICOLONS,
     },
     Step {
-        touches: b'/',
+        touches: shape::DOUBLE_SLASH,
         apply: merge_slashes,
         taken: |readings| readings.double_slashes != DoubleSlashes::Kept,
     },
     Step {
-        touches: b'/',
+        touches: shape::AUTHORITY,
         apply: drop_authority,
         taken: ALWAYS,
     },
     Step {
-        touches: b'/',
+        touches: shape::TRAILING_SLASH,
         apply: drop_trailing_slash,
         taken: ALWAYS,
     },
     Step {
-        touches: b'.',
+        touches: shape::DOT_SEGMENT,
         apply: remove_dot_segments,
         taken: ALWAYS,
     },
@@ -122,6 +139,7 @@ impl Readings {
         path: Vec<u8>,
         mut read: impl FnMut(&[u8]) -> Result<T, RequestError>,
     ) -> Result<T, RequestError> {
+        let budget = path.len().saturating_mul(WORK_PER_BYTE).saturating_add(MAX_WORK);
         let mut seen = BTreeSet::new();
         let mut pending = vec![path];
         let mut work = 0_usize;
@@ -131,11 +149,11 @@ impl Readings {
                 continue;
             }
             work = work.saturating_add(reading.len());
-            if work > MAX_WORK || seen.len() >= MAX_READINGS {
+            if work > budget || seen.len() >= MAX_READINGS {
                 return Err(RequestError::AmbiguousPath);
             }
-            let present = bytes_in(&reading);
-            if self.is_served(&reading, present) {
+            let present = contents(&reading);
+            if self.is_served(present) {
                 let answer = read(&reading)?;
                 match &agreed {
                     Some(first) if *first != answer => return Err(RequestError::AmbiguousPath),
@@ -158,16 +176,18 @@ impl Readings {
 
     /// Whether an upstream could serve a path so, without a further step. Unreserved characters always decode, so a
     /// path that still has an encoded dot is no reading: the one without is, and it follows by the first step.
-    fn is_served(&self, path: &[u8], present: u128) -> bool {
-        let decodes_slashes = self.encoded_slashes == EncodedSlashes::Decoded;
-        let merges = self.double_slashes == DoubleSlashes::Merged;
-        let resolves = self.dot_segments == DotSegments::Resolved;
-        let has = |byte: u8| present & bit(byte) != 0;
-        let is_dots = |segment: &[u8]| matches!(segment, b"." | b"..");
-        !(has(mark::DOT)
-            || (decodes_slashes && has(mark::SLASH))
-            || (merges && path.windows(2).any(|pair| pair == b"//"))
-            || (resolves && path.split(|byte| *byte == b'/').any(is_dots)))
+    fn is_served(&self, present: u128) -> bool {
+        let mut unfinished = bit(mark::DOT);
+        if self.encoded_slashes == EncodedSlashes::Decoded {
+            unfinished |= bit(mark::SLASH);
+        }
+        if self.double_slashes == DoubleSlashes::Merged {
+            unfinished |= bit(shape::DOUBLE_SLASH);
+        }
+        if self.dot_segments == DotSegments::Resolved {
+            unfinished |= bit(shape::DOT_SEGMENT);
+        }
+        present & unfinished == 0
     }
 
     /// The value of a parameter, decoded once. A slash or backslash in it makes the path ambiguous, whatever other
@@ -183,9 +203,36 @@ impl Readings {
     }
 }
 
-/// The ASCII bytes of `path`, as bits.
-fn bytes_in(path: &[u8]) -> u128 {
-    path.iter().fold(0, |bits, byte| bits | bit(*byte))
+/// The ASCII bytes of `path` and its shape, as bits.
+fn contents(path: &[u8]) -> u128 {
+    let mut contents = 0;
+    let mut dots = 0_usize;
+    let mut length = usize::MAX;
+    for byte in path {
+        contents |= bit(*byte);
+        match byte {
+            b'/' => {
+                contents |= bit_if(length == 0, shape::DOUBLE_SLASH) | of_segment(dots, length);
+                (dots, length) = (0, 0);
+            }
+            _ => {
+                dots = dots.saturating_add(usize::from(*byte == b'.'));
+                length = length.saturating_add(1);
+            }
+        }
+    }
+    contents
+        | of_segment(dots, length)
+        | bit_if(path.starts_with(b"//"), shape::AUTHORITY)
+        | bit_if(path.len() > 1 && path.ends_with(b"/"), shape::TRAILING_SLASH)
+}
+
+fn of_segment(dots: usize, length: usize) -> u128 {
+    bit_if(dots == length && matches!(length, 1 | 2), shape::DOT_SEGMENT)
+}
+
+const fn bit_if(has: bool, byte: u8) -> u128 {
+    if has { bit(byte) } else { 0 }
 }
 
 const fn bit(byte: u8) -> u128 {
@@ -337,11 +384,32 @@ mod tests {
     }
 
     #[test]
+    fn a_step_changes_what_it_touches_and_nothing_else() {
+        const PIECES: [&str; 16] = [
+            "/", "//", ".", "..", "a", ";", "\\", "\u{1}", "\u{2}", "\u{3}", "\u{4}", "\u{5}", "\u{6}",
+            "/./", "/a.", "...",
+        ];
+        let pairs = PIECES
+            .iter()
+            .flat_map(|one| PIECES.map(|two| format!("/{one}{two}")));
+        let paths = pairs.flat_map(|start| PIECES.map(|end| format!("{start}{end}")));
+        for path in paths {
+            let present = super::contents(path.as_bytes());
+            for (index, step) in super::STEPS.iter().enumerate() {
+                let changes = (step.apply)(path.as_bytes()) != path.as_bytes();
+                let touched = present & super::bit(step.touches) != 0;
+                assert!(touched || !changes, "step {index} would change {path:?}");
+            }
+        }
+    }
+
+    #[test]
     fn work_is_bounded() {
         let mut count = 0_usize;
         let mut bytes = 0_usize;
         let mut path = b"/".to_vec();
         path.extend(b"\x01..;\x02\x03/./x//\\;y/".repeat(50));
+        let length = path.len();
         let all = Readings::default().agree(path, |reading| {
             count += 1;
             bytes += reading.len();
@@ -349,7 +417,7 @@ mod tests {
         });
         assert!(all.is_ok() || all == Err(RequestError::AmbiguousPath));
         assert!(
-            count <= super::MAX_READINGS && bytes <= super::MAX_WORK,
+            count <= super::MAX_READINGS && bytes <= super::MAX_WORK + super::WORK_PER_BYTE * length,
             "{count} readings, {bytes} bytes"
         );
     }
