@@ -23,6 +23,12 @@ impl Authority {
 }
 
 impl Authority {
+    /// Whether both could be the same: a port that is not named may be any.
+    pub(crate) fn agrees_with(&self, other: &Self) -> bool {
+        let ports = self.port.is_none() || other.port.is_none() || self.port == other.port;
+        self.host == other.host && ports
+    }
+
     /// The host, without its port.
     pub(crate) fn host(&self) -> &str {
         &self.host

@@ -184,7 +184,7 @@ fn of_reading<'p>(
     let rank =
         |candidate: &Candidate<'p>| matching::preflight_rank(reference, candidate.route, understood, asked);
     best(&group, rank).map_or(Selected::Nothing, |candidate| {
-        Selected::Preflight(chosen(candidate))
+        Selected::Preflight(candidate.chosen(reference, false))
     })
 }
 

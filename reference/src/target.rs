@@ -91,18 +91,20 @@ fn absolute(target: &str) -> (Option<&str>, &str) {
     (Some(authority), if path.is_empty() { "/" } else { path })
 }
 
-/// "userinfo, an empty or listed authority". All that are shown must be good; the absolute form's wins.
+/// "userinfo, an empty or listed authority". All that are shown must be good; the absolute form's wins. `:authority` and
+/// Host must be the same (RFC 9113 section 8.3.1), as far as both say.
 fn authority_of(request: &Request, own: Option<&str>) -> Result<Option<Authority>, &'static str> {
-    let shown = [
-        own,
-        request.authority.as_deref(),
-        request.values("host").first().copied(),
-    ];
-    let mut read = Vec::new();
-    for written in shown.into_iter().flatten() {
-        read.push(Authority::read(written).ok_or(MALFORMED)?);
+    let read = |written: Option<&str>| match written {
+        None => Ok(None),
+        Some(written) => Authority::read(written).map(Some).ok_or(MALFORMED),
+    };
+    let own = read(own)?;
+    let shown = read(request.authority.as_deref())?;
+    let host = read(request.values("host").first().copied())?;
+    match (&shown, &host) {
+        (Some(shown), Some(host)) if !shown.agrees_with(host) => Err(MALFORMED),
+        _ => Ok(own.or(shown).or(host)),
     }
-    Ok(read.into_iter().next())
 }
 
 /// "a real preflight only (OPTIONS, Origin, Access-Control-Request-Method)".
@@ -113,7 +115,9 @@ fn preflight(request: &Request) -> Option<String> {
     };
     let asked =
         one("access-control-request-method").filter(|method| is_token(method) && !refused_method(method));
-    one("origin").and(asked).filter(|_| request.method == "OPTIONS")
+    // A list of origins is none: proxies join several fields into one.
+    let origin = one("origin").filter(|origin| !origin.contains([',', ' ']));
+    origin.and(asked).filter(|_| request.method == "OPTIONS")
 }
 
 /// "a bad or `%u` escape, a `%XX` that remains after decoding once, raw or encoded controls and NUL, ... invalid

@@ -295,6 +295,22 @@ fn headers(rng: &mut Rng, aim: &Value) -> Vec<(String, String)> {
         );
     }
     match rng.u32(..200) {
+        4..8 => add(
+            "Host",
+            word(
+                rng,
+                &[
+                    "a.test",
+                    "A.test.",
+                    "a.test:8443",
+                    "a.test:1",
+                    "b.a.test",
+                    "",
+                    "a.test, b.test",
+                ],
+            ),
+        ),
+        8 => add("origin", "https://app.test, https://app.test"),
         0 => add("x-http-method-override", "GET"),
         1 => add("Upgrade", "websocket, h2c"),
         2 => add("Upgrade", "websocket"),
