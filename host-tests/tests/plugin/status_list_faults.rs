@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use base64_simd::URL_SAFE_NO_PAD as BASE64URL;
-use scopegate_host_tests::{Answer, Outcome};
+use scopegate_host_tests::{Answer, Clock, Outcome, SharedData};
 use serde_json::{Value, json};
 
 use crate::common::NOW;
@@ -185,4 +185,38 @@ fn a_list_that_comes_before_its_keys_is_asked_for_again() {
         of(&mut host, at(3), "with keys and list").as_deref(),
         Some("token_revoked")
     );
+}
+
+#[test]
+fn a_list_is_worth_nothing_once_its_key_is_gone_and_counts_again_when_it_is_signed_anew() {
+    let former = Pair::new("lists", "lists");
+    let server = serving(sent(list(&former, "statuslist+jwt", revoking(&[3]))));
+    server.publish(&[&pair(), &former]);
+    let mut keys = fetched();
+    keys["refresh"] = json!("1m");
+    let (clock, shared) = (Clock::virtual_at(NOW), SharedData::default());
+    let start = || {
+        let builder = worker(&server).configuration(policy(keys.clone(), false).to_string());
+        ready(builder.clock(clock.clone()).shared_data(shared.clone()))
+    };
+    let (mut first, mut second) = (start(), start());
+    pass(&mut [&mut first, &mut second], 3);
+    for host in [&mut first, &mut second] {
+        allowed(&decided(host, at(4)), "while its key is there");
+        assert_eq!(
+            of(host, at(3), "while its key is there").as_deref(),
+            Some("token_revoked")
+        );
+    }
+    server.publish(&[&pair()]);
+    pass(&mut [&mut first, &mut second], 62);
+    for host in [&mut first, &mut second] {
+        unknown(&decided(host, at(4)), "nobody stands for the list any more");
+    }
+    serve(&server, good(revoking(&[4])));
+    pass(&mut [&mut first, &mut second], 62);
+    for host in [&mut first, &mut second] {
+        allowed(&decided(host, at(3)), "signed anew");
+        assert_eq!(of(host, at(4), "signed anew").as_deref(), Some("token_revoked"));
+    }
 }
