@@ -48,6 +48,12 @@ impl Wasm {
         Ok(Self { module, proxy })
     }
 
+    /// The module itself.
+    #[must_use]
+    pub const fn module(&self) -> &Module {
+        &self.module
+    }
+
     /// The module in a host that behaves like this proxy; like Envoy where nothing is said.
     #[must_use]
     pub fn in_proxy(self, proxy: Profile) -> Self {

@@ -13,7 +13,7 @@ use scopegate_harness::run::run;
 use scopegate_harness::suite::Suite;
 use scopegate_harness::upstream::Rule;
 use scopegate_harness::wasm::Wasm;
-use scopegate_host_tests::Profile;
+use scopegate_host_tests::{Host, Profile, Request as HostRequest};
 use serde_json::{Value, json};
 
 fn root() -> PathBuf {
@@ -204,4 +204,57 @@ fn every_answer_in_nginx_is_the_engines_but_for_what_nginx_cannot_do() {
             "{kind} ({why}) is no difference any more"
         );
     }
+}
+
+/// `examples/nginx/nginx.conf`, and the policy in it.
+fn example() -> (String, String) {
+    let text = std::fs::read_to_string(root().join("examples/nginx/nginx.conf")).unwrap();
+    let (_, rest) = text.split_once("proxy_wasm scopegate '\n").unwrap();
+    let (policy, _) = rest.split_once("';").unwrap();
+    (text.clone(), policy.to_owned())
+}
+
+#[test]
+fn the_policy_of_the_example_is_the_one_that_its_authors_wrote_and_fits_into_a_parameter() {
+    let (_, policy) = example();
+    let written = scopegate_engine::source::load(&[root().join("examples/nginx/policy.yaml")]).unwrap();
+    let written: Value = serde_json::from_slice(&written.json()).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&policy).unwrap(), written);
+    assert!(policy.len() < 4_096, "{} bytes", policy.len());
+}
+
+#[test]
+fn the_example_is_served_and_clears_what_the_plugin_cannot_remove() {
+    let (text, policy) = example();
+    let value: Value = serde_json::from_str(&policy).unwrap();
+    let names = value["authentication"]["identity_headers"]
+        .as_object()
+        .unwrap()
+        .values();
+    for name in names.map(|name| name.as_str().unwrap()) {
+        let line = format!("proxy_set_header {name} $http_{};", name.replace('-', "_"));
+        assert!(text.to_ascii_lowercase().contains(&line), "`{line}` is missing");
+    }
+    for line in [
+        "proxy_set_header Authorization \"\";",
+        "set $scopegate \"\";",
+        "proxy_pass http://$scopegate_upstream;",
+        "proxy_wasm_request_headers_in_access on;",
+        "tls_verify_cert on;",
+        "tls_verify_host on;",
+        "shm_kv * 32m;",
+    ] {
+        assert!(text.contains(line), "`{line}` is missing");
+    }
+    let mut host = Host::builder(module().module())
+        .profile(Profile::Nginx)
+        .variables(["scopegate"])
+        .configuration(policy)
+        .build()
+        .unwrap();
+    assert!(host.configured(), "{:?}", host.logs());
+    let exchange = host.request(HostRequest::get("127.0.0.1:8080", "/healthz"));
+    assert_eq!(exchange.property("ngx.scopegate"), Some(&b"allow"[..]));
+    let exchange = host.request(HostRequest::get("127.0.0.1:8080", "/tenants/acme/orders"));
+    assert_eq!(exchange.local_reply().map(|reply| reply.status), Some(401));
 }
