@@ -1,9 +1,14 @@
 //! Expressions of `when`: a typed part of CEL, the Common Expression Language.
 //!
 //! What is written is checked when the policy is compiled: names, members, functions, types. What is evaluated borrows
-//! from the facts, is bounded in steps, and stops at the first error. Parser and evaluator are our own, because the
-//! libraries there are check no types, count no steps, turn errors into `true`, and cost a third of the module; tests
-//! compare this one with one of them (`oracle`).
+//! from the facts, is bounded in steps, and stops at the first error.
+//!
+//! Parser and evaluator are our own. The interpreter of the library there is (`cel` 0.15) checks no types, counts no
+//! steps, turns errors into `true`, and costs a third of the module. Of its two parsers, the one that gives positions is
+//! 689 kB of WebAssembly by itself, and takes 4 MB of memory for `x[0][0]..` of 4 KiB. The other is 155 kB and no
+//! documented interface. It gives no positions of what it could read, drops `!!` and `--` before any type is known, lets
+//! any text run over lines, and counts neither `?:` nor chains against its limit of depth: `x.a().a()..` of 4 KiB keeps
+//! it busy for a quarter of a second and overflows a stack of 500 kB. Tests compare ours with the library (`oracle`).
 
 use std::net::IpAddr;
 

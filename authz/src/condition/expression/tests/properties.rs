@@ -3,6 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof};
 use proptest::proptest;
+use proptest::sample::Index;
 use serde_json::{Value as Json, json};
 
 use super::writer::expressions;
@@ -11,9 +12,9 @@ use crate::condition::expression::error::ErrorKind;
 use crate::condition::expression::evaluate::Evaluation;
 use crate::condition::expression::limits::STEPS;
 
-/// Pieces of expressions, in no order that makes sense.
-fn pieces() -> impl Strategy<Value = String> {
-    let piece = proptest::sample::select(vec![
+/// A piece of an expression.
+fn piece() -> impl Strategy<Value = &'static str> {
+    proptest::sample::select(vec![
         "request",
         "caller",
         "policy",
@@ -73,8 +74,47 @@ fn pieces() -> impl Strategy<Value = String> {
         "é",
         "\u{0}",
         "r\"",
-    ]);
-    vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+    ])
+}
+
+/// Pieces of expressions, in no order that makes sense.
+fn pieces() -> impl Strategy<Value = String> {
+    vec(piece(), 0..60).prop_map(|pieces| pieces.concat())
+}
+
+/// Expressions in which a few characters were replaced by a piece, or that lost brackets.
+pub(super) fn almost_expressions() -> impl Strategy<Value = String> {
+    let replaced = (expressions(), any::<Index>(), 0..3_usize, piece());
+    let replaced = replaced.prop_map(|(source, at, removed, piece)| {
+        let at = at.index(source.chars().count() + 1);
+        let before: String = source.chars().take(at).collect();
+        let behind: String = source.chars().skip(at + removed).collect();
+        format!("{before}{piece}{behind}")
+    });
+    let ungrouped = (expressions(), vec(any::<bool>(), 1..8));
+    let ungrouped = ungrouped.prop_map(|(source, drops)| without_brackets(&source, &drops));
+    prop_oneof![replaced, ungrouped]
+}
+
+/// Without some of the brackets that group: operators bind as they do by themselves.
+fn without_brackets(source: &str, drops: &[bool]) -> String {
+    let mut drops = drops.iter().cycle();
+    let mut dropped = Vec::new();
+    let mut text = String::new();
+    for character in source.chars() {
+        let drop = match character {
+            '(' => {
+                let is_called = text.ends_with(|before: char| before.is_ascii_alphanumeric());
+                let drop = !is_called && drops.next() == Some(&true);
+                dropped.push(drop);
+                drop
+            }
+            ')' => dropped.pop() == Some(true),
+            _ => false,
+        };
+        text.extend((!drop).then_some(character));
+    }
+    text
 }
 
 pub(super) fn claims() -> impl Strategy<Value = Json> {
@@ -125,6 +165,11 @@ proptest! {
 
     #[test]
     fn any_pieces_are_an_expression_or_a_fault(source in pieces(), claims in claims()) {
+        try_it(&source, &claims);
+    }
+
+    #[test]
+    fn almost_an_expression_is_an_expression_or_a_fault(source in almost_expressions(), claims in claims()) {
         try_it(&source, &claims);
     }
 
