@@ -35,6 +35,8 @@ mod revocation;
 #[cfg(test)]
 mod rotation;
 #[cfg(test)]
+mod routes;
+#[cfg(test)]
 mod status_list_faults;
 #[cfg(test)]
 mod status_lists;
