@@ -376,3 +376,22 @@ fn faults_of_both_sections_are_reported_together() {
         ]
     );
 }
+
+#[test]
+fn what_a_policy_trusts_of_its_upstream_is_remarked_on() {
+    let remarks = |readings: Value| {
+        let mut policy = policy();
+        policy["authorization"]["path_readings"] = readings;
+        let compiled = Engine::from_value(&policy, &support::Environment).expect("a good policy");
+        let notices = compiled.notices.into_iter();
+        notices
+            .map(|notice| (notice.code, notice.path))
+            .collect::<Vec<_>>()
+    };
+    let trusted = (
+        "path_reading_trusted",
+        "authorization.path_readings.encoded_slashes".to_owned(),
+    );
+    assert!(!remarks(json!("strict")).contains(&trusted));
+    assert!(remarks(json!({"encoded_slashes": "kept"})).contains(&trusted));
+}
