@@ -10,7 +10,7 @@ use scopegate_harness::suite::{Case, Step, Suite};
 use serde_json::Value;
 
 use crate::envoy::EnvoyError;
-use crate::executor::{EnvoyExecutor, test_files};
+use crate::executor::{EnvoyExecutor, Normalisation, test_files};
 
 /// Why the cases did not run.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +54,7 @@ pub fn run(module: &Path, paths: &[PathBuf]) -> Result<Summary, CasesError> {
     let now = crate::mint::now();
     let setups = suites.iter().map(|suite| suite.setup_at(now));
     let setups = setups.collect::<Result<Vec<Setup>, _>>()?;
-    let envoy = EnvoyExecutor::start(module, &setups)?;
+    let envoy = EnvoyExecutor::start(module, &setups, Normalisation::Off)?;
     let mut summary = Summary::default();
     for suite in &suites {
         let in_envoy = run::run(suite, &envoy, None)?;
@@ -64,7 +64,7 @@ pub fn run(module: &Path, paths: &[PathBuf]) -> Result<Summary, CasesError> {
     Ok(summary)
 }
 
-fn load(path: PathBuf) -> Result<Suite, CasesError> {
+pub(crate) fn load(path: PathBuf) -> Result<Suite, CasesError> {
     Suite::load(&path).map_err(|fault| {
         let first = fault
             .diagnostics

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::client::{self, Answer};
 use crate::envoy::bootstrap::{
-    ClientCertificateHeader, Clusters, DECISION, Listener, bootstrap_with, plugin,
+    ClientCertificateHeader, Clusters, DECISION, Listener, PATH, bootstrap_with, plugin,
 };
 use crate::envoy::{Envoy, EnvoyError, find};
 use crate::http1::Message;
@@ -38,6 +38,15 @@ const HOP: [&str; 7] = [
     "transfer-encoding",
     "x-forwarded-proto",
 ];
+
+/// Whether Envoy normalises paths before the plugin sees them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Normalisation {
+    /// What is sent is what the plugin sees.
+    Off,
+    /// Envoy decodes, resolves and merges what it can.
+    On,
+}
 
 /// Where a policy is served.
 #[derive(Debug, Clone, Copy)]
@@ -65,13 +74,16 @@ impl EnvoyExecutor {
     ///
     /// # Errors
     /// There is no Envoy, or it does not start with them.
-    pub fn start(module: &Path, setups: &[Setup]) -> Result<Self, EnvoyError> {
+    pub fn start(module: &Path, setups: &[Setup], normalisation: Normalisation) -> Result<Self, EnvoyError> {
         let upstream = Upstream::start()?;
         let program = find()?;
         let connections = Connections::new()?;
         let mut listeners = Vec::new();
         for (number, setup) in setups.iter().enumerate() {
-            let plain = listener(module, number, setup)?;
+            let plain = Listener {
+                normalises: normalisation == Normalisation::On,
+                ..listener(module, number, setup)?
+            };
             if peers::asks_for_certificates(&setup.policy) {
                 listeners.push(connections.secure(&plain));
             }
@@ -102,6 +114,18 @@ impl EnvoyExecutor {
         })
     }
 
+    /// Starts a policy.
+    pub(crate) fn session(&self, setup: &Setup) -> Result<EnvoySession<'_>, ExecutorError> {
+        let addresses = self.listeners.get(&setup.policy);
+        let addresses =
+            addresses.ok_or_else(|| ExecutorError::Failed("Envoy has no listener for it".to_owned()))?;
+        Ok(EnvoySession {
+            executor: self,
+            addresses: *addresses,
+            path_shown: None,
+        })
+    }
+
     /// The audit records that Envoy has logged since the last call.
     fn audit(&self) -> Vec<Value> {
         let text = self.envoy.log();
@@ -122,19 +146,16 @@ impl Executor for EnvoyExecutor {
     }
 
     fn open(&self, setup: &Setup) -> Result<Box<dyn Session + '_>, ExecutorError> {
-        let addresses = self.listeners.get(&setup.policy);
-        let addresses =
-            addresses.ok_or_else(|| ExecutorError::Failed("Envoy has no listener for it".to_owned()))?;
-        Ok(Box::new(EnvoySession {
-            executor: self,
-            addresses: *addresses,
-        }))
+        Ok(Box::new(self.session(setup)?))
     }
 }
 
-struct EnvoySession<'e> {
+/// A policy at work in Envoy.
+pub(crate) struct EnvoySession<'e> {
     executor: &'e EnvoyExecutor,
     addresses: Addresses,
+    /// The path of the last request, as it stood at the end.
+    path_shown: Option<Vec<u8>>,
 }
 
 impl Session for EnvoySession<'_> {
@@ -143,7 +164,14 @@ impl Session for EnvoySession<'_> {
         drop(self.executor.upstream.take());
         let answer = match (&request.peer, self.addresses.secure) {
             (None, _) => client::send(self.addresses.plain, &bytes),
+            // Nobody here comes from elsewhere.
+            (Some(peer), _) if peer.is_loopback() => client::send(self.addresses.plain, &bytes),
             (Some(peer), Some(secure)) => self.executor.connections.client(peer)?.send(secure, &bytes),
+            (Some(peer), _) if peer.address.is_some() => {
+                return Err(ExecutorError::Unsupported(
+                    "every connection here comes from this machine".to_owned(),
+                ));
+            }
             (Some(_), None) => {
                 return Err(ExecutorError::Unsupported(
                     "nobody asks for certificates".to_owned(),
@@ -152,6 +180,7 @@ impl Session for EnvoySession<'_> {
         };
         let answer =
             answer.map_err(|error| ExecutorError::Failed(format!("no answer from Envoy: {error}")))?;
+        self.path_shown = answer.header(PATH).map(<[u8]>::to_vec);
         self.answered(request, answer)
     }
 
@@ -175,6 +204,11 @@ impl Session for EnvoySession<'_> {
 }
 
 impl EnvoySession<'_> {
+    /// The path of the last request, as the plugin left it.
+    pub(crate) fn path_shown(&self) -> Option<Vec<u8>> {
+        self.path_shown.clone()
+    }
+
     fn answered(&self, request: &Request, answer: Answer) -> Result<exchange::Answer, ExecutorError> {
         let mut seen = self.executor.upstream.take();
         let decision = answer.text(DECISION).unwrap_or_default();
@@ -225,7 +259,7 @@ fn end_to_end(mut headers: Headers) -> Headers {
     let kept = |name: &[u8]| {
         let hop = HOP
             .iter()
-            .chain([&DECISION])
+            .chain([&DECISION, &PATH])
             .any(|hop| name.eq_ignore_ascii_case(hop.as_bytes()));
         !hop
     };

@@ -17,6 +17,7 @@ pub mod http1;
 pub mod key_server;
 pub mod log;
 pub mod mint;
+pub mod normalising;
 mod peers;
 pub mod size;
 pub mod upstream;

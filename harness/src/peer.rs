@@ -43,6 +43,14 @@ impl Peer {
         has_one.then(|| element(SEQUENCE, &fields))
     }
 
+    /// Whether it is this machine itself, without a certificate.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        let address = self.address.as_deref().map(str::as_bytes);
+        let address = address.and_then(scopegate_engine::Request::source_from);
+        self.certificate().is_none() && address.is_some_and(|address| address.is_loopback())
+    }
+
     /// The SHA-256 of the certificate in lower-case hex, where it has one: what the test says, or what it is.
     #[must_use]
     pub fn sha256_hex(&self) -> Option<String> {

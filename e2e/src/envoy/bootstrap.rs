@@ -14,6 +14,9 @@ pub use super::tls::{ClientCertificateHeader, Clients, Tls};
 /// The header under which an answer carries what the plugin says of its decision, for tests alone.
 pub const DECISION: &str = "x-test-decision";
 
+/// The header under which an answer carries the path as the filters left it, for tests alone.
+pub const PATH: &str = "x-test-path";
+
 /// The addresses that stand behind the names a policy gives as `upstream`.
 pub type Clusters = BTreeMap<String, SocketAddr>;
 
@@ -29,6 +32,8 @@ pub struct Listener {
     pub filters: Vec<Value>,
     /// What the router does: forward to the upstream, or answer at once.
     pub direct: bool,
+    /// Whether Envoy normalises paths before the plugin sees them.
+    pub normalises: bool,
     /// TLS, where it speaks it.
     pub tls: Option<Tls>,
     /// What becomes of `X-Forwarded-Client-Cert`; Envoy's default is to remove it.
@@ -43,6 +48,7 @@ impl Listener {
             name: name.to_owned(),
             filters,
             direct: false,
+            normalises: false,
             tls: None,
             client_certificate_header: ClientCertificateHeader::default(),
         }
@@ -172,9 +178,12 @@ fn connection_manager(listener: &Listener) -> Value {
         "forward_client_cert_details": listener.client_certificate_header.name(),
         "set_current_client_cert_details": {"subject": true, "cert": true, "dns": true, "uri": true},
         "max_request_headers_kb": 1024,
-        "normalize_path": false,
-        "merge_slashes": false,
-        "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
+        "normalize_path": listener.normalises,
+        "merge_slashes": listener.normalises,
+        "path_with_escaped_slashes_action": match listener.normalises {
+            true => "UNESCAPE_AND_FORWARD",
+            false => "KEEP_UNCHANGED",
+        },
         "common_http_protocol_options": {
             "headers_with_underscores_action": "ALLOW",
             "max_headers_count": 2000,
@@ -185,7 +194,7 @@ fn connection_manager(listener: &Listener) -> Value {
             "filter": {"status_code_filter": {"comparison": {
                 "op": "GE", "value": {"default_value": 0, "runtime_key": "none"},
             }}},
-            "headers_to_add": [decision()],
+            "headers_to_add": [decision(), path()],
         }]},
         "route_config": route(listener.direct),
     })
@@ -199,6 +208,11 @@ fn decision() -> Value {
     json!({"header": {"key": DECISION, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"})
 }
 
+/// The path as the filters left it.
+fn path() -> Value {
+    json!({"header": {"key": PATH, "value": "%REQ(:PATH)%"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"})
+}
+
 fn route(direct: bool) -> Value {
     let action = if direct {
         (
@@ -210,7 +224,7 @@ fn route(direct: bool) -> Value {
     };
     json!({
         "name": "all",
-        "response_headers_to_add": [decision()],
+        "response_headers_to_add": [decision(), path()],
         "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
             {"match": {"prefix": ""}, action.0: action.1},
             {"match": {"connect_matcher": {}}, action.0: action.1},

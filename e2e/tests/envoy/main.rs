@@ -11,6 +11,8 @@ mod hostile;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod normalising;
+#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod remote;

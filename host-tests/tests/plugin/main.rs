@@ -44,3 +44,4 @@ mod status_lists;
 mod waiting;
 #[cfg(test)]
 mod workers;
+mod worst;
