@@ -44,4 +44,5 @@ mod status_lists;
 mod waiting;
 #[cfg(test)]
 mod workers;
+#[cfg(test)]
 mod worst;

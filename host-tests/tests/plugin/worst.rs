@@ -91,7 +91,11 @@ fn a_long_path_costs_no_more_than_its_length() {
             format!("/a/a/a/{}", "%C3%A9".repeat(1_360)),
             "allow",
         ),
-        ("8 KiB of dots", format!("/a{}", "/..".repeat(2_700)), "ambiguous_path"),
+        (
+            "8 KiB of dots",
+            format!("/a{}", "/..".repeat(2_700)),
+            "ambiguous_path",
+        ),
         (
             "8 KiB of slashes",
             format!("/a{}", "//".repeat(4_090)),
@@ -105,7 +109,7 @@ fn a_long_path_costs_no_more_than_its_length() {
         (
             "8 KiB of semicolons",
             format!("/a/a/a/{}", ";a".repeat(4_090)),
-            "ambiguous_path",
+            "allow",
         ),
     ];
     for (name, path, expected) in rows {
