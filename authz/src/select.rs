@@ -102,16 +102,15 @@ impl Routes {
             }
             Some(Path::Decoded(path)) => {
                 let read = |reading: &[u8]| self.choose_with_parameters(&question, &mut asked, reading);
-                let (choice, parameters) = self.readings.agree(path.clone(), read)?;
+                let whole = self.reads_paths.then(|| path.clone());
+                let (choice, parameters) = self.readings.agree(path, read)?;
                 let value = |position| {
                     let value = parameters.iter().find(|(at, _)| *at == position);
                     value.map(|(_, value)| text(value))
                 };
                 let only = || {
-                    self.readings
-                        .agree(path, |reading| Ok(meaning(reading)))
-                        .ok()
-                        .flatten()
+                    let texts = self.readings.agree(whole?, |reading| Ok(meaning(reading)));
+                    texts.ok().flatten()
                 };
                 self.selection(choice, &question, (value, only))
             }

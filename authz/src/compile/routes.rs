@@ -53,6 +53,8 @@ pub(crate) struct Routes {
     pub(crate) folded: Option<Router>,
     /// What the upstream is known to do with paths.
     pub(crate) readings: Readings,
+    /// Whether the expression of a route could read the path.
+    pub(crate) reads_paths: bool,
 }
 
 /// What a route matches, but for its pattern.
@@ -108,6 +110,9 @@ impl Routes {
         }
         check_default_ports(&compiled.routes, &matches, faults);
         compiled.insert_all(&matches, faults);
+        let has_expression =
+            |route: &CompiledRoute| route.guard.as_ref().is_some_and(|guard| guard.when.is_some());
+        compiled.reads_paths = compiled.routes.iter().any(has_expression);
         compiled.check_work(faults);
         compiled
     }
