@@ -65,6 +65,8 @@ pub struct EnvoyExecutor {
     _servers: Vec<KeyServer>,
     connections: Connections,
     listeners: BTreeMap<Vec<u8>, Addresses>,
+    /// Each policy as it is served: its instants moved to the clock that runs.
+    served: BTreeMap<Vec<u8>, Vec<u8>>,
     /// How much of the log has been read.
     read: RefCell<usize>,
 }
@@ -89,6 +91,11 @@ impl EnvoyExecutor {
             }
             listeners.push(plain);
         }
+        let served = setups.iter().map(|setup| {
+            let served = shifted(setup).map_err(io::Error::other)?;
+            Ok((setup.policy.clone(), served.to_string().into_bytes()))
+        });
+        let served = served.collect::<io::Result<_>>()?;
         let (servers, clusters) = servers(setups)?;
         let bootstrap = bootstrap_with(&listeners, upstream.address(), &clusters);
         let envoy = Envoy::start(&program, &bootstrap, Path::new("."), &[])?;
@@ -110,6 +117,7 @@ impl EnvoyExecutor {
             _servers: servers,
             connections,
             listeners,
+            served,
             read: RefCell::new(0),
         })
     }
@@ -124,6 +132,11 @@ impl EnvoyExecutor {
             addresses: *addresses,
             path_shown: None,
         })
+    }
+
+    /// The policy as it is served.
+    pub(crate) fn served(&self, policy: &[u8]) -> Option<&[u8]> {
+        self.served.get(policy).map(Vec::as_slice)
     }
 
     /// The audit records that Envoy has logged since the last call.
@@ -289,10 +302,7 @@ fn encode(request: &Request) -> Result<Vec<u8>, ExecutorError> {
 }
 
 fn listener(module: &Path, number: usize, setup: &Setup) -> Result<Listener, EnvoyError> {
-    let mut policy: Value = serde_json::from_slice(&setup.policy).map_err(io::Error::other)?;
-    if let Time::Fixed(time) = setup.time {
-        shift_instants(&mut policy, crate::mint::now().since(time));
-    }
+    let mut policy = shifted(setup).map_err(io::Error::other)?;
     for section in ["/authentication/providers", "/authentication/revocation"] {
         if let Some(section) = policy.pointer_mut(section) {
             rename_upstreams(section, number);
@@ -301,6 +311,15 @@ fn listener(module: &Path, number: usize, setup: &Setup) -> Result<Listener, Env
     let filters = vec![plugin(module, &policy.to_string(), &setup.environment)];
     let listener = Listener::new(&name(number), filters);
     Ok(listener.with_client_certificate_header(ClientCertificateHeader::AlwaysForwardOnly))
+}
+
+/// The policy of a test, its instants moved to the clock that runs.
+fn shifted(setup: &Setup) -> serde_json::Result<Value> {
+    let mut policy: Value = serde_json::from_slice(&setup.policy)?;
+    if let Time::Fixed(time) = setup.time {
+        shift_instants(&mut policy, crate::mint::now().since(time));
+    }
+    Ok(policy)
 }
 
 /// A server for each upstream that a policy names, and where each is. One that the test does not describe is down.
