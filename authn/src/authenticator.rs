@@ -206,6 +206,21 @@ impl Authenticator {
         stripped
     }
 
+    /// Whether a header called `name` is one in which a provider reads credentials that are not forwarded, whatever stands
+    /// in it here.
+    #[must_use]
+    pub fn is_credential_header(&self, name: &[u8]) -> bool {
+        let is_read = |location: &&CredentialLocation| match location {
+            CredentialLocation::Header { name: read, .. } => is_same_header_name(name, read.as_bytes()),
+            CredentialLocation::Cookie { .. } | CredentialLocation::Query { .. } => false,
+        };
+        let ends_here = |location: &CredentialLocation| {
+            let mut readers = self.providers.iter().filter(|provider| provider.reads(location));
+            readers.any(|provider| !provider.forward_credential)
+        };
+        self.locations.iter().filter(is_read).any(ends_here)
+    }
+
     /// The providers whose credentials are not forwarded, and so are to be removed from requests.
     pub fn stripping(&self) -> impl Iterator<Item = &str> {
         let strips = |provider: &&Provider| !provider.forward_credential && !provider.locations.is_empty();

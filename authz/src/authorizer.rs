@@ -197,11 +197,6 @@ impl Authorizer {
                 || guard.when.as_ref().is_some_and(|when| when.reads().source)
         })
     }
-
-    /// The ids of all routes, in the order of the policy.
-    pub fn route_ids(&self) -> impl Iterator<Item = &str> {
-        self.routes.routes.iter().map(|route| route.id.as_str())
-    }
 }
 
 impl Action<'_> {

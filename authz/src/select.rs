@@ -93,7 +93,7 @@ impl Routes {
             None => Ok(None),
             Some(Path::Plain(path)) => {
                 let choice = self.choose(&question, &mut asked, path)?;
-                let only = || Some(text(path));
+                let only = || Some(text(without_slash(path)));
                 self.selection(
                     choice,
                     &question,
@@ -239,7 +239,15 @@ fn segment(path: &[u8], position: usize) -> Option<&[u8]> {
 fn meaning(reading: &[u8]) -> Option<String> {
     let is_slash = |byte: &u8| matches!(*byte, mark::SLASH | mark::BACKSLASH);
     let bytes: Vec<u8> = reading.iter().map(|byte| mark::meaning(*byte)).collect();
-    (!reading.iter().any(is_slash)).then(|| text(&bytes))
+    (!reading.iter().any(is_slash)).then(|| text(without_slash(&bytes)))
+}
+
+/// A path without the one slash at its end that is ignored when routes are matched.
+fn without_slash(path: &[u8]) -> &[u8] {
+    match path.strip_suffix(b"/") {
+        Some(rest) if !rest.is_empty() => rest,
+        Some(_) | None => path,
+    }
 }
 
 fn text(value: &[u8]) -> String {

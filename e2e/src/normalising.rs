@@ -90,7 +90,13 @@ impl Session for BothSession<'_> {
         let answer = self.envoy.decide(request)?;
         let mut summary = self.summary.borrow_mut();
         let Some(path) = self.envoy.path_shown().filter(|_| answer.code.is_some()) else {
-            summary.answered_by_envoy = summary.answered_by_envoy.saturating_add(1);
+            match answer.outcome {
+                Outcome::Reply => summary.answered_by_envoy = summary.answered_by_envoy.saturating_add(1),
+                Outcome::Forward => summary.differences.push(format!(
+                    "{}: forwarded, and nobody decided",
+                    request.path.escape_ascii()
+                )),
+            }
             return Ok(answer);
         };
         // A credential that the plugin cuts out of the query was there when it decided.

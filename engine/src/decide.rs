@@ -296,7 +296,13 @@ impl Engine {
         authentication: &Authentication<'_>,
         authorization: &Authorization<'_>,
     ) -> Decision {
-        let forward = self.identity.anonymous(context.request, &self.authenticator);
+        let mut forward = self.identity.anonymous(context.request, &self.authenticator);
+        // What was not taken for a credential here may be one to the upstream.
+        let names = context.request.headers.iter().map(|(name, _)| *name);
+        let unproved = names.filter(|name| self.authenticator.is_credential_header(name));
+        forward.remove.extend(unproved.map(<[u8]>::to_vec));
+        forward.remove.sort_unstable();
+        forward.remove.dedup();
         let outcome = Outcome::Forward(forward);
         let decision = self.decision(context, outcome, "allow", authentication, authorization);
         Decision {

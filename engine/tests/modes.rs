@@ -160,6 +160,19 @@ fn what_a_dry_run_lets_pass_carries_nobodys_identity_and_no_credential() {
 }
 
 #[test]
+fn what_is_no_credential_here_may_be_one_to_the_upstream() {
+    let engine = engine(&with_modes(
+        None,
+        Some(shadow(Some(&["authentication", "authorization"]))),
+    ));
+    for value in ["Basic dTpw", "Negotiate x", ""] {
+        let decision = decide(&engine, "GET", PATH, &[("Authorization", value)]);
+        let forward = forwarded(&decision).expect("forwarded");
+        assert_eq!(forward.remove, [b"Authorization".to_vec()], "{value}");
+    }
+}
+
+#[test]
 fn both_records_say_what_would_have_been() {
     let both = engine(&with_modes(
         None,

@@ -153,7 +153,8 @@ impl ScopeRules {
             .grants
             .about(caller)
             .filter(gives)
-            .min_by_key(|(place, _)| *place);
+            // By what it says, and not by where it stands.
+            .min_by_key(|(_, grant)| (grant.reason.is_none(), &grant.reason));
         first.map(|(_, grant)| GrantedBy::Grant(grant.reason.clone()))
     }
 

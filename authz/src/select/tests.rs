@@ -95,6 +95,11 @@ fn a_path_is_given_where_it_can_be_read_in_one_way_only() {
         path(&strict, "/pr%6Fjects/7/files/caf%C3%A9"),
         some("/projects/7/files/caf\u{e9}")
     );
+    assert_eq!(path(&strict, "/projects/7/files/a/"), some("/projects/7/files/a"));
+    assert_eq!(
+        path(&strict, "/projects/7/files/%61/"),
+        some("/projects/7/files/a")
+    );
     assert_eq!(path(&strict, "/projects//7/files/a"), None);
     assert_eq!(path(&strict, "/projects/7/files/a/."), None);
     let kept = json!({"encoded_slashes": "kept"});

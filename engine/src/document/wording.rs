@@ -39,6 +39,7 @@ fn wrong(path: String, found: &str, expected: &str) -> PolicyError {
 fn plain(text: &str) -> String {
     let text = text.replace("a sequence", "a list").replace("sequence", "a list");
     let text = text
+        .replace("a mapping", "a map")
         .replace("a map", "a mapping")
         .replace("unit value", "nothing")
         .replace("null", "nothing");
