@@ -40,16 +40,22 @@ pub struct PolicyContext<'a> {
     pub name: Option<&'a str>,
     /// The version of the policy, where it has one.
     pub version: Option<&'a str>,
+    /// Headers that tell the upstream who is calling. What a client sent under their names must decide nothing.
+    pub identity_headers: &'a [String],
+    /// Headers in which providers take credentials.
+    pub credential_headers: &'a [String],
 }
 
 impl<'a, T: AsRef<[ProviderFacts]>> From<&'a T> for PolicyContext<'a> {
-    /// Providers alone, in an empty environment.
+    /// Providers alone, in an empty environment, without headers of their own.
     fn from(providers: &'a T) -> Self {
         Self {
             providers: providers.as_ref(),
             environment: &|_| None,
             name: None,
             version: None,
+            identity_headers: &[],
+            credential_headers: &[],
         }
     }
 }

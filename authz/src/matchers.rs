@@ -218,7 +218,8 @@ fn header<'r>(headers: Headers<'r>, name: &str) -> Result<HeaderValue<'r>, Uncle
     Ok(found)
 }
 
-fn is_alike(name: &[u8], other: &[u8]) -> bool {
+/// Whether two names of headers are the same but for case, `_` and `-`.
+pub(crate) fn is_alike(name: &[u8], other: &[u8]) -> bool {
     let dashed = |byte: &u8| {
         if *byte == b'_' {
             b'-'

@@ -50,6 +50,7 @@ pub(crate) struct Understood<'r> {
 struct Surroundings<'r> {
     host: Option<&'r [u8]>,
     origins: usize,
+    has_empty_origin: bool,
     requested_methods: usize,
     requested_method: Option<&'r [u8]>,
 }
@@ -97,6 +98,7 @@ impl<'r> Surroundings<'r> {
             // Some proxies join several into one, with a comma; no origin holds one (RFC 6454 section 7.1).
             let count = value.split(|byte| matches!(byte, b',' | b' ')).count();
             self.origins = self.origins.saturating_add(count);
+            self.has_empty_origin |= value.trim_ascii().is_empty();
         } else if is(REQUESTED_METHOD) {
             self.requested_methods = self.requested_methods.saturating_add(1);
             self.requested_method = Some(value);
@@ -108,7 +110,7 @@ impl<'r> Surroundings<'r> {
 
     fn preflight(&self, method: &str) -> Option<&'r str> {
         match (method, self.origins, self.requested_methods) {
-            ("OPTIONS", 1, 1) => self.requested_method.and_then(read_method),
+            ("OPTIONS", 1, 1) if !self.has_empty_origin => self.requested_method.and_then(read_method),
             _ => None,
         }
     }

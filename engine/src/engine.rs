@@ -69,11 +69,15 @@ impl Engine {
             audit,
         } = document;
         let authenticated = Authenticator::compile(&authentication, secrets);
+        let identity_headers = identity_headers(&authentication);
+        let credential_headers = credential_headers(&authentication);
         let context = PolicyContext {
             providers: &facts(&authentication),
             environment: &|name| secrets.get(name),
             name: metadata.name.as_deref(),
             version: metadata.version.as_deref(),
+            identity_headers: &identity_headers,
+            credential_headers: &credential_headers,
         };
         let authorized = Authorizer::compile(&authorization, context);
         let ((authenticator, notices), authorizer) = match (authenticated, authorized) {
@@ -143,6 +147,19 @@ fn facts(authentication: &AuthenticationSection) -> Vec<ProviderFacts> {
         ),
     });
     facts.collect()
+}
+
+/// The names of the headers that tell the upstream who is calling.
+fn identity_headers(authentication: &AuthenticationSection) -> Vec<String> {
+    let headers = authentication.identity_headers.iter().flatten();
+    headers.map(|(_, name)| name.clone()).collect()
+}
+
+/// The names of the headers in which providers take credentials.
+fn credential_headers(authentication: &AuthenticationSection) -> Vec<String> {
+    let providers = authentication.providers.iter().flatten();
+    let locations = providers.filter_map(|provider| provider.credential.as_ref());
+    locations.filter_map(|location| location.header.clone()).collect()
 }
 
 /// The metadata is served before any route is looked at: a route at its path could never be reached.

@@ -395,3 +395,22 @@ fn what_a_policy_trusts_of_its_upstream_is_remarked_on() {
     assert!(!remarks(json!("strict")).contains(&trusted));
     assert!(remarks(json!({"encoded_slashes": "kept"})).contains(&trusted));
 }
+
+#[test]
+fn what_a_client_says_of_itself_decides_nothing() {
+    let mut policy = policy();
+    policy["authorization"]["conditions"] = json!({"headers": ["X_Auth_Subject", "x-region"]});
+    policy["authorization"]["routes"][0]["match"]["headers"] = json!({"x-auth-email": "a"});
+    policy["authorization"]["routes"][1]["access"]["headers"] = json!({"x-auth-scopes": "a"});
+    let faults = Engine::from_value(&policy, &support::Environment).expect_err("faults");
+    let mut paths: Vec<&str> = faults.iter().map(|fault| fault.path.as_str()).collect();
+    paths.sort_unstable();
+    assert_eq!(
+        paths,
+        [
+            "authorization.conditions.headers[0]",
+            "authorization.routes[0].match.headers.x-auth-email",
+            "authorization.routes[1].access.headers.x-auth-scopes",
+        ]
+    );
+}

@@ -106,7 +106,7 @@ pub(crate) fn equalities_hold(reference: &Reference<'_>, access: &Value, asked: 
     };
     members(access, "headers")
         .iter()
-        .all(|(name, wanted)| is(&asked.request.values(name), wanted))
+        .all(|(name, wanted)| !asked.request.has_twin(name) && is(&asked.request.values(name), wanted))
         && members(access, "query")
             .iter()
             .all(|(name, wanted)| parameter(name, wanted))
@@ -199,7 +199,8 @@ fn facts(reference: &Reference<'_>, asked: &Asked<'_>, caller: &Caller, held: &H
     facts
 }
 
-/// "headers (only those of `authorization.conditions.headers: [x-region]`)"; one that came several times is null.
+/// "headers (only those of `authorization.conditions.headers: [x-region]`)"; one that came several times is null, and
+/// so is one that has a twin.
 fn headers(reference: &Reference<'_>, request: &Request) -> serde_json::Map<String, Value> {
     let conditions = crate::value::authorization(reference.policy)
         .get("conditions")
@@ -208,6 +209,7 @@ fn headers(reference: &Reference<'_>, request: &Request) -> serde_json::Map<Stri
         .unwrap_or_default()
         .into_iter();
     let shown = |name: String| match request.values(&name).as_slice() {
+        _ if request.has_twin(&name) => Some((name, Value::Null)),
         [] => None,
         [value] => Some((name, Value::from(*value))),
         _ => Some((name, Value::Null)),

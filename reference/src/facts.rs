@@ -26,6 +26,13 @@ impl Request {
         let named = fields.filter(|(found, _)| found.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.as_str()).collect()
     }
+
+    /// Whether some upstream could take another header for this one: it has `_` where this one has `-`, or the reverse.
+    pub(crate) fn has_twin(&self, name: &str) -> bool {
+        let folded = |name: &str| name.to_ascii_lowercase().replace('_', "-");
+        let mut names = self.headers.iter().map(|(found, _)| found);
+        names.any(|found| folded(found) == folded(name) && !found.eq_ignore_ascii_case(name))
+    }
 }
 
 /// Who asks.

@@ -116,7 +116,7 @@ fn preflight(request: &Request) -> Option<String> {
     let asked =
         one("access-control-request-method").filter(|method| is_token(method) && !refused_method(method));
     // A list of origins is none: proxies join several fields into one.
-    let origin = one("origin").filter(|origin| !origin.contains([',', ' ']));
+    let origin = one("origin").filter(|origin| !origin.trim().is_empty() && !origin.contains([',', ' ']));
     origin.and(asked).filter(|_| request.method == "OPTIONS")
 }
 

@@ -57,7 +57,7 @@ impl Conditions {
             .map(|sources| Sources::compile(sources, &format!("{path}.sources"), faults));
         let headers = headers
             .as_ref()
-            .map(|headers| Equalities::headers(headers, &format!("{path}.headers"), faults));
+            .map(|headers| Equalities::headers(headers, context, &format!("{path}.headers"), faults));
         let query = query
             .as_ref()
             .map(|query| Equalities::query(query, &format!("{path}.query"), faults));

@@ -5,36 +5,24 @@ use std::collections::BTreeMap;
 use scopegate_document::PolicyError;
 
 use super::empty_list;
+use super::header_names::{check_header_name, twins, written_twice};
+use crate::authorizer::PolicyContext;
 use crate::matchers::{Matcher, Matchers, Wanted};
 use crate::media_type::MediaRange;
 use crate::pattern::Fault;
-use crate::request::is_token;
 use crate::section::{RouteMatch, ValueMatch, ValueRules};
 
 /// The most headers, and the most query parameters, that one route can match. A request is looked through once for
 /// each.
 const MAX_NAMES: usize = 16;
 
-/// Headers that select no route, and what to write in their place.
-const OTHER_FIELDS: [(&str, &str); 5] = [
-    ("host", "write `hosts`"),
-    ("content-type", "write `content_type`"),
-    (
-        "authorization",
-        "a credential selects no route: name `providers` in `access`",
-    ),
-    (
-        "proxy-authorization",
-        "a credential selects no route: name `providers` in `access`",
-    ),
-    (
-        "cookie",
-        "a credential selects no route: name `providers` in `access`",
-    ),
-];
-
 /// Compiles the matchers of the match at `path`.
-pub(super) fn compile_matchers(matches: &RouteMatch, path: &str, faults: &mut Vec<PolicyError>) -> Matchers {
+pub(super) fn compile_matchers(
+    matches: &RouteMatch,
+    context: &PolicyContext<'_>,
+    path: &str,
+    faults: &mut Vec<PolicyError>,
+) -> Matchers {
     let RouteMatch {
         hosts: _,
         methods: _,
@@ -44,9 +32,17 @@ pub(super) fn compile_matchers(matches: &RouteMatch, path: &str, faults: &mut Ve
         query,
         content_type,
     } = matches;
-    let headers = compile_named(headers.as_ref(), &format!("{path}.headers"), &HEADERS, faults);
+    let of_headers = Kind {
+        check_name: &|name| check_header_name(name, context),
+        check_value: check_header_value,
+    };
+    let headers = compile_named(headers.as_ref(), &format!("{path}.headers"), &of_headers, faults);
     check_alike(&headers, &format!("{path}.headers"), faults);
-    let query = compile_named(query.as_ref(), &format!("{path}.query"), &QUERY, faults);
+    let of_query = Kind {
+        check_name: &parameter_name,
+        check_value: check_parameter_value,
+    };
+    let query = compile_named(query.as_ref(), &format!("{path}.query"), &of_query, faults);
     Matchers {
         headers,
         query,
@@ -55,25 +51,15 @@ pub(super) fn compile_matchers(matches: &RouteMatch, path: &str, faults: &mut Ve
 }
 
 /// What tells headers from query parameters here.
-struct Kind {
-    check_name: fn(&str) -> Result<String, Fault>,
+struct Kind<'k> {
+    check_name: &'k dyn Fn(&str) -> Result<String, Fault>,
     check_value: fn(&str) -> Option<Fault>,
 }
-
-const HEADERS: Kind = Kind {
-    check_name: header_name,
-    check_value: check_header_value,
-};
-
-const QUERY: Kind = Kind {
-    check_name: parameter_name,
-    check_value: check_parameter_value,
-};
 
 fn compile_named(
     written: Option<&BTreeMap<String, ValueMatch>>,
     path: &str,
-    kind: &Kind,
+    kind: &Kind<'_>,
     faults: &mut Vec<PolicyError>,
 ) -> Vec<Matcher> {
     let Some(written) = written else { return Vec::new() };
@@ -101,7 +87,7 @@ fn compile_named(
     matchers
 }
 
-fn compile_value(value: &ValueMatch, path: &str, kind: &Kind, faults: &mut Vec<PolicyError>) -> Wanted {
+fn compile_value(value: &ValueMatch, path: &str, kind: &Kind<'_>, faults: &mut Vec<PolicyError>) -> Wanted {
     let ValueRules { any, present } = match value {
         ValueMatch::Exactly(value) => {
             faults.extend((kind.check_value)(value).map(|fault| invalid(path, fault)));
@@ -132,21 +118,6 @@ fn compile_value(value: &ValueMatch, path: &str, kind: &Kind, faults: &mut Vec<P
             faults.push(empty_list(path));
             Wanted::Absent
         }
-    }
-}
-
-fn header_name(name: &str) -> Result<String, Fault> {
-    let shown = name.escape_debug();
-    if !is_token(name) {
-        return Err(Fault::new(
-            format!("`{shown}` is no name of a header"),
-            "write a name, as in `x-api-version`",
-        ));
-    }
-    let name = name.to_ascii_lowercase();
-    match OTHER_FIELDS.iter().find(|(other, _)| *other == name) {
-        Some((_, help)) => Err(Fault::new(format!("`{shown}` is no header to match on"), *help)),
-        None => Ok(name),
     }
 }
 
@@ -188,15 +159,12 @@ fn check_parameter_value(value: &str) -> Option<Fault> {
 
 /// Names that are the same but for `_` and `-` are one to some upstreams.
 fn check_alike(headers: &[Matcher], path: &str, faults: &mut Vec<PolicyError>) {
-    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
-    for Matcher { name, .. } in headers {
-        if let Some(other) = seen.insert(name.replace('_', "-"), name) {
-            let fault = Fault::new(
-                format!("the headers `{other}` and `{name}` are one to some upstreams"),
-                "name one of them: case, `_` and `-` make no other header",
-            );
-            faults.push(invalid(path, fault));
-        }
+    for twins in twins(headers.iter().map(|matcher| matcher.name.as_str())) {
+        let code = "invalid_match";
+        faults.push(PolicyError {
+            code,
+            ..written_twice(twins, path)
+        });
     }
 }
 

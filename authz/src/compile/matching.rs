@@ -5,6 +5,7 @@ use scopegate_document::PolicyError;
 
 use super::empty_list;
 use super::matchers::compile_matchers;
+use crate::authorizer::PolicyContext;
 use crate::host::HostPattern;
 use crate::matchers::Matchers;
 use crate::pattern::{Fault, Pattern};
@@ -23,6 +24,7 @@ pub(crate) struct CompiledMatch {
 /// Compiles the match at `path`; `None` where it has faults.
 pub(crate) fn compile_match(
     matches: &RouteMatch,
+    context: &PolicyContext<'_>,
     path: &str,
     faults: &mut Vec<PolicyError>,
 ) -> Option<CompiledMatch> {
@@ -36,7 +38,7 @@ pub(crate) fn compile_match(
         content_type: _,
     } = matches;
     let faults_before = faults.len();
-    let matchers = compile_matchers(matches, path, faults);
+    let matchers = compile_matchers(matches, context, path, faults);
     let hosts = compile_hosts(hosts.as_deref(), path, faults);
     check_methods(methods.as_deref(), path, faults);
     let target = Target::of(pattern.as_deref(), grpc.as_deref(), methods.as_deref(), path);

@@ -7,6 +7,7 @@ use scopegate_document::PolicyError;
 use crate::authorizer::ProviderFacts;
 
 pub(crate) mod access;
+pub(crate) mod header_names;
 mod matchers;
 mod matching;
 pub(crate) mod readings;

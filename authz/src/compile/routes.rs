@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use scopegate_document::PolicyError;
 
 use super::access::{AccessScope, Guard};
+use super::header_names::check_readable;
 use super::matching::{CompiledMatch, compile_match};
 use super::readings::compile_readings;
 use crate::authorizer::PolicyContext;
@@ -88,8 +89,10 @@ impl Routes {
             .conditions
             .as_ref()
             .and_then(|conditions| conditions.headers.as_deref());
+        let headers = headers.unwrap_or_default();
+        check_readable(headers, context, "conditions.headers", faults);
         let language = Language {
-            headers: headers.unwrap_or_default(),
+            headers,
             policy: &PolicyFacts {
                 name: context.name.map(str::to_owned),
                 version: context.version.map(str::to_owned),
@@ -220,7 +223,7 @@ fn compile_route(
         mode,
     } = route;
     let path = format!("routes[{place}]");
-    let matched = compile_match(matches, &format!("{path}.match"), faults);
+    let matched = compile_match(matches, around.context, &format!("{path}.match"), faults);
     let pattern = matched.as_ref().map(|matched| &matched.pattern);
     let scope = AccessScope {
         context: around.context,

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use scopegate_document::PolicyError;
 
+use crate::authorizer::PolicyContext;
+use crate::compile::header_names::{check_header_name, twins, written_twice};
+use crate::matchers::is_alike;
+use crate::pattern::Fault;
 use crate::query::Query;
-use crate::request::is_token;
 
 /// Names and the values they must have, all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,14 +21,15 @@ impl Equalities {
     /// Compiles the headers at `path`; faults are added to `faults`.
     pub(crate) fn headers(
         headers: &BTreeMap<String, String>,
+        context: &PolicyContext<'_>,
         path: &str,
         faults: &mut Vec<PolicyError>,
     ) -> Self {
         let mut compiled = Self::compile(headers, path, faults);
         for (name, value) in &mut compiled.wanted {
             let at = format!("{path}.{name}");
-            if !is_token(name) {
-                faults.push(no_header(name, &at));
+            if let Err(Fault { message, help }) = check_header_name(name, context) {
+                faults.push(PolicyError::new("invalid_value", at.as_str(), message, help));
             }
             // What surrounds a value is no part of it (RFC 9110 section 5.5): such a value is never equal.
             if value.trim_ascii() != value || value.contains(char::is_control) {
@@ -34,9 +38,8 @@ impl Equalities {
             name.make_ascii_lowercase();
         }
         compiled.wanted.sort();
-        let twins = compiled.wanted.array_windows();
-        let twins = twins.filter(|[(one, _), (other, _)]| one == other);
-        faults.extend(twins.map(|[(name, _), _]| written_twice(name, path)));
+        let twins = twins(compiled.wanted.iter().map(|(name, _)| name.as_str()));
+        faults.extend(twins.into_iter().map(|twins| written_twice(twins, path)));
         compiled
     }
 
@@ -58,13 +61,16 @@ impl Equalities {
     }
 
     /// Whether each header is there exactly once, with its value. Names are compared without case (RFC 9110 section
-    /// 5.1), values whole and with case.
+    /// 5.1), values whole and with case. A header that some upstreams would take for it, with `_` for `-`, makes it be
+    /// there twice.
     pub(crate) fn hold_for_headers(&self, headers: &[(&[u8], &[u8])]) -> bool {
         self.wanted.iter().all(|(name, value)| {
-            let named = headers
-                .iter()
-                .filter(|(seen, _)| seen.eq_ignore_ascii_case(name.as_bytes()));
-            is_once(named.map(|(_, seen)| seen.trim_ascii()), value.as_bytes())
+            let named = headers.iter().filter(|(seen, _)| is_alike(seen, name.as_bytes()));
+            let mut named = named.map(|(seen, value)| (*seen, *value));
+            let is_it = |(seen, found): (&[u8], &[u8])| {
+                seen.eq_ignore_ascii_case(name.as_bytes()) && found.trim_ascii() == value.as_bytes()
+            };
+            named.next().is_some_and(is_it) && named.next().is_none()
         })
     }
 
@@ -104,15 +110,6 @@ fn empty_mapping(path: &str) -> PolicyError {
     )
 }
 
-fn no_header(name: &str, path: &str) -> PolicyError {
-    PolicyError::new(
-        "invalid_value",
-        path,
-        format!("`{}` is no name of a header", name.escape_debug()),
-        "write a name as in `x-env`",
-    )
-}
-
 fn no_header_value(value: &str, path: &str) -> PolicyError {
     PolicyError::new(
         "invalid_value",
@@ -122,20 +119,12 @@ fn no_header_value(value: &str, path: &str) -> PolicyError {
     )
 }
 
-fn written_twice(name: &str, path: &str) -> PolicyError {
-    PolicyError::new(
-        "duplicate_name",
-        path,
-        format!("`{}` is written twice", name.escape_debug()),
-        "names of headers are the same in upper and lower case: write one of them",
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use super::{Equalities, environment_holds};
+    use crate::authorizer::{PolicyContext, ProviderFacts};
     use crate::query::Query;
 
     fn wanted(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -145,19 +134,30 @@ mod tests {
             .collect()
     }
 
+    /// The headers, and their faults.
+    fn headers(pairs: &[(&str, &str)]) -> (Equalities, Vec<String>) {
+        let mut faults = Vec::new();
+        let providers: [ProviderFacts; 0] = [];
+        let context = PolicyContext::from(&providers);
+        let compiled = Equalities::headers(&wanted(pairs), &context, "headers", &mut faults);
+        (compiled, faults.iter().map(ToString::to_string).collect())
+    }
+
     #[test]
     fn a_header_must_be_there_once_with_its_value() {
-        let mut faults = Vec::new();
-        let headers = Equalities::headers(&wanted(&[("X-Env", "prod"), ("x-b", "")]), "headers", &mut faults);
-        assert_eq!(faults, []);
+        let (headers, faults) = headers(&[("X-Env", "prod"), ("x-b", "")]);
+        assert_eq!(faults, Vec::<String>::new());
         type Headers<'h> = &'h [(&'h [u8], &'h [u8])];
-        let rows: [(Headers<'_>, bool); 8] = [
+        let rows: [(Headers<'_>, bool); 11] = [
             (&[(b"x-env", b"prod"), (b"x-b", b"")], true),
             (&[(b"X-ENV", b" prod "), (b"x-b", b"")], true),
             (&[(b"x-env", b"Prod"), (b"x-b", b"")], false),
             (&[(b"x-env", b"prod"), (b"x-env", b"prod"), (b"x-b", b"")], false),
             (&[(b"x-env", b"prod"), (b"x-env", b"test"), (b"x-b", b"")], false),
             (&[(b"x-env", b"prod, prod"), (b"x-b", b"")], false),
+            (&[(b"x_env", b"prod"), (b"x-b", b"")], false),
+            (&[(b"x-env", b"prod"), (b"X_Env", b"test"), (b"x-b", b"")], false),
+            (&[(b"x_env", b"prod"), (b"x-env", b"prod"), (b"x-b", b"")], false),
             (&[(b"x-env", b"prod")], false),
             (&[], false),
         ];
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn faults_say_what_would_be_right() {
-        let rows: [(&[(&str, &str)], &str); 5] = [
+        let rows: [(&[(&str, &str)], &str); 8] = [
             (&[], "headers: there is nothing to compare"),
             (
                 &[("x env", "prod")],
@@ -216,16 +216,24 @@ mod tests {
             ),
             (
                 &[("X-Env", "a"), ("x-env", "b")],
-                "headers: `x-env` is written twice",
+                "headers: the headers `x-env` and `x-env` are one to some upstreams",
+            ),
+            (
+                &[("x_env", "a"), ("x-env", "b")],
+                "headers: the headers `x-env` and `x_env` are one to some upstreams",
+            ),
+            (
+                &[("Authorization", "a")],
+                "headers.Authorization: `Authorization` is no header to go by",
+            ),
+            (
+                &[("content_type", "a/b")],
+                "headers.content_type: `content_type` is no header to go by",
             ),
         ];
         for (pairs, fault) in rows {
-            let mut faults = Vec::new();
-            let _ = Equalities::headers(&wanted(pairs), "headers", &mut faults);
-            assert!(
-                faults.iter().any(|found| found.to_string().starts_with(fault)),
-                "{faults:?}"
-            );
+            let (_, faults) = headers(pairs);
+            assert!(faults.iter().any(|found| found.starts_with(fault)), "{faults:?}");
         }
     }
 }

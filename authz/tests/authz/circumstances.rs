@@ -26,6 +26,8 @@ fn route(mut access: Value) -> Authorizer {
         environment: &|name| (name == "STAGE").then(|| "production".to_owned()),
         name: Some("orders-api"),
         version: None,
+        identity_headers: &[],
+        credential_headers: &[],
     };
     Authorizer::compile(&section(&policy), context).unwrap_or_else(|faults| panic!("{faults:#?}"))
 }
@@ -126,7 +128,12 @@ fn a_route_takes_requests_from_its_networks_alone() {
 #[test]
 fn a_header_must_be_there_once_with_its_value() {
     let policy = route(json!({"headers": {"X-Env": "prod", "x-tier": "gold"}}));
-    let rows: [(&[(&str, &str)], &str); 7] = [
+    let rows: [(&[(&str, &str)], &str); 9] = [
+        (&[("x_env", "prod"), ("x-tier", "gold")], "condition_false"),
+        (
+            &[("x-env", "prod"), ("X_ENV", "test"), ("x-tier", "gold")],
+            "condition_false",
+        ),
         (&[("x-env", "prod"), ("X-TIER", "gold")], "allow"),
         (&[("x-env", "prod")], "condition_false"),
         (&[("x-env", "Prod"), ("x-tier", "gold")], "condition_false"),
@@ -143,6 +150,27 @@ fn a_header_must_be_there_once_with_its_value() {
     ];
     for (headers, expected) in rows {
         assert_eq!(decide(&policy, headers, None, 0), expected, "{headers:?}");
+    }
+}
+
+#[test]
+fn an_expression_does_not_take_one_header_for_another() {
+    let absent = route(json!({"when": "!('x-region' in request.headers)"}));
+    let equal = route(json!({"when": "request.headers['x-region'] == 'eu'"}));
+    let rows: [(&[(&str, &str)], &str, &str); 5] = [
+        (&[], "allow", "condition_error"),
+        (&[("X-Region", "eu")], "condition_false", "allow"),
+        (&[("x_region", "eu")], "condition_error", "condition_error"),
+        (
+            &[("x-region", "eu"), ("X_Region", "us")],
+            "condition_error",
+            "condition_error",
+        ),
+        (&[("x.region", "eu")], "allow", "condition_error"),
+    ];
+    for (headers, of_absent, of_equal) in rows {
+        assert_eq!(decide(&absent, headers, None, 0), of_absent, "{headers:?}");
+        assert_eq!(decide(&equal, headers, None, 0), of_equal, "{headers:?}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::common::{corp, section};
 use scopegate_authz::section::AuthorizationSection;
-use scopegate_authz::{Authorizer, ProviderFacts};
+use scopegate_authz::{Authorizer, PolicyContext, ProviderFacts};
 use serde_json::{Value, json};
 
 fn faults_with(value: &Value, providers: &[ProviderFacts]) -> Vec<(&'static str, String)> {
@@ -815,5 +815,71 @@ fn the_schema_knows_the_words_and_the_fields() {
         "\"match\"",
     ] {
         assert!(schema.contains(part), "{part} in {schema}");
+    }
+}
+
+#[test]
+fn a_policy_goes_by_no_header_that_says_who_the_caller_is() {
+    let providers = corp();
+    let context = PolicyContext {
+        identity_headers: &["x-auth-tenant".to_owned()],
+        credential_headers: &["X-Api-Key".to_owned()],
+        ..PolicyContext::from(&providers)
+    };
+    for (name, is_refused) in [
+        ("x-auth-tenant", true),
+        ("X_Auth-Tenant", true),
+        ("x-api-key", true),
+        ("x_api_key", true),
+        ("authorization", true),
+        ("Proxy_Authorization", true),
+        ("cookie", true),
+        ("host", true),
+        ("Content_Type", true),
+        (":path", true),
+        ("x y", true),
+        ("", true),
+        ("x-auth-tenant2", false),
+        ("x-region", false),
+    ] {
+        let written = json!({name: "a"});
+        let route = |matches: Value, access: Value| json!({"routes": [{"id": "r", "match": matches, "access": access}]});
+        let readable = json!({"conditions": {"headers": [name]}, "routes": []});
+        let matched = route(json!({"path": "/", "headers": written}), json!("public"));
+        let asked = route(
+            json!({"path": "/"}),
+            json!({"authenticated": true, "headers": written}),
+        );
+        for (policy, field) in [
+            (readable, "conditions.headers[0]".to_owned()),
+            (matched, format!("routes[0].match.headers.{name}")),
+            (asked, format!("routes[0].access.headers.{name}")),
+        ] {
+            let found = Authorizer::compile(&section(&policy), context)
+                .err()
+                .unwrap_or_default();
+            let has_it = found.iter().any(|fault| fault.path == field);
+            assert_eq!(
+                (has_it, found.is_empty()),
+                (is_refused, !is_refused),
+                "{policy}: {found:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_header_that_expressions_may_read_is_listed_once() {
+    for (names, expected) in [
+        (json!(["x-a", "x-b"]), vec![]),
+        (json!(["x-a", "x-a"]), vec!["duplicate_name"]),
+        (json!(["x-a", "X_A"]), vec!["duplicate_name"]),
+    ] {
+        let found = faults(&json!({"conditions": {"headers": names}, "routes": []}));
+        let expected: Vec<_> = expected
+            .into_iter()
+            .map(|code| (code, "conditions.headers".to_owned()))
+            .collect();
+        assert_eq!(found, expected, "{names}");
     }
 }

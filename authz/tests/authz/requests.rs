@@ -229,6 +229,13 @@ fn only_a_real_preflight_of_a_route_that_exists_passes() {
         ("OPTIONS", "/orders/1", &[origin], "no_route"),
         ("OPTIONS", "/orders/1", &[asks("PUT")], "no_route"),
         ("OPTIONS", "/orders/1", &[origin, origin, asks("PUT")], "no_route"),
+        ("OPTIONS", "/orders/1", &[("origin", ""), asks("PUT")], "no_route"),
+        (
+            "OPTIONS",
+            "/orders/1",
+            &[("origin", "\t"), asks("PUT")],
+            "no_route",
+        ),
         (
             "OPTIONS",
             "/orders/1",

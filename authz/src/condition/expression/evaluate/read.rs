@@ -9,6 +9,7 @@ use crate::condition::expression::node::Reading;
 use crate::condition::expression::value::{List, Text, Value};
 use crate::condition::expression::vocabulary::{Fact, WEEKDAYS};
 use crate::condition::zone::Zone;
+use crate::matchers::is_alike;
 
 impl<'v> Evaluation<'v> {
     pub(super) fn read(&mut self, reading: &'v Reading, at: Position) -> Outcome<'v> {
@@ -47,14 +48,14 @@ impl<'v> Evaluation<'v> {
         }
     }
 
+    /// A header that some upstreams would take for this one, with `_` for `-`, repeats it.
     fn header(&mut self, name: &str, at: Position) -> Result<Option<Value<'v>>, ConditionError> {
         let headers = self.facts.headers;
         self.spend(headers.len(), at)?;
-        let mut named = headers
-            .iter()
-            .filter(|(seen, _)| seen.eq_ignore_ascii_case(name.as_bytes()));
+        let mut named = headers.iter().filter(|(seen, _)| is_alike(seen, name.as_bytes()));
         let first = named.next();
-        if named.next().is_some() {
+        let is_other = first.is_some_and(|(seen, _)| !seen.eq_ignore_ascii_case(name.as_bytes()));
+        if is_other || named.next().is_some() {
             return Err(error(at, ErrorKind::Repeated));
         }
         let text = first.map(|(_, value)| {
