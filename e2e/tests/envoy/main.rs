@@ -9,6 +9,8 @@ mod example;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod hours;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod normalising;
