@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use crate::media_type::{MediaRange, MediaType};
-use crate::query::{Query, Unclear};
+use crate::query::{Parameters, Query, Unclear};
 
 /// The headers of a request: names and values.
 pub(crate) type Headers<'r> = &'r [(&'r [u8], &'r [u8])];
@@ -163,7 +163,11 @@ impl Names {
         query: &Query<'r>,
         is_preflight: bool,
     ) -> Result<Found<'n, 'r>, Unclear> {
-        let parameter = |name: &'n String| Ok((name.as_str(), one(query.values(name)?)?));
+        let parameters = match self.query.is_empty() {
+            true => Parameters::default(),
+            false => query.named()?,
+        };
+        let parameter = |name: &'n String| Ok((name.as_str(), one(parameters.values(name)?)?));
         let mut found = Found {
             headers: SmallVec::new(),
             query: self.query.iter().map(parameter).collect::<Result<_, _>>()?,

@@ -28,7 +28,7 @@ impl<'r> MediaType<'r> {
             None => (text, ""),
         };
         let (main, subtype) = essence.trim_matches([' ', '\t']).split_once('/')?;
-        let is_one = !has_comma_outside_quotes(parameters);
+        let is_one = !could_be_several(parameters);
         (is_token(main) && is_token(subtype) && is_one).then_some(Self { main, subtype })
     }
 }
@@ -74,10 +74,11 @@ fn is_name(text: &str) -> bool {
     is_token(text) && !text.contains('*')
 }
 
-fn has_comma_outside_quotes(parameters: &str) -> bool {
+/// Whether there is a comma outside of quotes, or quotes that are not closed, which hide one from some only.
+fn could_be_several(parameters: &str) -> bool {
     let mut quoted = false;
     let mut escaped = false;
-    parameters.bytes().any(|byte| {
+    let has_comma = parameters.bytes().any(|byte| {
         match byte {
             _ if escaped => escaped = false,
             b'\\' if quoted => escaped = true,
@@ -86,7 +87,8 @@ fn has_comma_outside_quotes(parameters: &str) -> bool {
             _ => {}
         }
         false
-    })
+    });
+    has_comma || quoted
 }
 
 #[cfg(test)]
@@ -117,6 +119,8 @@ mod tests {
             ("application/json, text/plain", None),
             ("application/json; charset=utf-8, text/plain", None),
             ("application/json; a=\"b\", text/plain", None),
+            ("application/json; a=\"b, text/plain", None),
+            ("application/json; a=\"b\\\"", None),
             ("\u{e9}/a", None),
         ];
         for (text, expected) in rows {

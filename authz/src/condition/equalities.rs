@@ -10,6 +10,9 @@ use crate::matchers::is_alike;
 use crate::pattern::Fault;
 use crate::query::Query;
 
+/// The most headers, or query parameters, of one access: a request is looked through once for each.
+const MAX_NAMES: usize = 16;
+
 /// Names and the values they must have, all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Equalities {
@@ -25,7 +28,7 @@ impl Equalities {
         path: &str,
         faults: &mut Vec<PolicyError>,
     ) -> Self {
-        let mut compiled = Self::compile(headers, path, faults);
+        let mut compiled = Self::compile_of_request(headers, path, faults);
         for (name, value) in &mut compiled.wanted {
             let at = format!("{path}.{name}");
             if let Err(Fault { message, help }) = check_header_name(name, context) {
@@ -45,7 +48,18 @@ impl Equalities {
 
     /// Compiles the query parameters at `path`; faults are added to `faults`.
     pub(crate) fn query(query: &BTreeMap<String, String>, path: &str, faults: &mut Vec<PolicyError>) -> Self {
-        Self::compile(query, path, faults)
+        Self::compile_of_request(query, path, faults)
+    }
+
+    fn compile_of_request(
+        wanted: &BTreeMap<String, String>,
+        path: &str,
+        faults: &mut Vec<PolicyError>,
+    ) -> Self {
+        if wanted.len() > MAX_NAMES {
+            faults.push(too_many(wanted.len(), path));
+        }
+        Self::compile(wanted, path, faults)
     }
 
     fn compile(wanted: &BTreeMap<String, String>, path: &str, faults: &mut Vec<PolicyError>) -> Self {
@@ -76,8 +90,11 @@ impl Equalities {
 
     /// Whether each parameter is there exactly once, with its value, for whatever upstream reads the query.
     pub(crate) fn hold_for_query(&self, query: Query<'_>) -> bool {
+        let Ok(parameters) = query.named() else {
+            return false;
+        };
         self.wanted.iter().all(|(name, value)| {
-            let values = query.values(name).unwrap_or_default();
+            let values = parameters.values(name).unwrap_or_default();
             is_once(values.iter().map(|seen| seen.as_bytes()), value.as_bytes())
         })
     }
@@ -107,6 +124,15 @@ fn empty_mapping(path: &str) -> PolicyError {
         path,
         "there is nothing to compare",
         "write at least one name and its value, or leave the field out",
+    )
+}
+
+fn too_many(count: usize, path: &str) -> PolicyError {
+    PolicyError::new(
+        "too_many_matches",
+        path,
+        format!("{count} names are compared"),
+        format!("name at most {MAX_NAMES}"),
     )
 }
 
@@ -178,6 +204,9 @@ mod tests {
             ("/x?dry_run=true;dry_run=false", false),
             ("/x?dry_run=true&dry_run[]=false", false),
             ("/x?dry_run=true+", false),
+            ("/x?dry_run=true&dry%20run=false", false),
+            ("/x?dry_run=true&dry.run=false", false),
+            ("/x?dry_run=true&dry_run%00=false", false),
             ("/x?dry_run=", false),
             ("/x?DRY_RUN=true", false),
             ("/x", false),
@@ -196,6 +225,26 @@ mod tests {
         assert!(!holds(&[("STAGE", "test")]));
         assert!(!holds(&[("STAGE", "production"), ("REGION", "eu")]));
         assert!(!holds(&[("stage", "production")]));
+    }
+
+    #[test]
+    fn more_names_than_a_request_is_looked_through_for_are_refused() {
+        let faults = |count: usize| {
+            let names = (0..count).map(|name| (format!("x-{name}"), String::new()));
+            let (names, mut faults) = (names.collect(), Vec::new());
+            let providers: [ProviderFacts; 0] = [];
+            let context = PolicyContext::from(&providers);
+            let _ = Equalities::headers(&names, &context, "headers", &mut faults);
+            let _ = Equalities::query(&names, "query", &mut faults);
+            faults.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(faults(super::MAX_NAMES), Vec::<String>::new());
+        let found = faults(super::MAX_NAMES + 1);
+        assert!(
+            found[0].starts_with("headers: 17 names are compared"),
+            "{found:?}"
+        );
+        assert!(found[1].starts_with("query: 17 names are compared"), "{found:?}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::condition::expression::value::{List, Text, Value};
 use crate::condition::expression::vocabulary::{Fact, WEEKDAYS};
 use crate::condition::zone::Zone;
 use crate::matchers::is_alike;
+use crate::query;
 
 impl<'v> Evaluation<'v> {
     pub(super) fn read(&mut self, reading: &'v Reading, at: Position) -> Outcome<'v> {
@@ -28,8 +29,19 @@ impl<'v> Evaluation<'v> {
         match reading {
             Reading::Fact(fact) => self.fact(*fact, at),
             Reading::Parameter(name) => self.only(facts.parameters, name, at),
-            Reading::Query(name) => self.only(facts.query, name, at),
+            Reading::Query(name) => self.parameter(name, at),
             Reading::Header(name) => self.header(name, at),
+        }
+    }
+
+    /// A parameter of the query. Where an upstream could read another one as it, there could be several.
+    fn parameter(&mut self, name: &str, at: Position) -> Result<Option<Value<'v>>, ConditionError> {
+        let query = self.facts.query;
+        let found = self.only(query, name, at)?;
+        let is_another = |seen: &str| seen != name && query::could_be(seen, name);
+        match query.iter().any(|(seen, _)| is_another(seen)) {
+            true => Err(error(at, ErrorKind::Repeated)),
+            false => Ok(found),
         }
     }
 
