@@ -46,7 +46,11 @@ pub(crate) fn all(understood: &Understood) -> Option<Map<String, Value>> {
         if name.contains('[') {
             return None;
         }
-        let is_one = values(understood, &name)?.len() == 1;
+        let is_one = values(understood, &name).is_some_and(|values| values.len() == 1);
+        // Whether a name that some upstream reads as another is there under that one is open.
+        let mut other = String::from_utf8(formed(name.as_bytes())).ok()?;
+        other.truncate(other.trim_end_matches(['_', ']']).len());
+        all.insert(other, Value::Null);
         all.insert(name, if is_one { Value::from(value) } else { Value::Null });
     }
     // The path may hide where the query begins.
@@ -59,16 +63,63 @@ fn name_of(parameter: &str) -> (&str, &str) {
     parameter.split_once('=').unwrap_or((parameter, ""))
 }
 
-/// Whether some upstream could take what is written for the name.
+/// Whether some upstream could take what is written for the name: as it is, as a list, with `_` for a blank, `+`, `.`
+/// or `[`, without what is odd around it, without or cut at control characters; whatever begins like the name, where
+/// it goes on with a bad escape or no UTF-8.
 fn could_be(written: &str, name: &str) -> bool {
     let (decoded, _) = decode(written);
-    let blanks: Vec<u8> = decoded
+    if decoded == name.as_bytes() {
+        return true;
+    }
+    let wanted = formed(name.as_bytes());
+    let valid = match std::str::from_utf8(&decoded) {
+        Ok(_) => decoded.len(),
+        Err(fault) => fault.valid_up_to(),
+    };
+    let good = broken_from(written).unwrap_or(valid).min(valid);
+    if good < decoded.len() && wanted.starts_with(&formed(&decoded[..good])) {
+        return true;
+    }
+    (0..=decoded.len()).any(|end| {
+        let rest = &decoded[end..];
+        let is_over = rest
+            .first()
+            .is_none_or(|byte| matches!(byte, b'[' | b']') || byte.is_ascii_control())
+            || rest.iter().all(|byte| matches!(byte, b' ' | b'+'))
+            || end >= good;
+        is_over && formed(&decoded[..end]) == wanted
+    })
+}
+
+/// A name as the sloppiest of upstreams reads it.
+fn formed(name: &[u8]) -> Vec<u8> {
+    let is_dropped = |byte: &&u8| matches!(byte, b' ' | b'+' | b'[' | b']' | b'?') || byte.is_ascii_control();
+    let kept = name
         .iter()
-        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
-        .collect();
-    decoded == name.as_bytes()
-        || blanks == name.as_bytes()
-        || decoded.starts_with(format!("{name}[").as_bytes())
+        .skip_while(is_dropped)
+        .filter(|byte| !byte.is_ascii_control());
+    kept.map(|byte| {
+        if matches!(byte, b' ' | b'+' | b'.' | b'[') {
+            b'_'
+        } else {
+            *byte
+        }
+    })
+    .collect()
+}
+
+/// How many bytes there are before the first bad escape.
+fn broken_from(written: &str) -> Option<usize> {
+    let starts = written.match_indices('%').map(|(at, _)| at);
+    let prefixes = starts.map(|at| &written[..at]);
+    // A sign that belongs to an escape before it is no beginning of one: an escape has no `%` in it.
+    let mut bad = prefixes.filter(|before| {
+        !decode(&written[before.len()..]).1 && {
+            let mut signs = written[before.len()..].bytes().skip(1);
+            crate::target::escaped(signs.next(), signs.next()).is_none()
+        }
+    });
+    bad.next().map(|before| decode(before).0.len())
 }
 
 /// The text, where every upstream reads the same.
