@@ -77,17 +77,17 @@ fn could_be(written: &str, name: &str) -> bool {
         Err(fault) => fault.valid_up_to(),
     };
     let good = broken_from(written).unwrap_or(valid).min(valid);
-    if good < decoded.len() && wanted.starts_with(&formed(&decoded[..good])) {
+    if good < decoded.len() && wanted.starts_with(&formed(decoded.get(..good).unwrap_or_default())) {
         return true;
     }
     (0..=decoded.len()).any(|end| {
-        let rest = &decoded[end..];
+        let (before, rest) = decoded.split_at(end);
         let is_over = rest
             .first()
             .is_none_or(|byte| matches!(byte, b'[' | b']') || byte.is_ascii_control())
             || rest.iter().all(|byte| matches!(byte, b' ' | b'+'))
             || end >= good;
-        is_over && formed(&decoded[..end]) == wanted
+        is_over && formed(before) == wanted
     })
 }
 
@@ -108,18 +108,15 @@ fn formed(name: &[u8]) -> Vec<u8> {
     .collect()
 }
 
-/// How many bytes there are before the first bad escape.
+/// How many decoded bytes there are before the first bad escape.
 fn broken_from(written: &str) -> Option<usize> {
-    let starts = written.match_indices('%').map(|(at, _)| at);
-    let prefixes = starts.map(|at| &written[..at]);
-    // A sign that belongs to an escape before it is no beginning of one: an escape has no `%` in it.
-    let mut bad = prefixes.filter(|before| {
-        !decode(&written[before.len()..]).1 && {
-            let mut signs = written[before.len()..].bytes().skip(1);
-            crate::target::escaped(signs.next(), signs.next()).is_none()
-        }
+    let signs = written.match_indices('%');
+    let mut bad = signs.filter(|(at, _)| {
+        let mut digits = written.bytes().skip(at.saturating_add(1));
+        crate::target::escaped(digits.next(), digits.next()).is_none()
     });
-    bad.next().map(|before| decode(before).0.len())
+    let (at, _) = bad.next()?;
+    written.get(..at).map(|before| decode(before).0.len())
 }
 
 /// The text, where every upstream reads the same.
