@@ -38,20 +38,6 @@ impl PolicyError {
         }
     }
 
-    /// The fault of a field that the language has and this version does not enforce: it is refused,
-    /// never ignored.
-    #[must_use]
-    pub fn not_enforced(path: impl Into<String>) -> Self {
-        let path = path.into();
-        let field = path.rsplit('.').next().unwrap_or_default().to_owned();
-        Self::new(
-            "not_enforced",
-            path,
-            format!("`{field}` is part of the language, but this version does not enforce it"),
-            "remove the field, or use a version that enforces it: nothing is read and then ignored",
-        )
-    }
-
     /// The same fault, its path completed by the `section` that holds it.
     #[must_use]
     pub fn within(mut self, section: &str) -> Self {
@@ -86,12 +72,5 @@ mod tests {
         assert_eq!(at("routes[3].match"), "authorization.routes[3].match");
         assert_eq!(at("[3]"), "authorization[3]");
         assert_eq!(at(""), "authorization");
-    }
-
-    #[test]
-    fn a_field_that_is_not_enforced_is_named() {
-        let error = PolicyError::not_enforced("routes[0].access.when");
-        assert_eq!(error.path, "routes[0].access.when");
-        assert!(error.message.contains("`when`"), "{}", error.message);
     }
 }

@@ -1,7 +1,7 @@
 //! The `authorization` section of a policy document, as its authors write it.
 //!
-//! These types know the whole language, its later fields included: what this version does not enforce is
-//! read here and refused by the compiler, never ignored. Nothing here decides; see `compile`.
+//! These types know the whole language; a field that they do not know is refused, never ignored. Nothing here
+//! decides; see `compile`.
 
 use std::collections::BTreeMap;
 

@@ -29,8 +29,8 @@ fn without_a_good_configuration_every_request_is_refused() {
     let megabyte = " ".repeat(1024 * 1024);
     let mut unknown_field = policy();
     unknown_field["authorization"]["open"] = json!(true);
-    let mut not_enforced = policy();
-    not_enforced["authentication"]["providers"][0]["binding"] = json!("dpop");
+    let mut without_origins = policy();
+    without_origins["authentication"]["providers"][0]["binding"] = json!("dpop");
     let texts = [
         String::new(),
         "{}".to_owned(),
@@ -39,7 +39,7 @@ fn without_a_good_configuration_every_request_is_refused() {
         policy().to_string().replacen('{', "{\"scopegate\": \"v1\",", 1),
         policy().to_string().replace("v1", "v2"),
         unknown_field.to_string(),
-        not_enforced.to_string(),
+        without_origins.to_string(),
         megabyte,
         "[".repeat(100_000),
     ];

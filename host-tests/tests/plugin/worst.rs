@@ -50,26 +50,6 @@ fn guarded(id: &str, path: &str, access: Value) -> Value {
 }
 
 #[test]
-fn ten_thousand_routes_cost_as_much_as_ten() {
-    let cost = |count: usize| {
-        let route = |number: usize| {
-            guarded(
-                &format!("r{number}"),
-                &format!("/v1/r{number}/{{id}}/x"),
-                json!("authenticated"),
-            )
-        };
-        let mut host = started(&with_routes((0..count).map(route).collect()));
-        let (fuel, became) = warm(&mut host, &bearer(&format!("/v1/r{}/7/x", count - 1), &json!({})));
-        assert_eq!(became, "allow");
-        fuel
-    };
-    let (ten, thousands) = (cost(10), cost(10_000));
-    println!("10 routes: {ten} instructions; 10,000 routes: {thousands}");
-    assert!(thousands * 10 < ten * 12, "{thousands} against {ten}");
-}
-
-#[test]
 fn a_long_path_costs_no_more_than_its_length() {
     let routes = vec![
         guarded("deep", "/a/{b}/{c}/**", json!("authenticated")),
@@ -162,7 +142,7 @@ fn a_token_full_of_scopes_is_decided_on_in_bounds() {
 #[test]
 fn a_condition_at_its_bound_is_an_error_and_not_a_long_wait() {
     let within = "caller.roles.all(role, role != 'x' && role.size() > 0)";
-    let beyond = "caller.roles.all(one, caller.roles.exists(other, other == one + 'x' || other != one))";
+    let nested = "caller.roles.all(one, caller.roles.exists(other, other == one + 'x' || other != one))";
     let worst = "caller.roles.all(one, !caller.roles.exists(other, other + 'x' == one))";
     let mut policy = with_routes(vec![
         guarded(
@@ -171,9 +151,9 @@ fn a_condition_at_its_bound_is_an_error_and_not_a_long_wait() {
             json!({"authenticated": true, "when": within}),
         ),
         guarded(
-            "beyond",
-            "/beyond",
-            json!({"authenticated": true, "when": beyond}),
+            "nested",
+            "/nested",
+            json!({"authenticated": true, "when": nested}),
         ),
         guarded("worst", "/worst", json!({"authenticated": true, "when": worst})),
     ]);
@@ -182,7 +162,7 @@ fn a_condition_at_its_bound_is_an_error_and_not_a_long_wait() {
     let roles: Vec<String> = (0..1_000).map(|number| format!("r{number}")).collect();
     for (path, expected) in [
         ("/within", "allow"),
-        ("/beyond", "allow"),
+        ("/nested", "allow"),
         ("/worst", "condition_error"),
     ] {
         let (fuel, became) = warm(&mut host, &bearer(path, &json!({"roles": roles})));
