@@ -19,7 +19,7 @@ mod node;
 pub use node::Location;
 
 /// A policy as its files say it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Source {
     files: Vec<SourceFile>,
     document: Value,

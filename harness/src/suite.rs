@@ -38,6 +38,8 @@ pub struct Suite {
     pub name: String,
     /// What time it is for the policy.
     pub now: UnixTime,
+    /// The file itself, with the place of each of its fields.
+    pub source: Source,
     /// The policy.
     pub policy: TestPolicy,
     /// The cases, in the order of the file; those of the matrix last.
@@ -57,10 +59,25 @@ pub struct Case {
     pub name: String,
     /// The line of the file it stands in, from 1.
     pub line: Option<usize>,
+    /// Its path in the file: `tests[3]`, or `matrix.cells.GET /orders` for a cell of that row.
+    pub path: String,
+    /// How it is written.
+    pub kind: Kind,
     /// What is done.
     pub steps: Vec<Step>,
     /// What is different in Envoy.
     pub envoy: Option<HostNote>,
+}
+
+/// How a case is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// As a request and what is expected.
+    Plain,
+    /// As steps.
+    Steps,
+    /// As a cell of the matrix: a request is its row, this caller its column.
+    Cell(String),
 }
 
 /// One step of a case.
@@ -81,6 +98,16 @@ impl Case {
     #[must_use]
     pub fn needs_own_session(&self) -> bool {
         self.steps.iter().any(|step| !matches!(step, Step::Send(..)))
+    }
+
+    /// The path of what is expected of the step at `index`, from 0.
+    #[must_use]
+    pub fn expectation(&self, index: usize) -> String {
+        match &self.kind {
+            Kind::Plain => format!("{}.expect", self.path),
+            Kind::Steps => format!("{}.steps[{index}].expect", self.path),
+            Kind::Cell(caller) => format!("{}.{caller}", self.path),
+        }
     }
 }
 
@@ -199,6 +226,7 @@ impl Loader<'_> {
         }
         let suite = Suite {
             name,
+            source: self.source.clone(),
             now: now.map_or(DEFAULT_NOW, |now| now.0),
             policy,
             cases,
@@ -329,6 +357,8 @@ impl Loader<'_> {
             cases.push(Case {
                 name,
                 line,
+                path,
+                kind: if is_plain { Kind::Plain } else { Kind::Steps },
                 steps,
                 envoy,
             });
@@ -481,6 +511,8 @@ impl Loader<'_> {
                 cases.push(Case {
                     name: format!("{row} as {caller}"),
                     line,
+                    path: path.clone(),
+                    kind: Kind::Cell(caller.clone()),
                     steps: vec![Step::Send(Box::new(request), Box::new(expect))],
                     envoy: None,
                 });

@@ -23,7 +23,7 @@ pub struct Location {
 }
 
 /// The places of the fields of a document, by path.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Places {
     names: HashMap<String, Location>,
     values: HashMap<String, Location>,
