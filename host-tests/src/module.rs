@@ -1,8 +1,13 @@
 //! A compiled module: loading, the ABI it speaks, what it imports and exports. Nothing here runs code.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
-use wasmtime::{Cache, CacheConfig, Config, Engine, ExternType};
+use wasmtime::{Cache, CacheConfig, Config, Engine, ExternType, InstancePre, ModuleExport};
+
+use crate::abi;
+use crate::state::State;
 
 /// The version of the Proxy-Wasm ABI, announced by a module with an export named `proxy_abi_version_*`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,6 +77,21 @@ pub struct Module {
     engine: Engine,
     code: wasmtime::Module,
     abi: AbiVersion,
+    shared: Arc<Shared>,
+}
+
+/// What is found out about a module once, for all of its instances.
+struct Shared {
+    functions: BTreeMap<String, Function>,
+    /// The module with its imports resolved, once it was needed; or why they cannot be.
+    linked: OnceLock<Result<InstancePre<State>, String>>,
+}
+
+/// A function that the module exports.
+#[derive(Clone, Copy)]
+pub(crate) struct Function {
+    pub(crate) export: ModuleExport,
+    pub(crate) returns: bool,
 }
 
 impl std::fmt::Debug for Module {
@@ -107,7 +127,16 @@ impl Module {
         let code = wasmtime::Module::new(&engine, bytes)
             .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
         let abi = abi_of(&code).ok_or(LoadError::NoAbiMarker)?;
-        Ok(Self { engine, code, abi })
+        let shared = Arc::new(Shared {
+            functions: functions(&code),
+            linked: OnceLock::new(),
+        });
+        Ok(Self {
+            engine,
+            code,
+            abi,
+            shared,
+        })
     }
 
     /// The ABI the module speaks.
@@ -143,6 +172,33 @@ impl Module {
     pub(crate) fn code(&self) -> &wasmtime::Module {
         &self.code
     }
+
+    /// The function that the module exports under this name.
+    pub(crate) fn function(&self, name: &str) -> Option<Function> {
+        self.shared.functions.get(name).copied()
+    }
+
+    /// The module with its imports resolved; the error says which could not be.
+    pub(crate) fn linked(&self) -> Result<&InstancePre<State>, &str> {
+        let link = || abi::link(self).and_then(|linker| linker.instantiate_pre(&self.code));
+        let linked = self
+            .shared
+            .linked
+            .get_or_init(|| link().map_err(|error| format!("{error:#}")));
+        linked.as_ref().map_err(String::as_str)
+    }
+}
+
+fn functions(code: &wasmtime::Module) -> BTreeMap<String, Function> {
+    let exports = code.exports().filter_map(|export| {
+        let returns = export.ty().func()?.results().len() > 0;
+        let found = Function {
+            export: code.get_export_index(export.name())?,
+            returns,
+        };
+        Some((export.name().to_owned(), found))
+    });
+    exports.collect()
 }
 
 /// Below this size compiling is faster than asking a cache.

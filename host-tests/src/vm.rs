@@ -1,16 +1,15 @@
 //! One virtual machine: the instance, calls into it, and its failure. A machine that trapped is never entered
 //! again.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use wasmtime::{Func, Instance, Store, StoreLimitsBuilder, Val, WasmBacktrace};
+use wasmtime::{Extern, Func, Instance, Store, StoreLimitsBuilder, Val, WasmBacktrace};
 
+use crate::StartError;
 use crate::limits::Limits;
 use crate::memory::{Args, Guest};
 use crate::module::Module;
 use crate::state::{Phase, State, World};
-use crate::{StartError, abi};
 
 /// The end of a virtual machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +38,9 @@ pub(crate) struct Returned {
 }
 
 pub(crate) struct Vm {
+    module: Module,
     store: Store<State>,
-    functions: BTreeMap<String, Func>,
+    instance: Instance,
     fuel: u64,
     fuel_used: u64,
     failed: Option<Trap>,
@@ -53,17 +53,15 @@ impl Vm {
         world: World,
         limits: Limits,
     ) -> Result<Self, Box<(World, StartError)>> {
-        let linker = match abi::link(module) {
-            Ok(linker) => linker,
-            Err(error) => return Err(Box::new((world, StartError::Link(format!("{error:#}"))))),
+        let linked = match module.linked() {
+            Ok(linked) => linked,
+            Err(error) => return Err(Box::new((world, StartError::Link(error.to_owned())))),
         };
         let bounds = StoreLimitsBuilder::new().memory_size(limits.memory).build();
         let mut store = Store::new(module.engine(), State::new(world, module.abi(), bounds));
         store.limiter(|state| &mut state.limits);
         let fuel = limits.fuel.unwrap_or(u64::MAX);
-        let instance = store
-            .set_fuel(fuel)
-            .and_then(|()| linker.instantiate(&mut store, module.code()));
+        let instance = store.set_fuel(fuel).and_then(|()| linked.instantiate(&mut store));
         let instance = match instance {
             Ok(instance) => instance,
             Err(error) => {
@@ -73,29 +71,31 @@ impl Vm {
                 )));
             }
         };
-        let functions = functions(&instance, &mut store, module);
         let mut vm = Self {
+            module: module.clone(),
             store,
-            functions,
+            instance,
             fuel,
             fuel_used: 0,
             failed: None,
         };
-        match vm.connect(&instance).and_then(|()| vm.initialize()) {
+        match vm.connect().and_then(|()| vm.initialize()) {
             Ok(()) => Ok(vm),
             Err(error) => Err(Box::new((vm.store.into_data().world, error))),
         }
     }
 
     /// Finds the module's memory and allocator.
-    fn connect(&mut self, instance: &Instance) -> Result<(), StartError> {
-        let memory = instance
+    fn connect(&mut self) -> Result<(), StartError> {
+        let memory = self
+            .instance
             .get_memory(&mut self.store, "memory")
             .ok_or(StartError::Missing("memory"))?;
         let malloc = ["malloc", "proxy_on_memory_allocate"]
             .into_iter()
-            .find_map(|name| self.functions.get(name));
-        let malloc = Some(*malloc.ok_or(StartError::Missing("proxy_on_memory_allocate"))?);
+            .find_map(|name| self.function(name));
+        let (malloc, _) = malloc.ok_or(StartError::Missing("proxy_on_memory_allocate"))?;
+        let malloc = Some(malloc);
         self.state_mut().guest = Some(Guest { memory, malloc });
         Ok(())
     }
@@ -126,7 +126,14 @@ impl Vm {
     }
 
     pub(crate) fn has(&self, function: &str) -> bool {
-        self.functions.contains_key(function)
+        self.module.function(function).is_some()
+    }
+
+    /// A function that the module exports, and whether it returns something.
+    fn function(&mut self, name: &str) -> Option<(Func, bool)> {
+        let known = self.module.function(name)?;
+        let found = self.instance.get_module_export(&mut self.store, &known.export);
+        Some((found.and_then(Extern::into_func)?, known.returns))
     }
 
     pub(crate) fn failure(&self) -> Option<&Trap> {
@@ -155,19 +162,15 @@ impl Vm {
     }
 
     fn enter(&mut self, context: u32, name: &'static str, args: &[u32]) -> Returned {
-        let Some(function) = self
-            .functions
-            .get(name)
-            .copied()
-            .filter(|_| self.failed.is_none())
-        else {
+        let alive = self.failed.is_none();
+        let Some((function, returns)) = self.function(name).filter(|_| alive) else {
             return Returned::default();
         };
         let state = self.state_mut();
         (state.current, state.effective, state.stop_iteration) = (context, None, false);
         state.callback = name;
         let args: Vec<Val> = args.iter().map(|arg| Val::I32(arg.cast_signed())).collect();
-        let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
+        let mut results = vec![Val::I32(0); usize::from(returns)];
         let done = self
             .store
             .set_fuel(self.fuel)
@@ -214,20 +217,6 @@ impl Vm {
             }
         }
     }
-}
-
-fn functions(instance: &Instance, store: &mut Store<State>, module: &Module) -> BTreeMap<String, Func> {
-    let found = |name: String| {
-        instance
-            .get_func(&mut *store, &name)
-            .map(|function| (name, function))
-    };
-    let exported = module
-        .exports()
-        .into_iter()
-        .filter(|export| export.function)
-        .map(|export| export.name);
-    exported.filter_map(found).collect()
 }
 
 fn trap(function: &str, error: &wasmtime::Error) -> Trap {
