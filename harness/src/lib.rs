@@ -16,6 +16,7 @@ mod fixtures;
 pub mod format;
 pub mod issuer;
 pub mod keys;
+pub mod mutation;
 pub mod native;
 mod peer;
 mod planned;

@@ -50,6 +50,7 @@ pub struct Suite {
     minted: Mutex<BTreeMap<UnixTime, BTreeMap<String, String>>>,
     environment: BTreeMap<String, String>,
     upstreams: Answers,
+    described: Value,
 }
 
 /// One case.
@@ -141,7 +142,12 @@ impl Suite {
         })
     }
 
-    fn environment(&self) -> BTreeMap<String, String> {
+    /// The file as it was written, with what it takes from elsewhere.
+    pub(crate) const fn described(&self) -> &Value {
+        &self.described
+    }
+
+    pub(crate) fn environment(&self) -> BTreeMap<String, String> {
         let mut environment = self.environment.clone();
         environment.extend(self.policy.environment.clone());
         environment
@@ -174,6 +180,7 @@ struct Loader<'a> {
 
 impl Loader<'_> {
     fn load(mut self, name: String, document: TestDocument) -> Result<Suite, Unreadable> {
+        let described = serde_json::to_value(&document).unwrap_or_default();
         let TestDocument {
             policy,
             now,
@@ -235,6 +242,7 @@ impl Loader<'_> {
             minted: Mutex::default(),
             environment,
             upstreams,
+            described,
         };
         suite.check_policy()?;
         Ok(suite)
@@ -255,7 +263,7 @@ impl Loader<'_> {
         policy
             .as_slice()
             .iter()
-            .map(|path| self.base.join(path))
+            .map(|path| self.base.join(path).components().collect())
             .collect()
     }
 

@@ -41,6 +41,9 @@ pub(crate) struct Test {
     /// Lists passing cases too
     #[arg(long)]
     verbose: bool,
+    /// Takes each rule out of the policies in turn, and lists those that no test would miss
+    #[arg(long)]
+    mutate: bool,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -87,6 +90,9 @@ impl Test {
             return Err(Failure::Invalid(
                 "no test files found: their names end in `.test.yaml`".to_owned(),
             ));
+        }
+        if self.mutate {
+            return super::mutate::run(&found, self.format == Format::Json);
         }
         let executors = self.executors()?;
         let report = match self.run_files(&found, &executors) {

@@ -1,0 +1,80 @@
+//! What can be widened of roles, ceilings and grants.
+
+use serde_json::{Value, json};
+
+use super::derive::{Derived, text};
+use super::edit::{Edit, Place};
+use super::routes::windows;
+
+pub(super) fn derive(derived: &mut Derived<'_>) {
+    let all = json!(derived.scopes());
+    roles(derived, &all);
+    ceilings(derived);
+    grants(derived, &all);
+}
+
+fn roles(derived: &mut Derived<'_>, all: &Value) {
+    let roles = Place::of(&["authorization", "roles"]);
+    let names: Vec<&String> = derived.members(&roles).map(|(name, _)| name).collect();
+    for name in names {
+        let hint =
+            format!("send a caller with no more than the role `{name}` to a route that it does not open");
+        derived.replace(
+            "roles",
+            roles.field(name),
+            all.clone(),
+            "the role gives every scope",
+            &hint,
+        );
+    }
+}
+
+fn ceilings(derived: &mut Derived<'_>) {
+    let ceilings = Place::of(&["authorization", "ceilings"]);
+    for at in 0..derived.items(&ceilings).len() {
+        let place = ceilings.item(at).field("scopes");
+        let hint =
+            "send a caller whom it bounds, with a token that says more: `expect: {deny: scope_missing}`";
+        derived.replace("ceilings", place, json!(["*"]), "it bounds nothing", hint);
+    }
+}
+
+fn grants(derived: &mut Derived<'_>, all: &Value) {
+    let grants = Place::of(&["authorization", "grants"]);
+    for (at, grant) in derived.items(&grants).iter().enumerate() {
+        let place = grants.item(at);
+        let hint = "expect that it is worth nothing after its end";
+        derived.remove("grants", place.field("until"), "it never ends", hint);
+        let hint = "expect that it is worth nothing at another hour";
+        derived.remove("grants", place.field("windows"), "it counts at any hour", hint);
+        windows(derived, &place.field("windows"), hint);
+        let hint = "expect that it is worth nothing on another route";
+        derived.remove("grants", place.field("routes"), "it counts on every route", hint);
+        let hint = "send whom it is for to a route that needs more: `expect: {deny: scope_missing}`";
+        derived.replace(
+            "grants",
+            place.field("scopes"),
+            all.clone(),
+            "it gives every scope",
+            hint,
+        );
+        let caller = place.field("caller");
+        for field in ["subject", "client", "tenant"] {
+            let selector = caller.field(field);
+            let name = text(grant.get("caller").unwrap_or(&Value::Null), field);
+            if !name.is_empty() {
+                let change = format!("it is not for `{name}` alone");
+                let hint = format!(
+                    "send somebody who is not `{name}` where it is needed: `expect: {{deny: scope_missing}}`"
+                );
+                derived.add(
+                    "grants",
+                    &selector,
+                    change,
+                    hint,
+                    vec![Edit::Remove(selector.clone())],
+                );
+            }
+        }
+    }
+}

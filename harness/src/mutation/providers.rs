@@ -1,0 +1,239 @@
+//! What can be loosened of proofs: what a provider's credentials must be, and which of them count no longer.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::derive::{Derived, text};
+use super::edit::{Edit, Place};
+use super::seen;
+use crate::keys::Algorithm;
+
+/// An audience that is nobody's.
+const NOBODYS: &str = "urn:scopegate:nobodys-audience";
+
+/// Longer than any test waits.
+const LONG: &str = "3650d";
+
+pub(super) fn derive(derived: &mut Derived<'_>, described: &[&Value]) {
+    let providers = Place::of(&["authentication", "providers"]);
+    for (at, provider) in derived.items(&providers).iter().enumerate() {
+        let place = providers.item(at);
+        tokens(derived, &place, provider, described);
+        binding(derived, &place);
+        certificates(derived, &place, provider, described);
+        answers(derived, &place, provider);
+        for at in 0..derived.items(&place.field("keys")).len() {
+            let hint = "advance the clock beyond its end: `expect: {deny: api_key_expired}`";
+            let expires = place.field("keys").item(at).field("expires");
+            derived.remove("keys", expires, "the key never ends", hint);
+        }
+        let hint = "expect that the upstream sees no credential: `upstream: {authorization: null}`";
+        let forwarded = place.field("forward_credential");
+        let change = "the upstream gets the credential";
+        derived.add(
+            "forward_credential",
+            &place,
+            change,
+            hint,
+            vec![Edit::Set(forwarded, json!(true))],
+        );
+    }
+    revocation(derived);
+    let hint = "send a request with that header, and expect what the upstream sees under its name";
+    derived.remove_each(
+        "identity_headers",
+        &Place::of(&["authentication", "identity_headers"]),
+        hint,
+    );
+}
+
+fn tokens(derived: &mut Derived<'_>, place: &Place, provider: &Value, described: &[&Value]) {
+    let widened = |field: &str, more: BTreeSet<String>| {
+        let listed = provider
+            .get(field)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        let listed: BTreeSet<String> = listed.filter_map(Value::as_str).map(str::to_owned).collect();
+        json!(listed.union(&more).collect::<Vec<_>>())
+    };
+    let mut audiences = seen::texts_under("aud", described);
+    audiences.insert(NOBODYS.to_owned());
+    let hint = "send a token for another audience: `expect: {deny: audience_mismatch}`";
+    let value = widened("audiences", audiences);
+    derived.replace(
+        "audiences",
+        place.field("audiences"),
+        value,
+        "any audience will do",
+        hint,
+    );
+    let domains = seen::trust_domains(described);
+    let hint = "send a caller of another trust domain, and expect that it is nobody";
+    let value = widened("trust_domains", domains);
+    derived.replace(
+        "trust_domains",
+        place.field("trust_domains"),
+        value,
+        "any trust domain will do",
+        hint,
+    );
+    let hint = "send a certificate with another name: `expect: {deny: peer_unidentified}`";
+    let value = widened("dns_names", seen::texts_under("dns_sans", described));
+    derived.replace(
+        "dns_names",
+        place.field("dns_names"),
+        value,
+        "any DNS name will do",
+        hint,
+    );
+    let is_symmetric = |name: &&str| name.parse().is_ok_and(Algorithm::is_symmetric);
+    let listed = derived
+        .items(&place.field("algorithms"))
+        .iter()
+        .filter_map(Value::as_str);
+    let secrets = listed.filter(is_symmetric).count() > 0;
+    let all = Algorithm::ALL
+        .iter()
+        .filter(|algorithm| algorithm.is_symmetric() == secrets);
+    let all: Vec<&str> = all.map(|algorithm| algorithm.name()).collect();
+    let hint =
+        "send a token that names another algorithm (`alg: RS256`): `expect: {deny: algorithm_not_allowed}`";
+    derived.replace(
+        "algorithms",
+        place.field("algorithms"),
+        json!(all),
+        "any algorithm will do",
+        hint,
+    );
+    let hint = "send a token that lives longer: `expect: {deny: lifetime_too_long}`";
+    derived.replace(
+        "max_lifetime",
+        place.field("max_lifetime"),
+        json!("unlimited"),
+        "a token may live for ever",
+        hint,
+    );
+    let hint = "send a token that ended two minutes ago: `expect: {deny: token_expired}`";
+    derived.replace(
+        "clock_skew",
+        place.field("clock_skew"),
+        json!("5m"),
+        "clocks may differ by five minutes",
+        hint,
+    );
+    let hint =
+        "send a token of another kind (`header: {typ: JWT}`, or without a claim that the profile asks for)";
+    derived.replace(
+        "profile",
+        place.field("profile"),
+        json!("jwt"),
+        "any JWT will do",
+        hint,
+    );
+    let hint = "send a token without it, or with another value";
+    derived.remove_each("require", &place.field("require").field("claims"), hint);
+    let hint = "fail the fetch of the keys, advance the clock beyond `max_stale`: `expect: {deny: keys_unavailable}`";
+    let stale = place.field("keys").field("max_stale");
+    derived.replace("keys", stale, json!(LONG), "old keys serve for ever", hint);
+}
+
+fn binding(derived: &mut Derived<'_>, place: &Place) {
+    let (bound, dpop) = (place.field("binding"), place.field("dpop"));
+    if !matches!(
+        bound.get(derived.document).and_then(Value::as_str),
+        None | Some("none")
+    ) {
+        let hint = "send a token that is bound to nothing: `expect: {deny: binding_mismatch}`";
+        let edits = vec![Edit::Remove(dpop.clone()), Edit::Remove(bound.clone())];
+        derived.add("binding", &bound, "tokens are bound to nothing", hint, edits);
+    }
+    let hint = "send a proof without a nonce: `expect: {deny: proof_nonce}`";
+    derived.remove("dpop", dpop.field("nonce"), "proofs need no nonce", hint);
+    let hint = "send a proof that is too old (`issued_in: -2m`): `expect: {deny: proof_invalid}`";
+    derived.replace(
+        "dpop",
+        dpop.field("max_age"),
+        json!("5m"),
+        "proofs may be five minutes old",
+        hint,
+    );
+    let hint = "send a proof by a key of another algorithm: `expect: {deny: proof_invalid}`";
+    derived.remove(
+        "dpop",
+        dpop.field("algorithms"),
+        "proofs may be of any algorithm",
+        hint,
+    );
+}
+
+fn certificates(derived: &mut Derived<'_>, place: &Place, provider: &Value, described: &[&Value]) {
+    if text(provider, "type") != "mtls" {
+        return;
+    }
+    let verifies = place.field("proxy_verifies");
+    if provider.get("proxy_verifies").and_then(Value::as_bool) != Some(true) {
+        let hint = "send a certificate that the proxy did not verify: `peer: {.., verified: false}`";
+        let edits = vec![Edit::Set(verifies, json!(true))];
+        derived.add(
+            "proxy_verifies",
+            place,
+            "certificates need not be verified",
+            hint,
+            edits,
+        );
+    }
+    let hops = place.field("forwarded_by");
+    if hops.get(derived.document).is_some() {
+        let names = seen::texts_under("uri_sans", described);
+        let is_spiffe = |name: &&String| name.starts_with("spiffe://");
+        let all: BTreeSet<&String> = names.iter().filter(is_spiffe).collect();
+        let hint = "let another peer pass on a certificate: `headers: {x-forwarded-client-cert: ..}`";
+        derived.replace("forwarded_by", hops, json!(all), "any hop is believed", hint);
+    }
+}
+
+fn answers(derived: &mut Derived<'_>, place: &Place, provider: &Value) {
+    if text(provider, "type") != "introspection" {
+        return;
+    }
+    let hint = "let the upstream answer about a token of another issuer: `expect: {deny: issuer_unknown}`";
+    derived.remove("issuer", place.field("issuer"), "any issuer will do", hint);
+    let hint = "advance the clock by that much, answer otherwise, and expect the new answer";
+    derived.replace(
+        "cache",
+        place.field("cache"),
+        json!("1h"),
+        "an answer serves for an hour",
+        hint,
+    );
+}
+
+fn revocation(derived: &mut Derived<'_>) {
+    let place = Place::of(&["authentication", "revocation"]);
+    for list in ["tokens", "subjects", "keys", "clients"] {
+        for at in 0..derived.items(&place.field(list)).len() {
+            let entry = place.field(list).item(at);
+            let hint = "send what was revoked: `expect: {deny: token_revoked}` or `key_revoked`";
+            derived.remove("revocation", entry, "it counts again", hint);
+        }
+    }
+    let hint = "let the upstream revoke a token, and send it: `expect: {deny: token_revoked}`";
+    derived.remove("revocation", place.field("feed"), "the feed is not read", hint);
+    let hint =
+        "fail the feed, advance the clock beyond `max_stale`: `expect: {deny: revocation_unavailable}`";
+    let stale = place.field("feed").field("max_stale");
+    derived.replace(
+        "revocation",
+        stale,
+        json!(LONG),
+        "an old feed serves for ever",
+        hint,
+    );
+    for at in 0..derived.items(&place.field("status_lists")).len() {
+        let list = place.field("status_lists").item(at);
+        let hint = "send a token whose bit of the list is set: `expect: {deny: token_revoked}`";
+        derived.remove("revocation", list, "the list is not read", hint);
+    }
+}
