@@ -50,7 +50,11 @@ impl Host {
         let mut delivered = false;
         for _ in 0..MAX_ANSWERS {
             let Some((token, ended)) = self.world_mut().callouts.ready.pop_front() else {
-                break;
+                match self.deliver_grpc() {
+                    true => delivered = true,
+                    false => break,
+                }
+                continue;
             };
             if let Some(pending) = self.world_mut().callouts.pending.remove(&token) {
                 self.hand_over(token, pending.asker, ended);

@@ -4,6 +4,7 @@ use crate::abi::Status;
 use crate::callout::{Answer, Callout};
 use crate::clock::Clock;
 use crate::fault::Faults;
+use crate::grpc::{GrpcAnswer, GrpcCallout};
 use crate::host::Host;
 use crate::limits::{FailurePolicy, Limits};
 use crate::log::LogLevel;
@@ -154,6 +155,20 @@ impl HostBuilder {
     /// first.
     pub fn upstreams(mut self, upstreams: &LocalUpstreams) -> Self {
         self.world.callouts.local = Some(upstreams.clone());
+        self
+    }
+
+    /// An upstream for gRPC callouts, and what it does: asked when a callout is opened, and again whenever the module
+    /// sends it something or closes its side.
+    pub fn grpc_upstream(
+        mut self,
+        name: &str,
+        script: impl FnMut(&GrpcCallout) -> GrpcAnswer + Send + 'static,
+    ) -> Self {
+        self.world
+            .grpc
+            .upstreams
+            .insert(name.to_owned(), Box::new(script));
         self
     }
 

@@ -25,8 +25,9 @@
 //! HTTP callouts go to scripted upstreams ([`LocalUpstreams`]); [`Host::advance`] moves a virtual clock, with ticks,
 //! late answers and time-outs at their instants; hosts that are given one [`SharedData`] are workers of one proxy.
 //!
-//! Not modelled: TCP streams (their callbacks are never called), real gRPC callouts (`proxy_grpc_call` and
-//! `proxy_grpc_stream` know no cluster and answer `PARSE_FAILURE`, as Envoy does for an unknown one), metadata
+//! gRPC callouts go to scripted upstreams of their own ([`GrpcAnswer`]).
+//!
+//! Not modelled: TCP streams (their callbacks are never called), metadata
 //! frames, watermarks, and the joining by comma of repeated headers which Envoy keeps in fixed slots. Where the
 //! profile is [`Profile::Nginx`], the request goes to the upstream as `proxy_pass` without a URI sends it: the target as
 //! it came, whatever the module makes of `:path`.
@@ -39,6 +40,8 @@ mod clock;
 mod exchange;
 mod fault;
 mod foreign;
+mod grpc;
+mod grpc_answers;
 mod headers;
 mod host;
 mod lifecycle;
@@ -52,6 +55,7 @@ mod nginx;
 mod pairs;
 mod profile;
 mod properties;
+mod protobuf;
 mod queue;
 mod random;
 mod redact;
@@ -70,6 +74,7 @@ pub use callout::{Answer, Callout, CalloutToken};
 pub use clock::Clock;
 pub use exchange::{Exchange, LocalReply, Message, Outcome, Request, Response};
 pub use fault::Faults;
+pub use grpc::{GrpcAnswer, GrpcCallout, GrpcEvent, GrpcKind};
 pub use headers::Headers;
 pub use host::Host;
 pub use limits::{FailurePolicy, Limits};

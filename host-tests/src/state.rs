@@ -11,6 +11,7 @@ use crate::clock::{Clock, nanos};
 use crate::exchange::Message;
 use crate::fault::Faults;
 use crate::foreign::ForeignFunctions;
+use crate::grpc::{GrpcCallouts, GrpcReading};
 use crate::headers::{HeaderMap, Headers};
 use crate::local_reply::{ReplyRequest, Shape};
 use crate::log::{LogLevel, LogLine};
@@ -43,6 +44,7 @@ pub(crate) struct World {
     pub(crate) queues: Queues,
     pub(crate) foreign: ForeignFunctions,
     pub(crate) callouts: Callouts,
+    pub(crate) grpc: GrpcCallouts,
     pub(crate) trace: Trace,
     pub(crate) faults: Faults,
 }
@@ -67,6 +69,7 @@ impl Default for World {
             queues: Queues::default(),
             foreign: ForeignFunctions::default(),
             callouts: Callouts::default(),
+            grpc: GrpcCallouts::default(),
             trace: Trace::default(),
             faults: Faults::default(),
         }
@@ -101,6 +104,8 @@ pub(crate) struct State {
     pub(crate) roots: BTreeMap<u32, Root>,
     pub(crate) streams: BTreeMap<u32, Stream>,
     pub(crate) call_response: Option<CallResponse>,
+    /// What may be read of a gRPC callout just now.
+    pub(crate) grpc: GrpcReading,
     /// Whether the callout failed whose answer is handed over just now.
     pub(crate) call_failed: bool,
     /// Queues with news: the root context to tell, and the queue.
@@ -229,6 +234,7 @@ impl State {
             roots: BTreeMap::new(),
             streams: BTreeMap::new(),
             call_response: None,
+            grpc: GrpcReading::default(),
             call_failed: false,
             queue_news: VecDeque::new(),
             last_context: 0,
@@ -294,6 +300,12 @@ impl State {
                 .as_ref()
                 .map(|response| &response.trailers)
                 .ok_or(Status::BadArgument);
+        }
+        if let MapType::GrpcReceiveInitialMetadata = map {
+            return self.grpc.initial.as_ref().ok_or(Status::BadArgument);
+        }
+        if let MapType::GrpcReceiveTrailingMetadata = map {
+            return self.grpc.trailing.as_ref().ok_or(Status::BadArgument);
         }
         let stream = self.stream().ok_or(Status::BadArgument)?;
         let absent = if stream.log_phase {

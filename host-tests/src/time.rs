@@ -34,13 +34,14 @@ impl Host {
         let spread = end.saturating_sub(start) / MAX_TICKS;
         loop {
             let tick = self.next_tick(spread);
-            let due = self.world().callouts.next_due();
+            let due = self.next_due();
             let Some(next) = tick.into_iter().chain(due).min().filter(|next| *next <= end) else {
                 break;
             };
             clock.reach(next);
             if due.is_some_and(|due| due <= next) {
                 self.world_mut().callouts.fall_due(next);
+                self.world_mut().grpc.fall_due(next);
                 self.deliver();
             } else {
                 self.tick_at(next, spread);
@@ -71,6 +72,17 @@ impl Host {
             exchange = self.resume(stream);
         }
         exchange
+    }
+
+    /// The next instant at which something happens to a callout by itself.
+    fn next_due(&self) -> Option<u64> {
+        let world = self.world();
+        world
+            .callouts
+            .next_due()
+            .into_iter()
+            .chain(world.grpc.next_due())
+            .min()
     }
 
     /// The instant of the next tick. Timers do not look at the clock on the wall: one that is set back does not keep

@@ -203,6 +203,7 @@ impl Vm {
         // A machine takes its callouts with it.
         world.callouts.pending.clear();
         world.callouts.ready.clear();
+        world.grpc.clear();
         match Self::start(module, world, limits) {
             Ok(vm) => {
                 let fuel_used = self.fuel_used;

@@ -19,10 +19,10 @@ fn readable(state: &mut State, buffer: BufferType) -> Option<&[u8]> {
         BufferType::HttpCallResponseBody => state.call_response.as_ref()?.body.as_deref(),
         BufferType::VmConfiguration => Some(&state.world.vm_configuration),
         BufferType::PluginConfiguration => state.configuring.then_some(&state.world.plugin_configuration),
-        BufferType::NetworkDownstreamData
-        | BufferType::NetworkUpstreamData
-        | BufferType::GrpcReceiveBuffer
-        | BufferType::CallData => Some(&[]),
+        BufferType::GrpcReceiveBuffer => Some(state.grpc.message.as_deref().unwrap_or_default()),
+        BufferType::NetworkDownstreamData | BufferType::NetworkUpstreamData | BufferType::CallData => {
+            Some(&[])
+        }
     }
 }
 

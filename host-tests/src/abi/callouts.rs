@@ -1,18 +1,11 @@
-//! Host functions for callouts: HTTP for real, gRPC as a proxy that knows no such cluster.
+//! The host function for HTTP callouts.
 
 use super::{Function, Status};
 use crate::callout::{Asker, Callout, Sent};
 use crate::memory::{Answer, Args, Call, Fail};
 use crate::pairs;
 
-pub(super) const FUNCTIONS: &[Function] = &[
-    Function::new("proxy_http_call", 10, http_call),
-    Function::new("proxy_grpc_call", 12, grpc_unknown),
-    Function::new("proxy_grpc_stream", 9, grpc_unknown),
-    Function::new("proxy_grpc_send", 4, grpc_send),
-    Function::new("proxy_grpc_cancel", 1, grpc_token),
-    Function::new("proxy_grpc_close", 1, grpc_token),
-];
+pub(super) const FUNCTIONS: &[Function] = &[Function::new("proxy_http_call", 10, http_call)];
 
 fn http_call(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     let state = call.state();
@@ -54,33 +47,4 @@ fn http_call(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
 
 fn trap(why: &str) -> Fail {
     Fail::Trap(wasmtime::Error::msg(why.to_owned()))
-}
-
-fn grpc_unknown(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
-    let service = call.bytes(args.at(0), args.at(1))?;
-    call.note(&service);
-    Err(Status::ParseFailure.into())
-}
-
-/// The low two bits of a callout's number: 0 HTTP, 1 a gRPC call, 2 a gRPC stream.
-const KIND_MASK: u32 = 0b11;
-
-fn grpc_send(_: &mut Call<'_>, args: &Args<'_>) -> Answer {
-    let stream = args.at(0) & KIND_MASK == 2;
-    Err(if stream {
-        Status::NotFound
-    } else {
-        Status::BadArgument
-    }
-    .into())
-}
-
-fn grpc_token(_: &mut Call<'_>, args: &Args<'_>) -> Answer {
-    let grpc = matches!(args.at(0) & KIND_MASK, 1 | 2);
-    Err(if grpc {
-        Status::NotFound
-    } else {
-        Status::BadArgument
-    }
-    .into())
 }

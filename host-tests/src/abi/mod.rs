@@ -6,6 +6,7 @@
 mod buffers;
 mod callouts;
 mod contexts;
+mod grpc;
 mod headers;
 mod observe;
 mod shared;
@@ -261,12 +262,13 @@ impl Function {
     }
 }
 
-const FAMILIES: [&[Function]; 7] = [
+const FAMILIES: [&[Function]; 8] = [
     headers::FUNCTIONS,
     buffers::FUNCTIONS,
     streams::FUNCTIONS,
     contexts::FUNCTIONS,
     callouts::FUNCTIONS,
+    grpc::FUNCTIONS,
     shared::FUNCTIONS,
     observe::FUNCTIONS,
 ];

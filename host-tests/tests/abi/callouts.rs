@@ -1,8 +1,8 @@
-//! HTTP callouts and their answers, and gRPC as a proxy that knows no cluster.
+//! HTTP callouts and their answers.
 
 use scopegate_host_tests::{Answer, Callout, Host, LocalUpstreams, Outcome, Request, Response};
 
-use crate::guest::Arg::{Num, Out, OutNumber, OutSecond, Pairs};
+use crate::guest::Arg::{Num, Out, OutNumber, Pairs};
 use crate::guest::{Code, Guest, lines, text};
 
 const HEADERS: &str = "proxy_on_request_headers";
@@ -164,31 +164,6 @@ fn a_trap_in_an_answer_fails_the_request_that_waits() {
             }
         ),
         "{outcome:?}"
-    );
-}
-
-#[test]
-fn grpc_callouts_know_no_cluster_and_no_token() {
-    let guest = Guest::new().on(HEADERS, |code| {
-        let names = [text("cluster"), text("service"), text("method"), Pairs(&[])];
-        code.call(
-            "proxy_grpc_call",
-            &[&names[..], &[text("message"), Num(0), OutNumber]].concat(),
-        );
-        code.call("proxy_grpc_stream", &[&names[..], &[OutNumber]].concat());
-        for token in [5, 6, 4] {
-            code.call("proxy_grpc_cancel", &[Num(token)])
-                .call("proxy_grpc_close", &[Num(token)]);
-            code.call("proxy_grpc_send", &[Num(token), text("m"), Num(0)]);
-        }
-        code.call("proxy_get_buffer_status", &[Num(5), OutNumber, OutSecond])
-            .number();
-    });
-    let mut host = guest.host();
-    host.request(Request::get("a.test", "/"));
-    assert_eq!(
-        lines(&mut host),
-        ["4", "4", "1", "1", "2", "1", "1", "1", "2", "2", "2", "0", "0"]
     );
 }
 

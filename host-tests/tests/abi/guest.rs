@@ -24,6 +24,8 @@ pub(crate) enum Arg<'t> {
     Text(&'t [u8]),
     /// Pairs in their wire form: a pointer and a length.
     Pairs(&'t [(&'t str, &'t str)]),
+    /// A parameter of the callback.
+    Param(usize),
     /// Where a pointer and a length are to be written.
     Out,
     /// Where one number is to be written.
@@ -157,6 +159,11 @@ fn signature(callback: &str, abi: &str) -> (usize, Option<u32>) {
         "proxy_on_request_body" | "proxy_on_response_body" => (3, Some(0)),
         "proxy_on_request_trailers" | "proxy_on_response_trailers" => (2, Some(0)),
         "proxy_on_context_create" | "proxy_on_queue_ready" => (2, None),
+        "proxy_on_new_connection" => (1, Some(0)),
+        "proxy_on_downstream_data" | "proxy_on_upstream_data" => (3, Some(0)),
+        "proxy_on_downstream_connection_close" | "proxy_on_upstream_connection_close" => (2, None),
+        "proxy_on_foreign_function" | "proxy_on_grpc_receive" | "proxy_on_grpc_close" => (3, None),
+        "proxy_on_grpc_receive_initial_metadata" | "proxy_on_grpc_receive_trailing_metadata" => (3, None),
         "proxy_on_tick" | "proxy_on_log" | "proxy_on_delete" => (1, None),
         "proxy_on_http_call_response" => (5, None),
         other => panic!("no signature for {other}"),
@@ -209,6 +216,7 @@ impl Code<'_> {
         let pair = |(at, len): (usize, usize)| ("i32 i32 ", format!("(i32.const {at}) (i32.const {len}) "));
         match arg {
             Num(number) => ("i32 ", format!("(i32.const {}) ", number.cast_signed())),
+            Param(position) => ("i32 ", format!("(local.get {position}) ")),
             Wide(number) => ("i64 ", format!("(i64.const {number}) ")),
             Text(bytes) => pair(self.guest.place(bytes)),
             Pairs(pairs) => pair(self.guest.place(&wire(pairs))),

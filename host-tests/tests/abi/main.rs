@@ -9,6 +9,8 @@ mod contexts;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod grpc;
+#[cfg(test)]
 mod guest;
 #[cfg(test)]
 mod headers;
