@@ -36,6 +36,8 @@ enum Task {
         #[arg(long)]
         optimize: bool,
     },
+    /// Build the module that prints what a Proxy-Wasm host answers, and print its path.
+    Conformance,
     /// Run everything: format, lints, tests, the real module, policy tests, Envoy end to end.
     Test {
         /// Run only the steps whose name contains this text (may be repeated).
@@ -80,6 +82,10 @@ fn run(task: Task) -> Result<ExitCode, Failure> {
                 false => module,
             };
             println!("{}", module.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Conformance => {
+            println!("{}", products::conformance(&workspace)?.display());
             Ok(ExitCode::SUCCESS)
         }
         Task::Test { only } => test::run(&workspace, &only),

@@ -10,6 +10,7 @@ use crate::toolchain::{Toolchain, WASI};
 use crate::workspace::Workspace;
 
 const MODULE: &str = "wasm32-wasip1/release/scopegate_plugin.wasm";
+const CONFORMANCE: &str = "wasm32-wasip1/release/scopegate_conformance.wasm";
 
 /// The exit status by which the end-to-end program says that the machine lacks what it needs.
 pub(crate) const CANNOT_RUN: i32 = 3;
@@ -19,13 +20,27 @@ pub(crate) fn module(workspace: &Workspace) -> PathBuf {
     workspace.target.join(MODULE)
 }
 
+/// Where the module is once built that prints what a host answers.
+pub(crate) fn conformance_module(workspace: &Workspace) -> PathBuf {
+    workspace.target.join(CONFORMANCE)
+}
+
 /// Builds the plugin's module and returns its path.
 pub(crate) fn plugin(workspace: &Workspace) -> Result<PathBuf, Failure> {
+    wasm(workspace, "scopegate-plugin", MODULE)
+}
+
+/// Builds the module that prints what a host answers.
+pub(crate) fn conformance(workspace: &Workspace) -> Result<PathBuf, Failure> {
+    wasm(workspace, "scopegate-conformance", CONFORMANCE)
+}
+
+fn wasm(workspace: &Workspace, package: &str, file: &str) -> Result<PathBuf, Failure> {
     let toolchain = Toolchain::for_target(workspace, WASI)?;
     let mut cargo = toolchain.cargo(workspace, "build", WASI, false);
-    command::run(cargo.args(["--release", "--package", "scopegate-plugin"]))?;
-    let built = toolchain.target_folder(workspace).join(MODULE);
-    let module = module(workspace);
+    command::run(cargo.args(["--release", "--package", package]))?;
+    let built = toolchain.target_folder(workspace).join(file);
+    let module = workspace.target.join(file);
     if built != module {
         copy_if_changed(&built, &module)?;
     }

@@ -115,7 +115,9 @@ fn dependencies(workspace: &Workspace) -> Result<Verdict, Failure> {
 }
 
 fn module(workspace: &Workspace) -> Result<Verdict, Failure> {
-    products::plugin(workspace).map(|_| Verdict::Passed)
+    products::plugin(workspace)?;
+    products::conformance(workspace)?;
+    Ok(Verdict::Passed)
 }
 
 fn lints(workspace: &Workspace) -> Result<Verdict, Failure> {
@@ -143,6 +145,10 @@ fn tests(workspace: &Workspace) -> Result<Verdict, Failure> {
     cargo
         .args(["test", "--workspace", "--no-fail-fast"])
         .env("SCOPEGATE_WASM", products::module(workspace))
+        .env(
+            "SCOPEGATE_CONFORMANCE_WASM",
+            products::conformance_module(workspace),
+        )
         .env("SCOPEGATE_SKIPS", &skips);
     command::run(&mut cargo)?;
     let lines = match fs::read_to_string(&skips) {

@@ -5,6 +5,8 @@ mod callers;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod example;
 #[cfg(test)]
 mod hostile;

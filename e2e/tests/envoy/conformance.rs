@@ -1,0 +1,272 @@
+//! The conformance module in a real Envoy: what it prints there is what the transcripts of `conformance/` say.
+//!
+//! With `SCOPEGATE_UPDATE_TRANSCRIPTS` set the transcripts are written anew; what a host of ours answers is held
+//! against them in its own tests.
+
+use std::collections::BTreeMap;
+use std::io::{BufReader, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::{env, fs, thread};
+
+use scopegate_conformance::cases::{self, Case, Traffic};
+use scopegate_conformance::transcript;
+use scopegate_e2e::envoy::Envoy;
+use scopegate_e2e::http1::{self, Field};
+use scopegate_e2e::{client, wait};
+use serde_json::{Value, json};
+
+use crate::common::{envoy, root};
+
+/// The name of every plugin's root.
+const ROOT: &str = "root";
+
+/// What the plugins are configured with; the script is the configuration of their machine.
+const CONFIGURATION: &str = "the configuration of the plugin";
+
+/// The module that prints what a host answers.
+fn module() -> PathBuf {
+    let named = env::var_os("SCOPEGATE_CONFORMANCE_WASM").map(PathBuf::from);
+    let module =
+        named.unwrap_or_else(|| root().join("target/wasm32-wasip1/release/scopegate_conformance.wasm"));
+    assert!(
+        module.is_file(),
+        "`{}` is absent: run `cargo xtask conformance`",
+        module.display()
+    );
+    module
+}
+
+fn socket(address: SocketAddr) -> Value {
+    json!({"socket_address": {"address": address.ip(), "port_value": address.port()}})
+}
+
+fn any_port() -> Value {
+    socket(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+}
+
+fn text(value: &str) -> Value {
+    json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": value})
+}
+
+fn cluster(name: &str, address: SocketAddr) -> Value {
+    json!({
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "5s",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket(address)}}]}],
+        },
+        "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": {"http_protocol_options": {"enable_trailers": true}},
+        }},
+    })
+}
+
+/// A virtual machine for each case, so that nothing of one is seen in another.
+fn wasm(case: &str, script: &str) -> Value {
+    json!({
+        "name": "plugin",
+        "root_id": ROOT,
+        "configuration": text(CONFIGURATION),
+        "vm_config": {
+            "vm_id": case,
+            "runtime": "envoy.wasm.runtime.v8",
+            "code": {"local": {"filename": module()}},
+            "configuration": text(script),
+            "environment_variables": {"key_values": {"CASE": case}},
+        },
+    })
+}
+
+fn listener(name: &str, filters: &[Value]) -> Value {
+    json!({"name": name, "stat_prefix": name, "address": any_port(), "filter_chains": [{"filters": filters}]})
+}
+
+fn http(case: &Case) -> Value {
+    let filters = json!([
+        {"name": "conformance", "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+            "config": wasm(&case.name, &case.script),
+        }},
+        {"name": "envoy.filters.http.router", "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
+            "suppress_envoy_headers": true,
+        }},
+    ]);
+    json!({
+        "name": "envoy.filters.network.http_connection_manager",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "stat_prefix": case.name,
+            "generate_request_id": false,
+            "skip_xff_append": true,
+            "http_protocol_options": {"enable_trailers": true},
+            "http_filters": filters,
+            "route_config": {"name": "all", "virtual_hosts": [{
+                "name": "all", "domains": ["*"],
+                "routes": [{"match": {"prefix": ""}, "route": {"cluster": upstream_name(case)}}],
+            }]},
+        },
+    })
+}
+
+fn upstream_name(case: &Case) -> String {
+    format!("upstream of {}", case.name)
+}
+
+/// An upstream that gives one answer and remembers what reached it.
+struct Upstream {
+    address: SocketAddr,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Upstream {
+    fn start(answer: Vec<u8>) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+        let remembered = Arc::clone(&seen);
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let (seen, answer) = (Arc::clone(&remembered), answer.clone());
+                thread::spawn(move || {
+                    let mut reader = BufReader::new(stream.try_clone().unwrap());
+                    while let Ok(Some(message)) = http1::Message::read(&mut reader, false) {
+                        let start = String::from_utf8_lossy(&message.start).replace(" HTTP/1.1", "");
+                        let line =
+                            transcript::message(&start, &message.headers, &message.body, &message.trailers);
+                        seen.lock().unwrap().push(line);
+                        if stream.write_all(&answer).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+        });
+        Self { address, seen }
+    }
+}
+
+fn fields(fields: &[(String, String)]) -> Vec<Field> {
+    let bytes = |text: &String| text.as_bytes().to_vec();
+    fields
+        .iter()
+        .map(|(name, value)| (bytes(name), bytes(value)))
+        .collect()
+}
+
+/// A response as bytes.
+fn response(message: &cases::Message) -> Vec<u8> {
+    // What follows the first line is written as in a request.
+    let (headers, trailers) = (fields(&message.headers), fields(&message.trailers));
+    let empty = [(b"content-length".to_vec(), b"0".to_vec())];
+    let is_empty = message.body.is_empty() && trailers.is_empty() && !matches!(message.status, 204 | 304);
+    let headers = [&headers[..], if is_empty { &empty } else { &[] }].concat();
+    let request = http1::Message::request(b"X", b"/", None, &headers, message.body.as_bytes(), &trailers);
+    let rest = request.strip_prefix(b"X / HTTP/1.1\r\n").unwrap();
+    [format!("HTTP/1.1 {} x\r\n", message.status).as_bytes(), rest].concat()
+}
+
+/// The lines that the module of a case printed in the worker that served it.
+fn printed(log: &str, case: &str, process: u32) -> Vec<String> {
+    // The root speaks without the name of the plugin.
+    let marks = ["", " plugin"].map(|name| format!("] wasm log{name} {ROOT} {case}: "));
+    let main_thread = format!("[{process}]");
+    let line = |line: &str| {
+        let (head, message) = marks.iter().find_map(|mark| line.split_once(mark))?;
+        // The process's first thread has a machine of its own, to try the configuration.
+        if head.contains(&main_thread) {
+            return None;
+        }
+        transcript::printed(head.split("][").nth(2)?, message)
+    };
+    log.lines().filter_map(line).collect()
+}
+
+fn deleted(lines: &[String]) -> usize {
+    lines.iter().filter(|line| line.ends_with(" delete()")).count()
+}
+
+/// Runs the traffic of a case, and returns its transcript.
+fn run(envoy: &Envoy, case: &Case, upstream: &Upstream) -> String {
+    let address = envoy.listener(&case.name).unwrap();
+    let lines = || printed(&envoy.log(), &case.name, envoy.id());
+    let mut answers = Vec::new();
+    for (number, traffic) in case.traffic.iter().enumerate() {
+        let Traffic::Request {
+            method,
+            path,
+            message,
+        } = traffic
+        else {
+            continue;
+        };
+        let request = http1::Message::request(
+            method.as_bytes(),
+            path.as_bytes(),
+            Some(b"host.test"),
+            &fields(&message.headers),
+            message.body.as_bytes(),
+            &fields(&message.trailers),
+        );
+        answers.push(match client::send(address, &request) {
+            Ok(answer) => {
+                let status = answer.status.to_string();
+                transcript::message(&status, &answer.headers, &answer.body, &answer.trailers)
+            }
+            Err(_) => "no answer".to_owned(),
+        });
+        if case.until.is_none() {
+            let all_deleted = || (deleted(&lines()) > number).then_some(());
+            wait::until("the end of the stream", all_deleted)
+                .unwrap_or_else(|error| panic!("{}: {error}\n{}", case.name, lines().join("\n")));
+        }
+    }
+    if let Some(last) = &case.until {
+        let is_there = || lines().iter().any(|line| line.starts_with(last)).then_some(());
+        wait::until(last, is_there)
+            .unwrap_or_else(|error| panic!("{}: {error}\n{}", case.name, lines().join("\n")));
+    }
+    let seen = upstream.seen.lock().unwrap();
+    transcript::whole(&lines(), &seen, &answers)
+}
+
+#[test]
+fn the_transcripts_are_those_of_a_real_envoy() {
+    let Some(program) = envoy("the_transcripts_are_those_of_a_real_envoy") else {
+        return;
+    };
+    let cases = cases::all().unwrap();
+    let upstreams: BTreeMap<&str, Upstream> = cases
+        .iter()
+        .map(|case| (case.name.as_str(), Upstream::start(response(&case.response))))
+        .collect();
+    let clusters: Vec<Value> = cases
+        .iter()
+        .map(|case| cluster(&upstream_name(case), upstreams[case.name.as_str()].address))
+        .collect();
+    let listeners: Vec<Value> = cases
+        .iter()
+        .map(|case| listener(&case.name, &[http(case)]))
+        .collect();
+    let bootstrap = json!({
+        "admin": {"address": any_port()},
+        "static_resources": {"listeners": listeners, "clusters": clusters},
+    });
+    let envoy = Envoy::start(&program, &bootstrap.to_string(), Path::new("."), &[]).unwrap();
+    let mut differing = Vec::new();
+    for case in &cases {
+        let transcript = run(&envoy, case, &upstreams[case.name.as_str()]);
+        if env::var_os("SCOPEGATE_UPDATE_TRANSCRIPTS").is_some() {
+            fs::write(cases::transcript_path(&case.name), &transcript).unwrap();
+        }
+        if cases::transcript(&case.name).as_deref() != Ok(&transcript) {
+            differing.push(format!("{}:\n{transcript}", case.name));
+        }
+    }
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
