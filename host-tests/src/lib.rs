@@ -27,7 +27,9 @@
 //!
 //! gRPC callouts go to scripted upstreams of their own ([`GrpcAnswer`]).
 //!
-//! Not modelled: TCP streams (their callbacks are never called), metadata
+//! TCP connections go through [`Host::connection`], or step by step.
+//!
+//! Not modelled: metadata
 //! frames, watermarks, and the joining by comma of repeated headers which Envoy keeps in fixed slots. Where the
 //! profile is [`Profile::Nginx`], the request goes to the upstream as `proxy_pass` without a URI sends it: the target as
 //! it came, whatever the module makes of `:path`.
@@ -37,6 +39,7 @@ mod answers;
 mod builder;
 mod callout;
 mod clock;
+mod connection;
 mod exchange;
 mod fault;
 mod foreign;
@@ -62,6 +65,7 @@ mod redact;
 mod shared_data;
 mod state;
 mod stream;
+mod tcp;
 mod time;
 mod trace;
 mod upstreams;
@@ -72,6 +76,7 @@ pub use abi::{BufferType, MapType, Status, StreamType};
 pub use builder::{HostBuilder, StartError};
 pub use callout::{Answer, Callout, CalloutToken};
 pub use clock::Clock;
+pub use connection::{Connection, TcpExchange, TcpOutcome};
 pub use exchange::{Exchange, LocalReply, Message, Outcome, Request, Response};
 pub use fault::Faults;
 pub use grpc::{GrpcAnswer, GrpcCallout, GrpcEvent, GrpcKind};
@@ -84,6 +89,7 @@ pub use module::{AbiVersion, Export, Import, LoadError, Module};
 pub use profile::Profile;
 pub use shared_data::SharedData;
 pub use stream::{Step, StreamId};
+pub use tcp::{CloseType, Passed, TcpStep};
 pub use trace::HostCall;
 pub use upstreams::LocalUpstreams;
 pub use vm::Trap;

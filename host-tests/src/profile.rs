@@ -95,6 +95,11 @@ impl Profile {
         self != Self::Nginx
     }
 
+    /// Whether TCP connections are shown to the module.
+    pub(crate) fn has_connections(self) -> bool {
+        self != Self::Nginx
+    }
+
     /// Whether numbers in properties are 8 bytes little-endian; else they are decimal text.
     pub(crate) fn binary_properties(self) -> bool {
         self != Self::Nginx

@@ -23,6 +23,7 @@ use crate::profile::Profile;
 use crate::queue::Queues;
 use crate::random::Random;
 use crate::shared_data::SharedData;
+use crate::tcp::Tcp;
 use crate::trace::Trace;
 
 /// Everything that outlives one virtual machine.
@@ -106,6 +107,8 @@ pub(crate) struct State {
     pub(crate) call_response: Option<CallResponse>,
     /// What may be read of a gRPC callout just now.
     pub(crate) grpc: GrpcReading,
+    /// The argument of `proxy_on_foreign_function`.
+    pub(crate) call_data: Vec<u8>,
     /// Whether the callout failed whose answer is handed over just now.
     pub(crate) call_failed: bool,
     /// Queues with news: the root context to tell, and the queue.
@@ -156,6 +159,8 @@ pub(crate) struct Stream {
     pub(crate) escaped: bool,
     /// Whether the module has heard of this stream.
     pub(crate) created: bool,
+    /// What is of a connection alone; `None` for HTTP.
+    pub(crate) tcp: Option<Tcp>,
 }
 
 /// A part of a stream, in the order in which the module sees them.
@@ -235,6 +240,7 @@ impl State {
             streams: BTreeMap::new(),
             call_response: None,
             grpc: GrpcReading::default(),
+            call_data: Vec::new(),
             call_failed: false,
             queue_news: VecDeque::new(),
             last_context: 0,
@@ -254,7 +260,8 @@ impl State {
     }
 
     pub(crate) fn has_context(&self, id: u32) -> bool {
-        self.roots.contains_key(&id) || self.streams.contains_key(&id)
+        let is_over = |stream: &Stream| stream.tcp.as_ref().is_some_and(Tcp::is_over);
+        self.roots.contains_key(&id) || self.streams.get(&id).is_some_and(|stream| !is_over(stream))
     }
 
     pub(crate) fn stream(&mut self) -> Option<&mut Stream> {

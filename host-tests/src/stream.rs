@@ -167,8 +167,11 @@ impl Host {
         self.finish(id);
     }
 
-    /// Ends a stream: `proxy_on_log`, `proxy_on_done`, `proxy_on_delete`.
+    /// Ends a stream: `proxy_on_log`, `proxy_on_done`, `proxy_on_delete`. An open connection is closed by the client.
     pub fn finish(&mut self, id: StreamId) {
+        if self.finish_connection(id) {
+            return;
+        }
         let Some(stream) = self.stream_mut(id) else { return };
         stream.log_phase = true;
         stream.request.close();

@@ -20,9 +20,12 @@ fn readable(state: &mut State, buffer: BufferType) -> Option<&[u8]> {
         BufferType::VmConfiguration => Some(&state.world.vm_configuration),
         BufferType::PluginConfiguration => state.configuring.then_some(&state.world.plugin_configuration),
         BufferType::GrpcReceiveBuffer => Some(state.grpc.message.as_deref().unwrap_or_default()),
-        BufferType::NetworkDownstreamData | BufferType::NetworkUpstreamData | BufferType::CallData => {
-            Some(&[])
+        BufferType::NetworkDownstreamData | BufferType::NetworkUpstreamData => {
+            let tcp = state.stream().and_then(|stream| stream.tcp.as_mut());
+            let flow = tcp.and_then(|tcp| tcp.shown(buffer));
+            Some(flow.map_or(&[], |flow| flow.as_slice()))
         }
+        BufferType::CallData => Some(&state.call_data),
     }
 }
 
@@ -80,9 +83,10 @@ fn writable(state: &mut State, buffer: BufferType) -> Option<&mut Vec<u8>> {
     let half = match buffer {
         BufferType::HttpRequestBody => &mut stream.request,
         BufferType::HttpResponseBody => &mut stream.response,
-        BufferType::NetworkDownstreamData
-        | BufferType::NetworkUpstreamData
-        | BufferType::HttpCallResponseBody
+        BufferType::NetworkDownstreamData | BufferType::NetworkUpstreamData => {
+            return stream.tcp.as_mut()?.shown(buffer);
+        }
+        BufferType::HttpCallResponseBody
         | BufferType::GrpcReceiveBuffer
         | BufferType::VmConfiguration
         | BufferType::PluginConfiguration

@@ -48,7 +48,12 @@ fn continue_response(call: &mut Call<'_>, _: &Args<'_>) -> Answer {
 fn resume(state: &mut State, direction: StreamType) -> Answer {
     match direction {
         StreamType::HttpRequest | StreamType::HttpResponse => {}
-        StreamType::Downstream => return Ok(()),
+        StreamType::Downstream => {
+            if let Some(tcp) = state.stream().and_then(|stream| stream.tcp.as_mut()) {
+                tcp.resumed = true;
+            }
+            return Ok(());
+        }
         StreamType::Upstream => return Err(Status::Unimplemented.into()),
     }
     if let Some(stream) = state.stream() {
@@ -71,7 +76,11 @@ fn close_stream(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
                 stream.reset = true;
             }
         }
-        StreamType::Downstream | StreamType::Upstream => {}
+        StreamType::Downstream | StreamType::Upstream => {
+            if let Some(tcp) = call.state().stream().and_then(|stream| stream.tcp.as_mut()) {
+                tcp.closing = true;
+            }
+        }
     }
     Ok(())
 }

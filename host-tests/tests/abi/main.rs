@@ -27,6 +27,8 @@ mod shared;
 #[cfg(test)]
 mod streams;
 #[cfg(test)]
+mod tcp;
+#[cfg(test)]
 mod time;
 #[cfg(test)]
 mod wasi;
