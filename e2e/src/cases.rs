@@ -2,15 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use scopegate_engine::source::Unreadable;
 use scopegate_harness::agreement::{Disagreement, disagreements};
 use scopegate_harness::executor::{ExecutorError, Setup};
+use scopegate_harness::files;
 use scopegate_harness::native::Native;
+use scopegate_harness::run::pool::default_jobs;
 use scopegate_harness::run::{self, SuiteReport, Verdict};
 use scopegate_harness::suite::{Case, Step, Suite};
 use serde_json::Value;
 
 use crate::envoy::EnvoyError;
-use crate::executor::{EnvoyExecutor, Normalisation, test_files};
+use crate::executor::{EnvoyExecutor, Normalisation};
 
 /// Why the cases did not run.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +29,7 @@ pub enum CasesError {
     Executor(#[from] ExecutorError),
     /// A folder could not be read.
     #[error("{0}")]
-    Io(#[from] std::io::Error),
+    Missing(#[from] files::Missing),
 }
 
 /// What came of all test files.
@@ -47,10 +50,7 @@ pub struct Summary {
 /// # Errors
 /// There is no Envoy, or a test file is wrong.
 pub fn run(module: &Path, paths: &[PathBuf]) -> Result<Summary, CasesError> {
-    let suites = test_files(paths)?
-        .into_iter()
-        .map(load)
-        .collect::<Result<Vec<_>, _>>()?;
+    let suites = load(paths)?;
     let now = crate::mint::now();
     let setups = suites.iter().map(|suite| suite.setup_at(now));
     let setups = setups.collect::<Result<Vec<Setup>, _>>()?;
@@ -64,15 +64,21 @@ pub fn run(module: &Path, paths: &[PathBuf]) -> Result<Summary, CasesError> {
     Ok(summary)
 }
 
-pub(crate) fn load(path: PathBuf) -> Result<Suite, CasesError> {
-    Suite::load(&path).map_err(|fault| {
-        let first = fault
-            .diagnostics
-            .into_iter()
-            .next()
-            .map(|diagnostic| diagnostic.message);
-        CasesError::File(path, first.unwrap_or_else(|| "cannot be read".to_owned()))
-    })
+/// Reads every test file below `paths`.
+pub(crate) fn load(paths: &[PathBuf]) -> Result<Vec<Suite>, CasesError> {
+    let found = files::test_files(paths)?;
+    let loaded = files::load(&found, default_jobs()).into_iter();
+    let read = |(suite, path): (Result<Suite, Unreadable>, PathBuf)| {
+        suite.map_err(|fault| {
+            let first = fault
+                .diagnostics
+                .into_iter()
+                .next()
+                .map(|diagnostic| diagnostic.message);
+            CasesError::File(path, first.unwrap_or_else(|| "cannot be read".to_owned()))
+        })
+    };
+    loaded.zip(found).map(read).collect()
 }
 
 impl Summary {

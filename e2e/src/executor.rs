@@ -4,15 +4,16 @@
 //! Envoy's clock is real and its codec answers some requests before any filter sees them: such an answer carries
 //! no code, and the test file says which status it must have.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use scopegate_document::{Instant, UnixTime};
 use scopegate_harness::exchange::{self, Headers, Outcome, Request};
-use scopegate_harness::executor::{Executor, ExecutorError, Session, Setup, Time};
+use scopegate_harness::executor::{Anew, Executor, ExecutorError, Prepared, Session, Setup, Time};
+use scopegate_harness::observed::Observed;
 use scopegate_harness::policy::named_upstreams;
 use scopegate_harness::upstream::Rule;
 use serde_json::{Value, json};
@@ -68,7 +69,7 @@ pub struct EnvoyExecutor {
     /// Each policy as it is served: its instants moved to the clock that runs.
     served: BTreeMap<Vec<u8>, Vec<u8>>,
     /// How much of the log has been read.
-    read: RefCell<usize>,
+    read: Mutex<usize>,
 }
 
 impl EnvoyExecutor {
@@ -118,7 +119,7 @@ impl EnvoyExecutor {
             connections,
             listeners,
             served,
-            read: RefCell::new(0),
+            read: Mutex::new(0),
         })
     }
 
@@ -142,7 +143,7 @@ impl EnvoyExecutor {
     /// The audit records that Envoy has logged since the last call.
     fn audit(&self) -> Vec<Value> {
         let text = self.envoy.log();
-        let mut read = self.read.borrow_mut();
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let records = log::records(text.get(*read..).unwrap_or_default());
         *read = text.len();
         records
@@ -160,6 +161,10 @@ impl Executor for EnvoyExecutor {
 
     fn open(&self, setup: &Setup) -> Result<Box<dyn Session + '_>, ExecutorError> {
         Ok(Box::new(self.session(setup)?))
+    }
+
+    fn prepare<'e>(&'e self, setup: &'e Setup) -> Result<Box<dyn Prepared + 'e>, ExecutorError> {
+        Ok(Box::new(Anew::new(self, setup)))
     }
 }
 
@@ -263,6 +268,7 @@ impl EnvoySession<'_> {
                 headers: end_to_end(seen.headers),
             }),
             audit: self.executor.audit(),
+            observed: Observed::default(),
             elapsed_us: 0,
         })
     }
@@ -383,24 +389,4 @@ fn shift_instants(value: &mut Value, seconds: i64) {
 
 fn name(number: usize) -> String {
     format!("policy-{number}")
-}
-
-/// Every test file below these paths.
-///
-/// # Errors
-/// A folder could not be read.
-pub fn test_files(paths: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for path in paths {
-        if path.is_dir() {
-            let entries = std::fs::read_dir(path)?
-                .map(|entry| Ok(entry?.path()))
-                .collect::<io::Result<Vec<_>>>()?;
-            files.extend(test_files(&entries)?);
-        } else if path.to_string_lossy().ends_with(".test.yaml") {
-            files.push(path.clone());
-        }
-    }
-    files.sort();
-    Ok(files)
 }

@@ -95,7 +95,7 @@ impl From<CasesError> for Failure {
     fn from(error: CasesError) -> Self {
         match error {
             CasesError::Envoy(error) => error.into(),
-            other @ (CasesError::File(..) | CasesError::Executor(_) | CasesError::Io(_)) => {
+            other @ (CasesError::File(..) | CasesError::Executor(_) | CasesError::Missing(_)) => {
                 Self::other(other)
             }
         }

@@ -2,18 +2,18 @@
 //! path than the one that was sent. For that path the plugin must say what the native engine says of it, and what was
 //! matched must be what is forwarded. What a test expects of the path as it was sent does not matter here.
 
-use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use scopegate_harness::check::describe;
 use scopegate_harness::exchange::{Answer, Outcome, Request};
-use scopegate_harness::executor::{Executor, ExecutorError, Session, Setup, Time};
+use scopegate_harness::executor::{Anew, Executor, ExecutorError, Prepared, Session, Setup, Time};
 use scopegate_harness::native::Native;
 use scopegate_harness::run;
 use scopegate_harness::upstream::Rule;
 
 use crate::cases::{CasesError, load};
-use crate::executor::{EnvoyExecutor, EnvoySession, Normalisation, test_files};
+use crate::executor::{EnvoyExecutor, EnvoySession, Normalisation};
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -33,32 +33,31 @@ pub struct Summary {
 /// # Errors
 /// There is no Envoy, or a test file is wrong.
 pub fn run(module: &Path, paths: &[PathBuf]) -> Result<Summary, CasesError> {
-    let suites = test_files(paths)?;
-    let suites = suites.into_iter().map(load).collect::<Result<Vec<_>, _>>()?;
+    let suites = load(paths)?;
     let now = crate::mint::now();
     let setups = suites.iter().map(|suite| suite.setup_at(now));
     let setups = setups.collect::<Result<Vec<Setup>, _>>()?;
     let both = Both {
         envoy: EnvoyExecutor::start(module, &setups, Normalisation::On)?,
-        summary: RefCell::default(),
+        summary: Mutex::default(),
     };
     for suite in &suites {
         // Whether the cases hold is not asked: their paths are not those that the plugin saw.
         drop(run::run(suite, &both, None)?);
     }
-    Ok(both.summary.into_inner())
+    Ok(both.summary.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Envoy and the native engine, side by side.
 struct Both {
     envoy: EnvoyExecutor,
-    summary: RefCell<Summary>,
+    summary: Mutex<Summary>,
 }
 
 struct BothSession<'b> {
     envoy: EnvoySession<'b>,
     native: Box<dyn Session + 'b>,
-    summary: &'b RefCell<Summary>,
+    summary: &'b Mutex<Summary>,
 }
 
 impl Executor for Both {
@@ -83,12 +82,16 @@ impl Executor for Both {
             summary: &self.summary,
         }))
     }
+
+    fn prepare<'e>(&'e self, setup: &'e Setup) -> Result<Box<dyn Prepared + 'e>, ExecutorError> {
+        Ok(Box::new(Anew::new(self, setup)))
+    }
 }
 
 impl Session for BothSession<'_> {
     fn decide(&mut self, request: &Request) -> Result<Answer, ExecutorError> {
         let answer = self.envoy.decide(request)?;
-        let mut summary = self.summary.borrow_mut();
+        let mut summary = self.summary.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(path) = self.envoy.path_shown().filter(|_| answer.code.is_some()) else {
             match answer.outcome {
                 Outcome::Reply => summary.answered_by_envoy = summary.answered_by_envoy.saturating_add(1),

@@ -4,8 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use scopegate_engine::source::Location;
+
 use crate::exchange::{Answer, Headers, Outcome, values_of};
 use crate::format::{Allow, ExpectSpec, HeaderExpect};
+
+mod observed;
+
+pub use observed::unseen;
 
 /// One thing that is not as expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +22,12 @@ pub struct Mismatch {
     pub expected: String,
     /// What was seen.
     pub seen: String,
+    /// The field of the expectation that says so: `status`, `upstream.x-auth-subject`; empty where none does.
+    pub field: String,
+    /// Where that stands in the test file.
+    pub place: Option<Location>,
+    /// Which answer of the case it is about, from 0.
+    pub answer: Option<usize>,
 }
 
 impl Mismatch {
@@ -24,6 +36,17 @@ impl Mismatch {
             what: what.into(),
             expected: expected.into(),
             seen: seen.into(),
+            field: String::new(),
+            place: None,
+            answer: None,
+        }
+    }
+
+    /// The same, said by this field of the expectation.
+    fn by(self, field: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            ..self
         }
     }
 }
@@ -58,16 +81,30 @@ pub fn check(expect: &ExpectSpec, answer: &Answer) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
     mismatches.extend(verdict(expect, answer));
     if let Some(route) = &expect.route {
-        mismatches.extend(differ("route", route.as_deref(), answer.route.as_deref()));
+        mismatches.extend(differ(
+            "route",
+            "route",
+            route.as_deref(),
+            answer.route.as_deref(),
+        ));
     }
     if let Some(layer) = &expect.layer {
-        mismatches.extend(differ("layer", Some(layer), answer.layer.as_deref()));
+        mismatches.extend(differ("layer", "layer", Some(layer), answer.layer.as_deref()));
     }
     if let Some(status) = expect.status {
         let seen = answer.status.map(|status| status.to_string());
-        mismatches.extend(differ("status", Some(&status.to_string()), seen.as_deref()));
+        mismatches.extend(differ(
+            "status",
+            "status",
+            Some(&status.to_string()),
+            seen.as_deref(),
+        ));
     }
-    mismatches.extend(headers("header", &expect.headers, &answer.reply_headers));
+    mismatches.extend(headers(
+        ("header", "headers"),
+        &expect.headers,
+        &answer.reply_headers,
+    ));
     mismatches.extend(
         expect
             .body
@@ -75,13 +112,10 @@ pub fn check(expect: &ExpectSpec, answer: &Answer) -> Vec<Mismatch> {
             .and_then(|body| check_body(body, &answer.reply_body)),
     );
     mismatches.extend(check_upstream(expect, answer));
-    mismatches.extend(
-        expect
-            .audit
-            .iter()
-            .flatten()
-            .filter_map(|record| check_audit(record, &answer.audit)),
-    );
+    if let Some(expected) = &expect.audit {
+        mismatches.extend(check_audits(expected, &answer.audit));
+    }
+    mismatches.extend(observed::check(expect, &answer.observed));
     mismatches
 }
 
@@ -95,18 +129,20 @@ fn verdict(expect: &ExpectSpec, answer: &Answer) -> Option<Mismatch> {
                 format!("forwarded, would be refused: {code}"),
                 describe(answer),
             )
+            .by("would_deny")
         };
         return (!holds).then(mismatch);
     }
     let is_allowed = is_forwarded && answer.would_deny.is_none();
     let is_refused_with = |code: &String| !is_forwarded && answer.code.as_deref() == Some(code.as_str());
-    let (holds, expected) = match (&expect.allow, &expect.deny, &expect.reject) {
-        (Some(Allow::Any(_)), _, _) => (is_allowed, "allowed".to_owned()),
+    let (holds, expected, field) = match (&expect.allow, &expect.deny, &expect.reject) {
+        (Some(Allow::Any(_)), _, _) => (is_allowed, "allowed".to_owned(), "allow"),
         (Some(Allow::Route(route)), _, _) => (
             is_allowed && answer.route.as_ref() == Some(route),
             format!("allowed, route {route}"),
+            "allow",
         ),
-        (None, Some(code), _) => (is_refused_with(code), format!("refused: {code}")),
+        (None, Some(code), _) => (is_refused_with(code), format!("refused: {code}"), "deny"),
         (None, None, Some(code)) => {
             let by_authentication = answer
                 .layer
@@ -115,19 +151,24 @@ fn verdict(expect: &ExpectSpec, answer: &Answer) -> Option<Mismatch> {
             (
                 is_refused_with(code) && by_authentication,
                 format!("refused by authentication: {code}"),
+                "reject",
             )
         }
-        (None, None, None) => (false, "the cell to be listed in the matrix".to_owned()),
+        (None, None, None) => (false, "the cell to be listed in the matrix".to_owned(), ""),
     };
-    (!holds).then(|| Mismatch::new("decision", expected, describe(answer)))
+    (!holds).then(|| Mismatch::new("decision", expected, describe(answer)).by(field))
 }
 
-fn differ(what: &str, expected: Option<&str>, seen: Option<&str>) -> Option<Mismatch> {
+fn differ(what: &str, field: &str, expected: Option<&str>, seen: Option<&str>) -> Option<Mismatch> {
     let show = |value: Option<&str>| value.unwrap_or("none").to_owned();
-    (expected != seen).then(|| Mismatch::new(what, show(expected), show(seen)))
+    (expected != seen).then(|| Mismatch::new(what, show(expected), show(seen)).by(field))
 }
 
-fn headers(kind: &str, expected: &BTreeMap<String, Option<HeaderExpect>>, seen: &Headers) -> Vec<Mismatch> {
+fn headers(
+    (kind, field): (&str, &str),
+    expected: &BTreeMap<String, Option<HeaderExpect>>,
+    seen: &Headers,
+) -> Vec<Mismatch> {
     let one = |(name, expected): (&String, &Option<HeaderExpect>)| {
         let values: Vec<String> = values_of(seen, name)
             .map(|value| String::from_utf8_lossy(value).into_owned())
@@ -141,7 +182,9 @@ fn headers(kind: &str, expected: &BTreeMap<String, Option<HeaderExpect>>, seen: 
                 format!("something with `{contains}`"),
             ),
         };
-        (!holds).then(|| Mismatch::new(format!("{kind} {name}"), wanted, list(&values)))
+        (!holds).then(|| {
+            Mismatch::new(format!("{kind} {name}"), wanted, list(&values)).by(format!("{field}.{name}"))
+        })
     };
     expected.iter().filter_map(one).collect()
 }
@@ -165,24 +208,45 @@ fn check_body(expected: &Value, seen: &[u8]) -> Option<Mismatch> {
             serde_json::from_slice(seen).is_ok_and(|seen: Value| includes(&seen, members))
         }
     };
-    (!holds).then(|| Mismatch::new("body", plain(expected), text))
+    (!holds).then(|| Mismatch::new("body", plain(expected), text).by("body"))
 }
 
 fn check_upstream(expect: &ExpectSpec, answer: &Answer) -> Vec<Mismatch> {
     let Some(upstream) = &answer.upstream else {
         let is_asked = !expect.upstream.is_empty() || expect.upstream_path.is_some();
-        let mismatch = || Mismatch::new("upstream", "to be reached", "never reached");
+        let field = if expect.upstream.is_empty() {
+            "upstream_path"
+        } else {
+            "upstream"
+        };
+        let mismatch = || Mismatch::new("upstream", "to be reached", "never reached").by(field);
         return is_asked.then(mismatch).into_iter().collect();
     };
-    let mut mismatches = headers("upstream header", &expect.upstream, &upstream.headers);
+    let mut mismatches = headers(
+        ("upstream header", "upstream"),
+        &expect.upstream,
+        &upstream.headers,
+    );
     if let Some(path) = &expect.upstream_path {
         mismatches.extend(differ(
             "upstream path",
+            "upstream_path",
             Some(path),
             Some(&String::from_utf8_lossy(&upstream.path)),
         ));
     }
     mismatches
+}
+
+fn check_audits(expected: &[Value], records: &[Value]) -> Vec<Mismatch> {
+    if expected.is_empty() && !records.is_empty() {
+        let seen = Value::from(records.to_vec()).to_string();
+        return vec![Mismatch::new("audit records", "none", seen).by("audit")];
+    }
+    let numbered = expected.iter().enumerate();
+    numbered
+        .filter_map(|(at, record)| Some(check_audit(record, records)?.by(format!("audit[{at}]"))))
+        .collect()
 }
 
 fn check_audit(expected: &Value, records: &[Value]) -> Option<Mismatch> {
@@ -213,115 +277,4 @@ fn plain(value: &Value) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::check;
-    use crate::exchange::{Answer, Outcome, Upstream};
-
-    fn refusal() -> Answer {
-        Answer {
-            id: Value::Null,
-            outcome: Outcome::Reply,
-            status: Some(403),
-            code: Some("scope_missing".to_owned()),
-            layer: Some("authorization".to_owned()),
-            would_deny: None,
-            route: Some("orders".to_owned()),
-            reply_headers: vec![(b"WWW-Authenticate".to_vec(), b"Bearer error=x".to_vec())],
-            reply_body: br#"{"code":"scope_missing","status":403}"#.to_vec(),
-            upstream: None,
-            audit: vec![json!({"event": "authorization", "outcome": "deny"})],
-            elapsed_us: 1,
-        }
-    }
-
-    fn permission() -> Answer {
-        let headers = vec![(b"x-auth-subject".to_vec(), b"anna".to_vec())];
-        Answer {
-            outcome: Outcome::Forward,
-            status: None,
-            code: Some("allow".to_owned()),
-            upstream: Some(Upstream {
-                path: b"/orders".to_vec(),
-                headers,
-            }),
-            ..refusal()
-        }
-    }
-
-    fn mismatches(expect: &Value, answer: &Answer) -> Vec<String> {
-        let expect = serde_json::from_value(expect.clone()).unwrap();
-        check(&expect, answer)
-            .into_iter()
-            .map(|mismatch| mismatch.what)
-            .collect()
-    }
-
-    #[test]
-    fn what_is_expected_and_seen_passes() {
-        for expect in [
-            json!({"deny": "scope_missing", "status": 403, "route": "orders", "layer": "authorization"}),
-            json!({"deny": "scope_missing", "headers": {"www-authenticate": {"contains": "error"}, "x": null}}),
-            json!({"deny": "scope_missing", "body": {"code": "scope_missing"}}),
-            json!({"deny": "scope_missing", "audit": [{"outcome": "deny", "subject": null}]}),
-        ] {
-            assert_eq!(mismatches(&expect, &refusal()), Vec::<String>::new(), "{expect}");
-        }
-        for expect in [
-            json!({"allow": true}),
-            json!({"allow": "orders", "upstream": {"X-Auth-Subject": "anna", "authorization": null}}),
-            json!({"allow": "orders", "upstream_path": "/orders"}),
-        ] {
-            assert_eq!(
-                mismatches(&expect, &permission()),
-                Vec::<String>::new(),
-                "{expect}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_differs_is_named() {
-        for (expect, what) in [
-            (json!({"allow": true}), "decision"),
-            (json!({"deny": "no_route"}), "decision"),
-            (json!({"reject": "scope_missing"}), "decision"),
-            (json!({}), "decision"),
-            (json!({"deny": "scope_missing", "status": 401}), "status"),
-            (json!({"deny": "scope_missing", "route": null}), "route"),
-            (json!({"deny": "scope_missing", "layer": "request"}), "layer"),
-            (
-                json!({"deny": "scope_missing", "headers": {"www-authenticate": null}}),
-                "header www-authenticate",
-            ),
-            (json!({"deny": "scope_missing", "body": {"code": "x"}}), "body"),
-            (json!({"deny": "scope_missing", "body": "x"}), "body"),
-            (
-                json!({"deny": "scope_missing", "audit": [{"outcome": "allow"}]}),
-                "audit record",
-            ),
-            (
-                json!({"deny": "scope_missing", "upstream": {"x": null}}),
-                "upstream",
-            ),
-        ] {
-            assert_eq!(mismatches(&expect, &refusal()), [what], "{expect}");
-        }
-        for (expect, what) in [
-            (json!({"deny": "allow"}), "decision"),
-            (json!({"allow": "other"}), "decision"),
-            (
-                json!({"allow": true, "upstream": {"x-auth-subject": "root"}}),
-                "upstream header x-auth-subject",
-            ),
-            (
-                json!({"allow": true, "upstream": {"x-auth-subject": ["anna", "anna"]}}),
-                "upstream header x-auth-subject",
-            ),
-            (json!({"allow": true, "upstream_path": "/"}), "upstream path"),
-        ] {
-            assert_eq!(mismatches(&expect, &permission()), [what], "{expect}");
-        }
-    }
-}
+mod tests;

@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::observed::Observed;
+
 /// Header names and values, in order, in bytes.
 pub type Headers = Vec<(Vec<u8>, Vec<u8>)>;
 
@@ -81,6 +83,8 @@ pub struct Answer {
     pub upstream: Option<Upstream>,
     /// The audit records.
     pub audit: Vec<Value>,
+    /// What else could be seen.
+    pub observed: Observed,
     /// How long the decision took, in microseconds.
     pub elapsed_us: u64,
 }
@@ -416,6 +420,7 @@ mod tests {
             upstream: Some(upstream),
             audit: Vec::new(),
             would_deny: None,
+            observed: crate::observed::Observed::default(),
             elapsed_us: 3,
         };
         let line = answer.to_json();

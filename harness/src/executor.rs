@@ -31,7 +31,7 @@ pub enum Time {
 }
 
 /// Something that executes policies.
-pub trait Executor {
+pub trait Executor: Sync {
     /// What it is called in reports: `native`, `wasm`, `envoy`.
     fn name(&self) -> &str;
 
@@ -45,6 +45,41 @@ pub trait Executor {
     /// # Errors
     /// When the policy is refused, or the executor fails.
     fn open(&self, setup: &Setup) -> Result<Box<dyn Session + '_>, ExecutorError>;
+
+    /// Takes a policy in, so that every further session of it starts at once.
+    ///
+    /// # Errors
+    /// When the policy is refused, or the executor fails.
+    fn prepare<'e>(&'e self, setup: &'e Setup) -> Result<Box<dyn Prepared + 'e>, ExecutorError>;
+}
+
+/// A policy that was taken in.
+pub trait Prepared: Send + Sync {
+    /// Starts it: each session is as if it were the first.
+    ///
+    /// # Errors
+    /// When the executor fails.
+    fn open(&self) -> Result<Box<dyn Session + '_>, ExecutorError>;
+}
+
+/// A policy that is taken in anew for every session: for executors that have no quicker way.
+pub struct Anew<'e, E: ?Sized> {
+    executor: &'e E,
+    setup: &'e Setup,
+}
+
+impl<'e, E: Executor + ?Sized> Anew<'e, E> {
+    /// A policy of this executor.
+    #[must_use]
+    pub const fn new(executor: &'e E, setup: &'e Setup) -> Self {
+        Self { executor, setup }
+    }
+}
+
+impl<E: Executor + ?Sized> Prepared for Anew<'_, E> {
+    fn open(&self) -> Result<Box<dyn Session + '_>, ExecutorError> {
+        self.executor.open(self.setup)
+    }
 }
 
 /// A policy at work. State (caches, the clock) lasts as long as the session.

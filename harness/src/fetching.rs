@@ -2,10 +2,11 @@
 //! know, at once and in one thread. The plugin does the same through a proxy.
 
 use scopegate_authn::remote::{Answer, Fetch, SourceId, Taken};
-use scopegate_authn::{Answered, Authenticator, Live, Question as Asked, limits};
+use scopegate_authn::{Answered, Authenticator, Live, Question as Introspection, limits};
 use scopegate_document::UnixTime;
 
 use crate::exchange::Headers;
+use crate::observed::Asked;
 use crate::upstream::{Question, Served, Upstreams};
 
 /// More legs than any discovery has.
@@ -16,6 +17,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) authenticator: &'a Authenticator,
     pub(crate) live: &'a mut Live,
     pub(crate) upstreams: &'a Upstreams,
+    /// What was asked for, in order.
+    pub(crate) asked: &'a mut Vec<Asked>,
     pub(crate) now: UnixTime,
 }
 
@@ -37,8 +40,8 @@ impl Desk<'_> {
     }
 
     /// Asks what a request needs to know; the answer, and when it was there: silence takes its time.
-    pub(crate) fn ask(&self, question: &Asked) -> (Answered, UnixTime) {
-        let received = Received::of(self.upstreams, question.fetch());
+    pub(crate) fn ask(&mut self, question: &Introspection) -> (Answered, UnixTime) {
+        let received = Received::of(self.upstreams, question.fetch(), self.asked);
         let pairs = received.pairs();
         let now = match received.is_silence {
             true => self.now.plus(limits::FETCH_SECONDS),
@@ -54,7 +57,7 @@ impl Desk<'_> {
         let mut next = self.authenticator.begin(self.live, id, self.now);
         for _ in 0..MOST_LEGS {
             let Some(fetch) = next.take() else { return };
-            let received = Received::of(self.upstreams, &fetch);
+            let received = Received::of(self.upstreams, &fetch, self.asked);
             let pairs = received.pairs();
             let answer = received.answer(&pairs);
             let times = (self.now.0.unsigned_abs(), self.now);
@@ -76,7 +79,7 @@ struct Received {
 }
 
 impl Received {
-    fn of(upstreams: &Upstreams, fetch: &Fetch) -> Self {
+    fn of(upstreams: &Upstreams, fetch: &Fetch, asked: &mut Vec<Asked>) -> Self {
         let bytes = |(name, value): &(&str, String)| (name.as_bytes().to_vec(), value.clone().into_bytes());
         let question = Question {
             method: fetch.method.as_bytes(),
@@ -84,6 +87,7 @@ impl Received {
             headers: &fetch.headers.iter().map(bytes).collect(),
             body: &fetch.body,
         };
+        asked.push(Asked::of(&fetch.upstream, &question));
         match upstreams.serve(&fetch.upstream, &question) {
             Served::Answer {
                 status,

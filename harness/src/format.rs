@@ -248,8 +248,32 @@ pub struct ExpectSpec {
     pub upstream: BTreeMap<String, Option<HeaderExpect>>,
     /// The request target that the upstream sees.
     pub upstream_path: Option<String>,
-    /// Audit records: each one listed must have been written, with at least these members.
+    /// Audit records: each one listed must have been written, with at least these members. An empty list says that
+    /// none was written.
     pub audit: Option<Vec<Value>>,
+    /// What the plugin asked upstreams for since the request before: all of it. An empty list says that it asked for
+    /// nothing.
+    pub callouts: Option<Vec<CalloutExpect>>,
+    /// By how much counters grew since the request before, by name; 0 for one that did not. Of a gauge, what it shows;
+    /// of a histogram, how many values were added.
+    pub metrics: BTreeMap<String, u64>,
+    /// What the plugin told the proxy of the request, as logs see it: properties by dotted path, as in
+    /// `scopegate.code`; null for one that must not be set.
+    pub properties: BTreeMap<String, Option<String>>,
+}
+
+/// What the plugin asks an upstream for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CalloutExpect {
+    /// The name that the policy gives the upstream.
+    pub upstream: String,
+    /// The method; any where it is left out.
+    pub method: Option<String>,
+    /// The path without its query; any where it is left out.
+    pub path: Option<String>,
+    /// How often; once where it is left out.
+    pub times: Option<usize>,
 }
 
 /// That a request is allowed.

@@ -1,6 +1,7 @@
 //! The engine itself as an executor: no proxy, no module, microseconds a case.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use scopegate_authn::{Attempt, Claim, Claimed, Live, Need, Nonces, Secrets};
@@ -8,8 +9,9 @@ use scopegate_document::UnixTime;
 use scopegate_engine::{Decision, Engine, Forward, Outcome as Decided, Progress};
 
 use crate::exchange::{Answer, Headers, Outcome, Peer, Request, Upstream, value_of};
-use crate::executor::{Executor, ExecutorError, Session, Setup, Time};
+use crate::executor::{Executor, ExecutorError, Prepared, Session, Setup, Time};
 use crate::fetching::Desk;
+use crate::observed::{Asked, Observed};
 use crate::upstream::{Rule, Upstreams};
 
 /// The engine, called directly.
@@ -22,17 +24,44 @@ impl Executor for Native {
     }
 
     fn open(&self, setup: &Setup) -> Result<Box<dyn Session + '_>, ExecutorError> {
-        let environment = Environment(setup.environment.clone());
-        let engine = compile(&setup.policy, &environment)?;
-        Ok(Box::new(NativeSession {
-            live: live(&engine),
-            engine,
-            environment,
-            time: setup.time,
-            upstreams: setup.upstreams.clone(),
+        Ok(Box::new(Compiled::new(setup)?.session()))
+    }
+
+    fn prepare<'e>(&'e self, setup: &'e Setup) -> Result<Box<dyn Prepared + 'e>, ExecutorError> {
+        Ok(Box::new(Compiled::new(setup)?))
+    }
+}
+
+/// A policy, compiled once for all its sessions.
+struct Compiled<'s> {
+    engine: Arc<Engine>,
+    setup: &'s Setup,
+}
+
+impl<'s> Compiled<'s> {
+    fn new(setup: &'s Setup) -> Result<Self, ExecutorError> {
+        let engine = compile(&setup.policy, &Environment(setup.environment.clone()))?;
+        let engine = Arc::new(engine);
+        Ok(Self { engine, setup })
+    }
+
+    fn session(&self) -> NativeSession {
+        NativeSession {
+            live: live(&self.engine),
+            engine: Arc::clone(&self.engine),
+            environment: Environment(self.setup.environment.clone()),
+            time: self.setup.time,
+            upstreams: self.setup.upstreams.clone(),
             requests: 0,
             proofs: Proofs::default(),
-        }))
+            asked: Vec::new(),
+        }
+    }
+}
+
+impl Prepared for Compiled<'_> {
+    fn open(&self) -> Result<Box<dyn Session + '_>, ExecutorError> {
+        Ok(Box::new(self.session()))
     }
 }
 
@@ -50,13 +79,14 @@ impl Secrets for Environment {
 }
 
 struct NativeSession {
-    engine: Engine,
+    engine: Arc<Engine>,
     live: Live,
     environment: Environment,
     time: Time,
     upstreams: Upstreams,
     requests: u64,
     proofs: Proofs,
+    asked: Vec<Asked>,
 }
 
 /// The DPoP proofs that were used.
@@ -105,7 +135,14 @@ impl Session for NativeSession {
         let decision = self.settle(&shown, now);
         let elapsed = start.elapsed();
         let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-        Ok(answer(request, decision, elapsed_us))
+        let observed = Observed {
+            callouts: Some(std::mem::take(&mut self.asked)),
+            ..Observed::default()
+        };
+        Ok(Answer {
+            observed,
+            ..answer(request, decision, elapsed_us)
+        })
     }
 
     fn answer(&mut self, upstream: &str, rules: Vec<Rule>) -> Result<(), ExecutorError> {
@@ -138,7 +175,7 @@ impl Session for NativeSession {
         match compile(policy, &self.environment) {
             Ok(engine) => {
                 self.live = live(&engine);
-                self.engine = engine;
+                self.engine = Arc::new(engine);
                 Ok(true)
             }
             Err(ExecutorError::Refused(_)) => Ok(false),
@@ -160,6 +197,7 @@ impl NativeSession {
             authenticator: self.engine.authenticator(),
             live: &mut self.live,
             upstreams: &self.upstreams,
+            asked: &mut self.asked,
             now,
         }
     }
@@ -251,6 +289,7 @@ fn answer(request: &Request, decision: Decision, elapsed_us: u64) -> Answer {
             .iter()
             .map(|record| serde_json::json!(record))
             .collect(),
+        observed: Observed::default(),
         elapsed_us,
     };
     match decision.outcome {

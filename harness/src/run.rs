@@ -1,21 +1,30 @@
-//! Runs the cases of a test file through an executor. What is shown to people is made elsewhere.
+//! Runs the cases of test files through executors, several at a time. What is shown to people is made elsewhere.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::Value;
 
 use scopegate_document::UnixTime;
+use scopegate_engine::source::{Location, SourceFile};
 
-use crate::build;
-use crate::check::{Mismatch, check};
-use crate::defaults::Facts;
-use crate::exchange::{Answer, Outcome, value_of};
-use crate::executor::{Executor, ExecutorError, Session, Setup, Time};
-use crate::fixtures;
-use crate::native::stopwatch;
-use crate::proofs::Client;
-use crate::suite::{Case, Step, Suite};
+use crate::check::Mismatch;
+use crate::exchange::Answer;
+use crate::executor::{Executor, ExecutorError, Prepared, Setup, Time};
+use crate::native::Native;
+use crate::redact::Redactor;
+use crate::suite::{Case, Suite};
+
+mod case;
+mod explain;
+pub mod pool;
+mod shown;
+
+use pool::in_parallel;
 
 /// What became of a test file.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct SuiteReport {
     /// The path of the file.
     pub name: String,
@@ -23,6 +32,10 @@ pub struct SuiteReport {
     pub executor: String,
     /// Its cases, in order.
     pub cases: Vec<CaseReport>,
+    /// The file itself, and what else it is made of: what places point into.
+    pub files: Arc<[SourceFile]>,
+    /// Takes the tokens of this run out of texts.
+    pub redactor: Redactor,
 }
 
 /// What became of a case.
@@ -32,10 +45,17 @@ pub struct CaseReport {
     pub name: String,
     /// The line of the file it stands in, from 1.
     pub line: Option<usize>,
+    /// Where in the file it stands.
+    pub place: Option<Location>,
     /// The verdict.
     pub verdict: Verdict,
+    /// The requests in words, without any token.
+    pub requests: Vec<String>,
     /// The answers, in the order of the requests.
     pub answers: Vec<Answer>,
+    /// For each answer, what the native engine records of that request where everything is recorded; empty where that
+    /// was not asked for.
+    pub records: Vec<Vec<Value>>,
     /// How long it took, in microseconds.
     pub elapsed_us: u64,
 }
@@ -47,7 +67,7 @@ pub enum Verdict {
     Passed,
     /// Something is not.
     Failed(Vec<Mismatch>),
-    /// It could not run here, for this reason.
+    /// It could not run here, or something expected could not be looked at, for this reason.
     Skipped(String),
 }
 
@@ -63,9 +83,52 @@ impl SuiteReport {
             count(|verdict| matches!(verdict, Verdict::Skipped(_))),
         )
     }
+
+    /// How long its cases took, in microseconds.
+    #[must_use]
+    pub fn elapsed_us(&self) -> u64 {
+        self.cases
+            .iter()
+            .fold(0, |sum, case| sum.saturating_add(case.elapsed_us))
+    }
 }
 
-/// Runs the cases of `suite` whose name contains `filter`.
+/// How tests are run.
+#[derive(Clone, Copy)]
+pub struct Options<'o> {
+    /// Only the cases whose name contains this.
+    pub filter: Option<&'o str>,
+    /// How many cases at a time.
+    pub jobs: usize,
+    /// Whether the first failure, in the order of the files, ends the run: what comes after it is not reported.
+    pub fail_fast: bool,
+    /// Whether each decision is explained: by records that the native engine makes beside.
+    pub explain: bool,
+    /// Told of every case that is done.
+    pub on_case: &'o (dyn Fn() + Sync),
+}
+
+impl Default for Options<'_> {
+    fn default() -> Self {
+        Self {
+            filter: None,
+            jobs: 1,
+            fail_fast: false,
+            explain: false,
+            on_case: &|| {},
+        }
+    }
+}
+
+impl Options<'_> {
+    /// Whether the case of that name is to run.
+    #[must_use]
+    pub fn wants(&self, case: &Case) -> bool {
+        self.filter.is_none_or(|filter| case.name.contains(filter))
+    }
+}
+
+/// Runs the cases of `suite` whose name contains `filter`, one after the other.
 ///
 /// # Errors
 /// When the executor does not take the policy, or fails.
@@ -74,152 +137,176 @@ pub fn run(
     executor: &dyn Executor,
     filter: Option<&str>,
 ) -> Result<SuiteReport, ExecutorError> {
-    let now = executor.real_time().unwrap_or(suite.now);
-    let mut setup = suite.setup_at(now)?;
-    if executor.real_time().is_some() {
-        setup.time = Time::System;
-    }
-    let tokens = suite.mint(now)?;
-    let mut runner = Runner {
-        suite,
-        executor,
-        setup: &setup,
-        tokens,
-        now,
-        shared: None,
+    let options = Options {
+        filter,
+        ..Options::default()
     };
-    let wanted = |case: &&Case| filter.is_none_or(|filter| case.name.contains(filter));
-    let cases = suite
-        .cases
-        .iter()
-        .filter(wanted)
-        .map(|case| runner.case(case))
-        .collect();
-    Ok(SuiteReport {
-        name: suite.name.clone(),
-        executor: executor.name().to_owned(),
-        cases,
-    })
+    let reports = run_all(std::slice::from_ref(suite), &[executor], &options)?;
+    reports
+        .into_iter()
+        .next()
+        .ok_or_else(|| ExecutorError::Failed("nothing ran".to_owned()))
 }
 
-struct Runner<'a> {
-    suite: &'a Suite,
-    executor: &'a dyn Executor,
-    setup: &'a Setup,
+/// Runs the cases of all files through all executors. There is a report for each file and executor, in this order.
+///
+/// # Errors
+/// When an executor does not take a policy, or fails.
+pub fn run_all(
+    suites: &[Suite],
+    executors: &[&dyn Executor],
+    options: &Options<'_>,
+) -> Result<Vec<SuiteReport>, ExecutorError> {
+    let pairs: Vec<(&Suite, &dyn Executor)> = suites
+        .iter()
+        .flat_map(|suite| executors.iter().map(move |executor| (suite, *executor)))
+        .collect();
+    let worlds = in_parallel(options.jobs, &pairs, |(suite, executor)| {
+        World::of(suite, *executor, options)
+    });
+    let worlds = worlds.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let runs: Vec<Run<'_>> = pairs
+        .iter()
+        .zip(&worlds)
+        .map(|((suite, executor), world)| Run {
+            suite,
+            executor: *executor,
+            world,
+        })
+        .collect();
+    let prepared = in_parallel(options.jobs, &runs, |run| run.executor.prepare(&run.world.setup));
+    let prepared = prepared.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let explainers = in_parallel(options.jobs, &runs, |run| {
+        let recording = run.world.recording.as_ref()?;
+        Native.prepare(recording).ok()
+    });
+    let ready: Vec<Ready<'_>> = runs
+        .iter()
+        .zip(&prepared)
+        .zip(&explainers)
+        .map(|((run, prepared), explainer)| Ready {
+            run,
+            prepared: prepared.as_ref(),
+            explainer: explainer.as_deref(),
+        })
+        .collect();
+    let parts = parts(&runs, options);
+    let done = run_parts(&parts, &ready, options);
+    let mut reports: Vec<SuiteReport> = runs.iter().map(Run::report).collect();
+    for (part, cases) in parts.iter().zip(done) {
+        if let Some(report) = reports.get_mut(part.run) {
+            report.cases.extend(cases);
+        }
+    }
+    Ok(reports)
+}
+
+/// A test file in an executor.
+struct Run<'r> {
+    suite: &'r Suite,
+    executor: &'r dyn Executor,
+    world: &'r World,
+}
+
+impl Run<'_> {
+    fn report(&self) -> SuiteReport {
+        SuiteReport {
+            name: self.suite.name.clone(),
+            executor: self.executor.name().to_owned(),
+            cases: Vec::new(),
+            files: self.suite.source.files().into(),
+            redactor: Redactor::of(&self.world.tokens),
+        }
+    }
+}
+
+/// A run whose policy was taken in.
+struct Ready<'r> {
+    run: &'r Run<'r>,
+    prepared: &'r dyn Prepared,
+    explainer: Option<&'r dyn Prepared>,
+}
+
+/// What all cases of a file begin with in an executor.
+struct World {
+    setup: Setup,
+    /// The same with a policy that records everything, where decisions are explained.
+    recording: Option<Setup>,
     tokens: BTreeMap<String, String>,
     now: UnixTime,
-    shared: Option<Box<dyn Session + 'a>>,
 }
 
-impl<'a> Runner<'a> {
-    fn case(&mut self, case: &Case) -> CaseReport {
-        let start = stopwatch();
-        let mut answers = Vec::new();
-        let verdict = match self.steps(case, &mut answers) {
-            Ok(mismatches) if mismatches.is_empty() => Verdict::Passed,
-            Ok(mismatches) => Verdict::Failed(mismatches),
-            Err(ExecutorError::Unsupported(reason)) => Verdict::Skipped(reason),
-            Err(error @ (ExecutorError::Refused(_) | ExecutorError::Failed(_))) => {
-                Verdict::Failed(vec![Mismatch::new("run", "an answer", error.to_string())])
-            }
-        };
-        let elapsed_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
-        CaseReport {
-            name: case.name.clone(),
-            line: case.line,
-            verdict,
-            answers,
-            elapsed_us,
+impl World {
+    fn of(suite: &Suite, executor: &dyn Executor, options: &Options<'_>) -> Result<Self, ExecutorError> {
+        let real_time = executor.real_time();
+        let now = real_time.unwrap_or(suite.now);
+        let mut setup = suite.setup_at(now)?;
+        if real_time.is_some() {
+            setup.time = Time::System;
         }
+        let tokens = suite.mint(now)?;
+        // Who has a clock of its own cannot be followed.
+        let recording = (options.explain && real_time.is_none()).then(|| explain::recording(&setup));
+        Ok(Self {
+            setup,
+            recording,
+            tokens,
+            now,
+        })
     }
+}
 
-    fn steps(&mut self, case: &Case, answers: &mut Vec<Answer>) -> Result<Vec<Mismatch>, ExecutorError> {
-        let note = case.envoy.as_ref().filter(|_| self.executor.name() == "envoy");
-        if let Some(reason) = note.and_then(|note| note.skip.as_ref()) {
-            return Err(ExecutorError::Unsupported(reason.clone()));
-        }
-        let host_status = note.and_then(|note| note.status);
-        let mut own = match case.needs_own_session() {
-            true => Some(self.executor.open(self.setup)?),
-            false => None,
+/// Cases of one run that follow each other, and share a session where nothing tells them apart.
+struct Part<'r> {
+    run: usize,
+    cases: Vec<&'r Case>,
+}
+
+/// How many cases share a session at most: enough to be worth starting one, few enough that all threads have work.
+const PART: usize = 64;
+
+fn parts<'r>(runs: &[Run<'r>], options: &Options<'_>) -> Vec<Part<'r>> {
+    let numbered = runs.iter().enumerate();
+    let parts = numbered.flat_map(|(run, it)| {
+        let wanted: Vec<&Case> = it.suite.cases.iter().filter(|case| options.wants(case)).collect();
+        let parts = wanted.chunks(PART).map(|cases| Part {
+            run,
+            cases: cases.to_vec(),
+        });
+        parts.collect::<Vec<_>>()
+    });
+    parts.collect()
+}
+
+fn run_parts(parts: &[Part<'_>], ready: &[Ready<'_>], options: &Options<'_>) -> Vec<Vec<CaseReport>> {
+    // The number of the first part that failed. Whatever comes before it runs to its end, so that what is reported
+    // does not depend on which thread was first.
+    let failed = AtomicUsize::new(usize::MAX);
+    let numbered: Vec<(usize, &Part<'_>)> = parts.iter().enumerate().collect();
+    let done = in_parallel(options.jobs, &numbered, |(at, part)| {
+        let Some(ready) = ready.get(part.run) else {
+            return Vec::new();
         };
-        let mut facts = Facts::of(&self.suite.policy.document);
-        let (mut client, mut now) = (Client::default(), self.now);
-        let mut mismatches = Vec::new();
-        for (at, step) in case.steps.iter().enumerate() {
-            let session = match &mut own {
-                Some(session) => session,
-                None => self.shared()?,
-            };
-            match step {
-                Step::Advance(seconds) => {
-                    session.advance(*seconds)?;
-                    now = now.plus(i64::try_from(*seconds).unwrap_or(i64::MAX));
-                }
-                Step::Answer(answers) => {
-                    let rules = |specs: &Vec<_>| fixtures::rules(specs, &self.tokens);
-                    let changes: Vec<_> = answers.iter().map(|(name, specs)| (name, rules(specs))).collect();
-                    let session = match &mut own {
-                        Some(session) => session,
-                        None => self.shared()?,
-                    };
-                    for (upstream, rules) in changes {
-                        session.answer(upstream, rules)?;
-                    }
-                }
-                Step::Reconfigure(policy, accepted) => {
-                    let taken = session.reconfigure(policy)?;
-                    mismatches.extend(reconfigured(*accepted, taken));
-                    if taken {
-                        facts = Facts::of(&serde_json::from_slice(policy).unwrap_or_default());
-                    }
-                }
-                Step::Send(request, expect) => {
-                    let id = format!("{}#{}", case.name, at.saturating_add(1));
-                    let request = build::request(request, self.suite, &self.tokens, &id, (&mut client, now))?;
-                    let session = match &mut own {
-                        Some(session) => session,
-                        None => self.shared()?,
-                    };
-                    let answer = session.decide(&request)?;
-                    let nonce = value_of(&answer.reply_headers, "dpop-nonce");
-                    client.learn(nonce.map(|nonce| String::from_utf8_lossy(nonce).into_owned()));
-                    match host_status {
-                        Some(status) => mismatches.extend(answered_by_host(status, &answer)),
-                        None => {
-                            mismatches.extend(check(expect, &answer));
-                            mismatches.extend(facts.check(expect, &request, &answer));
-                        }
-                    }
-                    answers.push(answer);
-                }
+        let mut cases = Vec::with_capacity(part.cases.len());
+        let mut runner = case::Runner::new(ready);
+        for case in &part.cases {
+            if options.fail_fast && failed.load(Ordering::Relaxed) < *at {
+                break;
+            }
+            let report = runner.case(case);
+            let has_failed = matches!(report.verdict, Verdict::Failed(_));
+            cases.push(report);
+            (options.on_case)();
+            if options.fail_fast && has_failed {
+                failed.fetch_min(*at, Ordering::Relaxed);
+                break;
             }
         }
-        Ok(mismatches)
-    }
-
-    fn shared(&mut self) -> Result<&mut Box<dyn Session + 'a>, ExecutorError> {
-        let session = match self.shared.take() {
-            Some(session) => session,
-            None => self.executor.open(self.setup)?,
-        };
-        Ok(self.shared.insert(session))
-    }
-}
-
-fn reconfigured(accepted: bool, taken: bool) -> Option<Mismatch> {
-    let say = |taken: bool| if taken { "taken" } else { "refused" };
-    (accepted != taken).then(|| Mismatch::new("new policy", say(accepted), say(taken)))
-}
-
-/// The host answers by itself: the plugin is never asked, so there is a status and no code.
-fn answered_by_host(status: u16, answer: &Answer) -> Vec<Mismatch> {
-    let holds = answer.outcome == Outcome::Reply && answer.status == Some(status);
-    let seen = || {
-        answer
-            .status
-            .map_or_else(|| "forwarded".to_owned(), |status| status.to_string())
-    };
-    let mismatch = || Mismatch::new("status of the host's own answer", status.to_string(), seen());
-    (!holds).then(mismatch).into_iter().collect()
+        cases
+    });
+    let last = failed.into_inner();
+    let numbered = done.into_iter().enumerate();
+    numbered
+        .map(|(at, cases)| if at > last { Vec::new() } else { cases })
+        .collect()
 }

@@ -12,12 +12,14 @@ use serde_json::Value;
 
 use scopegate_host_tests as host;
 use scopegate_host_tests::{
-    Callout, Clock, Exchange, Host, LogLevel, LogLine, Message, Module, Outcome as Ended, Profile, Response,
+    Callout, Clock, Exchange, Host, LogLevel, LogLine, Message, Metric, Module, Outcome as Ended, Profile,
+    Response,
 };
 
 use crate::exchange::{Answer, Headers, Outcome, Peer, Request, Upstream};
-use crate::executor::{Executor, ExecutorError, Session, Setup, Time};
+use crate::executor::{Anew, Executor, ExecutorError, Prepared, Session, Setup, Time};
 use crate::native::stopwatch;
+use crate::observed::{Asked, Observed};
 use crate::upstream::{Question, Rule, Served, Upstreams};
 
 /// The plugin's module, compiled once.
@@ -69,13 +71,16 @@ impl Wasm {
             Time::Fixed(now) => Clock::virtual_at(u64::try_from(now.0).unwrap_or_default()),
             Time::System => Clock::system(),
         };
-        let upstreams = Arc::new(Mutex::new(setup.upstreams.clone()));
-        let served = Arc::clone(&upstreams);
+        let world = Arc::new(Mutex::new(World {
+            upstreams: setup.upstreams.clone(),
+            asked: Vec::new(),
+        }));
+        let served = Arc::clone(&world);
         let builder = Host::builder(&self.module)
             .profile(self.proxy)
             .variables(VARIABLES)
             .configuration(&setup.policy)
-            .any_upstream(move |callout| called(&lock(&served), callout))
+            .any_upstream(move |callout| called(&mut lock(&served), callout))
             .clock(clock);
         let environment = setup
             .environment
@@ -86,7 +91,8 @@ impl Wasm {
         match host.configured() {
             true => Ok(WasmSession {
                 host,
-                upstreams,
+                world,
+                counted: BTreeMap::new(),
                 is_fixed: matches!(setup.time, Time::Fixed(_)),
             }),
             false => Err(ExecutorError::Failed(format!(
@@ -109,14 +115,27 @@ impl Executor for Wasm {
     fn open(&self, setup: &Setup) -> Result<Box<dyn Session + '_>, ExecutorError> {
         Ok(Box::new(self.session(setup)?))
     }
+
+    fn prepare<'e>(&'e self, setup: &'e Setup) -> Result<Box<dyn Prepared + 'e>, ExecutorError> {
+        Ok(Box::new(Anew::new(self, setup)))
+    }
 }
 
 /// A policy at work in the module.
 #[derive(Debug)]
 pub struct WasmSession {
     host: Host,
-    upstreams: Arc<Mutex<Upstreams>>,
+    world: Arc<Mutex<World>>,
+    /// The metrics, as they were when the request before had its answer.
+    counted: BTreeMap<String, Metric>,
     is_fixed: bool,
+}
+
+/// What is around a plugin: the upstreams, and what they were asked.
+#[derive(Debug)]
+struct World {
+    upstreams: Upstreams,
+    asked: Vec<Asked>,
 }
 
 /// How long a request may be held, by the clock of the host.
@@ -135,11 +154,13 @@ impl Session for WasmSession {
         }
         let elapsed_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         let logs = self.host.logs();
-        answer(request, &exchange, &logs, elapsed_us)
+        let answer = answer(request, &exchange, &logs, elapsed_us)?;
+        let observed = self.observed(&exchange);
+        Ok(Answer { observed, ..answer })
     }
 
     fn answer(&mut self, upstream: &str, rules: Vec<Rule>) -> Result<(), ExecutorError> {
-        lock(&self.upstreams).set(upstream, rules);
+        lock(&self.world).upstreams.set(upstream, rules);
         Ok(())
     }
 
@@ -168,10 +189,49 @@ impl WasmSession {
     fn tick(&mut self) {
         let _ = self.host.tick();
     }
+
+    /// What was seen since the request before.
+    fn observed(&mut self, exchange: &Exchange) -> Observed {
+        let metrics = self.host.metrics();
+        let changes = metrics.iter().filter_map(|(name, now)| {
+            let change = change(self.counted.get(name), now)?;
+            Some((name.clone(), change))
+        });
+        let changes = changes.collect();
+        self.counted = metrics;
+        Observed {
+            callouts: Some(std::mem::take(&mut lock(&self.world).asked)),
+            metrics: Some(changes),
+            properties: Some(told(exchange)),
+        }
+    }
+}
+
+/// By how much a counter or a histogram grew, or what a gauge shows; nothing where it is as it was.
+fn change(before: Option<&Metric>, now: &Metric) -> Option<u64> {
+    let is_gauge = matches!(now, Metric::Gauge(_));
+    if before == Some(now) && !is_gauge {
+        return None;
+    }
+    let count = |values: &[u64]| u64::try_from(values.len()).unwrap_or(u64::MAX);
+    Some(match (now, before) {
+        (Metric::Counter(now), Some(Metric::Counter(before))) => now.saturating_sub(*before),
+        (Metric::Counter(now) | Metric::Gauge(now), _) => *now,
+        (Metric::Histogram(now), Some(Metric::Histogram(before))) => count(now).saturating_sub(count(before)),
+        (Metric::Histogram(now), _) => count(now),
+    })
+}
+
+/// The properties that the plugin set on a request.
+fn told(exchange: &Exchange) -> BTreeMap<String, String> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let told = exchange.properties.iter();
+    told.map(|(path, value)| (text(path).replace('\0', "."), text(value)))
+        .collect()
 }
 
 /// What an upstream does with a callout.
-fn called(upstreams: &Upstreams, callout: &Callout) -> host::Answer {
+fn called(world: &mut World, callout: &Callout) -> host::Answer {
     let headers = callout.headers.clone();
     let question = Question {
         method: callout.header(":method").unwrap_or_default(),
@@ -179,7 +239,8 @@ fn called(upstreams: &Upstreams, callout: &Callout) -> host::Answer {
         headers: &headers,
         body: &callout.body,
     };
-    match upstreams.serve(&callout.upstream, &question) {
+    world.asked.push(Asked::of(&callout.upstream, &question));
+    match world.upstreams.serve(&callout.upstream, &question) {
         Served::Answer {
             status,
             headers,
@@ -194,8 +255,8 @@ fn called(upstreams: &Upstreams, callout: &Callout) -> host::Answer {
     }
 }
 
-fn lock(upstreams: &Mutex<Upstreams>) -> MutexGuard<'_, Upstreams> {
-    upstreams.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {
+    world.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The request as a proxy shows it: pseudo-headers first, facts of the connection as properties.
@@ -272,6 +333,7 @@ fn answer(
         reply_body: Vec::new(),
         upstream: None,
         audit: logs.iter().filter_map(record).collect(),
+        observed: Observed::default(),
         elapsed_us,
     };
     match &exchange.outcome {

@@ -6,12 +6,15 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use scopegate_engine::source::Unreadable;
 use scopegate_harness::agreement::disagreements;
 use scopegate_harness::check::describe;
 use scopegate_harness::exchange::{Answer, Request};
-use scopegate_harness::executor::{Executor, ExecutorError, Session, Setup};
+use scopegate_harness::executor::{Anew, Executor, ExecutorError, Prepared, Session, Setup};
+use scopegate_harness::files;
 use scopegate_harness::native::Native;
-use scopegate_harness::run::{SuiteReport, Verdict, run};
+use scopegate_harness::run::pool::default_jobs;
+use scopegate_harness::run::{Options, SuiteReport, Verdict, run, run_all};
 use scopegate_harness::suite::Suite;
 use scopegate_harness::upstream::Rule;
 use scopegate_harness::wasm::Wasm;
@@ -23,31 +26,18 @@ fn root() -> PathBuf {
         .to_path_buf()
 }
 
-fn test_files(folder: &Path, found: &mut Vec<PathBuf>) {
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    entries.sort();
-    for path in entries {
-        if path.is_dir() {
-            test_files(&path, found);
-        } else if path.to_string_lossy().ends_with(".test.yaml") {
-            found.push(path);
-        }
-    }
-}
-
 fn suites() -> Vec<Suite> {
-    let mut files = Vec::new();
-    for folder in ["policies", "corpus"] {
-        test_files(&root().join(folder), &mut files);
-    }
-    let load = |path: &PathBuf| match Suite::load(path) {
+    let folders = ["policies", "corpus"].map(|folder| root().join(folder));
+    let files = files::test_files(&folders).unwrap();
+    let loaded = files::load(&files, default_jobs()).into_iter();
+    let load = |(suite, path): (Result<Suite, _>, &PathBuf)| match suite {
         Ok(suite) => suite,
-        Err(error) => panic!("{}: {:#?}", path.display(), error.diagnostics),
+        Err(error) => {
+            let error: Unreadable = error;
+            panic!("{}: {:#?}", path.display(), error.diagnostics)
+        }
     };
-    files.iter().map(load).collect()
+    loaded.zip(&files).map(load).collect()
 }
 
 fn failures(report: &SuiteReport) -> Vec<String> {
@@ -91,10 +81,12 @@ fn module() -> Wasm {
     }
 }
 
-fn run_all(executor: &dyn Executor) -> Vec<SuiteReport> {
-    let run_one =
-        |suite: &Suite| run(suite, executor, None).unwrap_or_else(|error| panic!("{}: {error}", suite.name));
-    suites().iter().map(run_one).collect()
+fn run_suites(suites: &[Suite], executors: &[&dyn Executor]) -> Vec<SuiteReport> {
+    let options = Options {
+        jobs: default_jobs(),
+        ..Options::default()
+    };
+    run_all(suites, executors, &options).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn assert_all_hold(reports: &[SuiteReport]) {
@@ -109,7 +101,7 @@ fn assert_all_hold(reports: &[SuiteReport]) {
 
 #[test]
 fn every_case_holds_in_the_native_engine() {
-    let reports = run_all(&Native);
+    let reports = run_suites(&suites(), &[&Native]);
     assert_all_hold(&reports);
     let cases: usize = reports.iter().map(|report| report.cases.len()).sum();
     assert!(cases >= 2_000, "only {cases} cases were found");
@@ -118,14 +110,12 @@ fn every_case_holds_in_the_native_engine() {
 #[test]
 fn every_case_holds_in_the_module_and_the_answers_are_the_engines() {
     let module = module();
-    let mut reports = Vec::new();
-    let mut differences = Vec::new();
-    for suite in suites() {
-        let both: [&dyn Executor; 2] = [&Native, &module];
-        let [native, wasm] = both.map(|executor| run(&suite, executor, None).unwrap());
-        differences.extend(disagreements(&native, &wasm));
-        reports.push(wasm);
-    }
+    let runs = run_suites(&suites(), &[&Native, &module]);
+    let pairs = || runs.chunks(2).filter_map(|pair| pair.split_first_chunk::<2>());
+    let differences: Vec<_> = pairs()
+        .flat_map(|([native, wasm], _)| disagreements(native, wasm))
+        .collect();
+    let reports: Vec<SuiteReport> = pairs().map(|([_, wasm], _)| wasm.clone()).collect();
     assert_all_hold(&reports);
     assert!(differences.is_empty(), "{differences:#?}");
 }
@@ -173,7 +163,7 @@ const REACHABLE: [&str; 37] = [
 
 #[test]
 fn every_code_that_a_request_can_get_is_in_the_corpus() {
-    let reports = run_all(&Native);
+    let reports = run_suites(&suites(), &[&Native]);
     let answers = reports
         .iter()
         .flat_map(|report| &report.cases)
@@ -198,6 +188,10 @@ impl Executor for Leaky {
 
     fn open(&self, setup: &Setup) -> Result<Box<dyn Session + '_>, ExecutorError> {
         Ok(Box::new(LeakySession(Native.open(setup)?)))
+    }
+
+    fn prepare<'e>(&'e self, setup: &'e Setup) -> Result<Box<dyn Prepared + 'e>, ExecutorError> {
+        Ok(Box::new(Anew::new(self, setup)))
     }
 }
 

@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use scopegate_harness::exchange::{Answer, Headers, Outcome, Request};
-use scopegate_harness::executor::{Executor, ExecutorError, Session, Setup};
+use scopegate_harness::executor::{Anew, Executor, ExecutorError, Prepared, Session, Setup};
+use scopegate_harness::files;
 use scopegate_harness::native::Native;
-use scopegate_harness::run::run;
+use scopegate_harness::run::pool::default_jobs;
+use scopegate_harness::run::{Options, run_all};
 use scopegate_harness::suite::Suite;
 use scopegate_harness::upstream::Rule;
 use scopegate_harness::wasm::Wasm;
@@ -23,24 +25,11 @@ fn root() -> PathBuf {
         .to_path_buf()
 }
 
-fn test_files(folder: &Path, found: &mut Vec<PathBuf>) {
-    let entries = std::fs::read_dir(folder).unwrap();
-    for path in entries.map(|entry| entry.unwrap().path()) {
-        if path.is_dir() {
-            test_files(&path, found);
-        } else if path.to_string_lossy().ends_with(".test.yaml") {
-            found.push(path);
-        }
-    }
-}
-
 fn suites() -> Vec<Suite> {
-    let mut files = Vec::new();
-    for folder in ["policies", "corpus"] {
-        test_files(&root().join(folder), &mut files);
-    }
-    files.sort();
-    files.iter().map(|path| Suite::load(path).unwrap()).collect()
+    let folders = ["policies", "corpus"].map(|folder| root().join(folder));
+    let files = files::test_files(&folders).unwrap();
+    let suites = files::load(&files, default_jobs()).into_iter();
+    suites.map(Result::unwrap).collect()
 }
 
 fn module() -> Wasm {
@@ -81,6 +70,10 @@ impl Executor for Keeping<'_> {
             ..setup.clone()
         };
         Ok(Box::new(KeepingSession(self.0.open(&setup)?)))
+    }
+
+    fn prepare<'e>(&'e self, setup: &'e Setup) -> Result<Box<dyn Prepared + 'e>, ExecutorError> {
+        Ok(Box::new(Anew::new(self, setup)))
     }
 }
 
@@ -170,23 +163,25 @@ const DIFFERENCES: [(&str, &str); 8] = [
 fn every_answer_in_nginx_is_the_engines_but_for_what_nginx_cannot_do() {
     let module = module();
     let (mut answers, mut found) = (0, BTreeMap::<String, Vec<String>>::new());
-    for suite in suites() {
-        let both: [&dyn Executor; 2] = [&Keeping(&Native), &Keeping(&module)];
-        let [engine, nginx] = both.map(|executor| {
-            run(&suite, executor, None).unwrap_or_else(|error| panic!("{}: {error}", suite.name))
-        });
+    let options = Options {
+        jobs: default_jobs(),
+        ..Options::default()
+    };
+    let both: [&dyn Executor; 2] = [&Keeping(&Native), &Keeping(&module)];
+    let runs = run_all(&suites(), &both, &options).unwrap();
+    for ([engine, nginx], _) in runs.chunks(2).filter_map(|pair| pair.split_first_chunk::<2>()) {
         for (one, other) in engine.cases.iter().zip(&nginx.cases) {
             assert_eq!(
                 one.answers.len(),
                 other.answers.len(),
                 "{}: {}",
-                suite.name,
+                engine.name,
                 one.name
             );
             answers += one.answers.len();
             let kinds = one.answers.iter().zip(&other.answers).filter_map(difference);
             for kind in kinds {
-                let case = format!("{}: {}", suite.name, other.name);
+                let case = format!("{}: {}", engine.name, other.name);
                 found.entry(kind).or_default().push(case);
             }
         }

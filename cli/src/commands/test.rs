@@ -1,20 +1,24 @@
 //! `scopegate test`: runs policy tests against the real module, natively, or both.
 
-use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use scopegate_harness::agreement::disagreements;
-use scopegate_harness::coverage::Coverage;
 use scopegate_harness::executor::Executor;
 use scopegate_harness::native::Native;
 use scopegate_harness::report::RunReport;
-use scopegate_harness::run::{SuiteReport, run};
-use scopegate_harness::suite::Suite;
+use scopegate_harness::run::pool::default_jobs;
 use scopegate_harness::wasm::Wasm;
+use scopegate_host_tests::Profile;
 
-use crate::{Exit, Failure, diagnostics, files, module, output};
+use crate::{Exit, Failure, diagnostics, files, module, output, style};
+
+mod diff;
+mod human;
+mod progress;
+mod session;
+mod trace;
 
 /// Runs policy tests (*.test.yaml)
 #[derive(Debug, Args)]
@@ -38,6 +42,15 @@ pub(crate) struct Test {
     /// Fails when a policy's coverage is below this many per cent; never rounded up
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     threshold: Option<u8>,
+    /// The proxy that the module is run as if in
+    #[arg(long, value_enum, default_value_t)]
+    profile: Proxy,
+    /// How many cases to run at a time; by default as many as the machine has processors
+    #[arg(long, short, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Ends at the first failure
+    #[arg(long)]
+    fail_fast: bool,
     /// Lists passing cases too
     #[arg(long)]
     verbose: bool,
@@ -61,6 +74,18 @@ enum Engine {
     Both,
 }
 
+/// The proxy that the module is run as if in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Proxy {
+    /// Envoy, and what is made of it
+    #[default]
+    Envoy,
+    /// NGINX with ngx_wasm_module
+    Nginx,
+    /// The letter of the Proxy-Wasm ABI
+    Spec,
+}
+
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum Format {
@@ -79,23 +104,11 @@ enum Format {
 
 impl Test {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
-        let here = [PathBuf::from(".")];
-        let paths = if self.paths.is_empty() {
-            here.to_vec()
-        } else {
-            self.paths.clone()
-        };
-        let found = files::test_files(&paths)?;
-        if found.is_empty() {
-            return Err(Failure::Invalid(
-                "no test files found: their names end in `.test.yaml`".to_owned(),
-            ));
-        }
         if self.mutate {
-            return super::mutate::run(&found, self.format == Format::Json);
+            return super::mutate::run(&self.files()?, self.format == Format::Json);
         }
         let executors = self.executors()?;
-        let report = match self.run_files(&found, &executors) {
+        let report = match self.once(&executors) {
             Err(Failure::Unreadable(fault)) if self.format == Format::Json => {
                 output::write(&format!(
                     "{}\n",
@@ -105,27 +118,36 @@ impl Test {
             }
             report => report?,
         };
-        if let Some(failure) = self.nothing_ran(&report) {
-            return Err(failure);
-        }
         self.print(&report)?;
         Ok(self.exit(&report))
     }
 
-    /// Tests that did not run have shown nothing: that is never green.
-    fn nothing_ran(&self, report: &RunReport) -> Option<Failure> {
-        let message = match (report.counts(), &self.filter) {
-            ((0, 0, 0), Some(filter)) => format!("no case ran: no name contains `{filter}`"),
-            ((0, 0, 0), None) => "no case ran: the files hold none".to_owned(),
-            ((0, 0, skipped), _) => format!("no case ran: all {skipped} were skipped"),
-            _ => return None,
+    fn files(&self) -> Result<Vec<PathBuf>, Failure> {
+        let paths = match self.paths.as_slice() {
+            [] => vec![PathBuf::from(".")],
+            paths => paths.to_vec(),
         };
-        Some(Failure::Invalid(message))
+        let found = files::test_files(&paths)?;
+        match found.is_empty() {
+            true => Err(Failure::Invalid(
+                "no test files found: their names end in `.test.yaml`".to_owned(),
+            )),
+            false => Ok(found),
+        }
+    }
+
+    fn jobs(&self) -> usize {
+        self.jobs.map_or_else(default_jobs, NonZeroUsize::get)
     }
 
     fn executors(&self) -> Result<Vec<Box<dyn Executor>>, Failure> {
         let wasm = || -> Result<Box<dyn Executor>, Failure> {
-            Ok(Box::new(Wasm::from_file(&module::find(self.wasm.as_deref())?)?))
+            let module = Wasm::from_file(&module::find(self.wasm.as_deref())?)?;
+            Ok(Box::new(module.in_proxy(match self.profile {
+                Proxy::Envoy => Profile::Envoy,
+                Proxy::Nginx => Profile::Nginx,
+                Proxy::Spec => Profile::Spec,
+            })))
         };
         Ok(match self.engine {
             Engine::Wasm => vec![wasm()?],
@@ -134,36 +156,9 @@ impl Test {
         })
     }
 
-    fn run_files(&self, files: &[PathBuf], executors: &[Box<dyn Executor>]) -> Result<RunReport, Failure> {
-        let mut report = RunReport::default();
-        let mut coverage: BTreeMap<String, Coverage> = BTreeMap::new();
-        for file in files {
-            let suite = Suite::load(file)?;
-            let runs = executors
-                .iter()
-                .map(|executor| run(&suite, executor.as_ref(), self.filter.as_deref()));
-            let runs = runs.collect::<Result<Vec<SuiteReport>, _>>()?;
-            if let [one, two] = runs.as_slice() {
-                report.disagreements.extend(disagreements(one, two));
-            }
-            let policy = suite
-                .policy
-                .source
-                .files()
-                .first()
-                .map(|file| file.name.clone())
-                .unwrap_or_default();
-            let reached = coverage.entry(policy).or_insert_with(|| Coverage::of(&suite));
-            runs.iter().for_each(|run| reached.add(run));
-            report.suites.extend(runs);
-        }
-        report.coverage = coverage.into_iter().collect();
-        Ok(report)
-    }
-
     fn print(&self, report: &RunReport) -> Result<(), Failure> {
         output::write(&match self.format {
-            Format::Human => report.human(self.verbose),
+            Format::Human => human::human(report, self.verbose, style::for_stdout()),
             Format::Json => format!("{}\n", report.json()),
             Format::Junit => report.junit(),
             Format::Tap => report.tap(),

@@ -33,6 +33,7 @@ fn forwarded(path: &str, headers: &[(&str, &str)]) -> Answer {
             headers: headers.iter().map(pair).collect(),
         }),
         audit: Vec::new(),
+        observed: crate::observed::Observed::default(),
         elapsed_us: 1,
     }
 }

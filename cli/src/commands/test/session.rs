@@ -1,0 +1,86 @@
+//! One run of tests, from the files to the report.
+
+use std::collections::BTreeMap;
+
+use scopegate_harness::agreement::disagreements;
+use scopegate_harness::coverage::Coverage;
+use scopegate_harness::executor::Executor;
+use scopegate_harness::files;
+use scopegate_harness::report::RunReport;
+use scopegate_harness::run::{Options, run_all};
+use scopegate_harness::suite::Suite;
+
+use crate::Failure;
+use crate::commands::test::Test;
+use crate::commands::test::progress::Progress;
+
+impl Test {
+    /// Reads the files and runs them.
+    pub(super) fn once(&self, executors: &[Box<dyn Executor>]) -> Result<RunReport, Failure> {
+        let found = self.files()?;
+        let loaded = files::load(&found, self.jobs());
+        let suites = loaded.into_iter().collect::<Result<Vec<Suite>, _>>()?;
+        let executors: Vec<&dyn Executor> = executors.iter().map(AsRef::as_ref).collect();
+        let options = Options {
+            filter: self.filter.as_deref(),
+            jobs: self.jobs(),
+            fail_fast: self.fail_fast,
+            explain: true,
+            ..Options::default()
+        };
+        let wanted = |suite: &Suite| suite.cases.iter().filter(|case| options.wants(case)).count();
+        let (chosen, all) = (
+            suites.iter().map(wanted).sum::<usize>(),
+            suites.iter().map(|suite| suite.cases.len()).sum::<usize>(),
+        );
+        if let Some(filter) = self.filter.as_ref().filter(|_| chosen > 0) {
+            eprintln!("{chosen} of {all} cases have `{filter}` in their names");
+        }
+        let progress = Progress::new(chosen.saturating_mul(executors.len()));
+        let on_case = || progress.step();
+        let options = Options {
+            on_case: &on_case,
+            ..options
+        };
+        let runs = run_all(&suites, &executors, &options);
+        progress.end();
+        let report = self.report(&suites, runs?, executors.len());
+        match self.nothing_ran(&report) {
+            Some(failure) => Err(failure),
+            None => Ok(report),
+        }
+    }
+
+    fn report(
+        &self,
+        suites: &[Suite],
+        runs: Vec<scopegate_harness::run::SuiteReport>,
+        executors: usize,
+    ) -> RunReport {
+        let mut report = RunReport::default();
+        let mut coverage: BTreeMap<String, Coverage> = BTreeMap::new();
+        for (suite, runs) in suites.iter().zip(runs.chunks(executors.max(1))) {
+            if let [one, two] = runs {
+                report.disagreements.extend(disagreements(one, two));
+            }
+            let policy = suite.policy.source.files().first();
+            let policy = policy.map(|file| file.name.clone()).unwrap_or_default();
+            let reached = coverage.entry(policy).or_insert_with(|| Coverage::of(suite));
+            runs.iter().for_each(|run| reached.add(run));
+        }
+        report.suites = runs;
+        report.coverage = coverage.into_iter().collect();
+        report
+    }
+
+    /// Tests that did not run have shown nothing: that is never green.
+    fn nothing_ran(&self, report: &RunReport) -> Option<Failure> {
+        let message = match (report.counts(), &self.filter) {
+            ((0, 0, 0), Some(filter)) => format!("no case ran: no name contains `{filter}`"),
+            ((0, 0, 0), None) => "no case ran: the files hold none".to_owned(),
+            ((0, 0, skipped), _) => format!("no case ran: all {skipped} were skipped"),
+            _ => return None,
+        };
+        Some(Failure::Invalid(message))
+    }
+}
