@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 use scopegate_document::{Instant, UnixTime};
 use scopegate_harness::exchange::{self, Headers, Outcome, Request};
-use scopegate_harness::executor::{Anew, Executor, ExecutorError, Prepared, Session, Setup, Time};
+use scopegate_harness::executor::{Executor, ExecutorError, Session, Setup, Time};
 use scopegate_harness::observed::Observed;
 use scopegate_harness::policy::named_upstreams;
 use scopegate_harness::upstream::Rule;
@@ -161,10 +161,6 @@ impl Executor for EnvoyExecutor {
 
     fn open(&self, setup: &Setup) -> Result<Box<dyn Session + '_>, ExecutorError> {
         Ok(Box::new(self.session(setup)?))
-    }
-
-    fn prepare<'e>(&'e self, setup: &'e Setup) -> Result<Box<dyn Prepared + 'e>, ExecutorError> {
-        Ok(Box::new(Anew::new(self, setup)))
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use scopegate_harness::check::describe;
 use scopegate_harness::exchange::{Answer, Outcome, Request};
-use scopegate_harness::executor::{Anew, Executor, ExecutorError, Prepared, Session, Setup, Time};
+use scopegate_harness::executor::{Executor, ExecutorError, Session, Setup, Time};
 use scopegate_harness::native::Native;
 use scopegate_harness::run;
 use scopegate_harness::upstream::Rule;
@@ -81,10 +81,6 @@ impl Executor for Both {
             native: Native.open(&natively)?,
             summary: &self.summary,
         }))
-    }
-
-    fn prepare<'e>(&'e self, setup: &'e Setup) -> Result<Box<dyn Prepared + 'e>, ExecutorError> {
-        Ok(Box::new(Anew::new(self, setup)))
     }
 }
 

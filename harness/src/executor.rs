@@ -50,7 +50,12 @@ pub trait Executor: Sync {
     ///
     /// # Errors
     /// When the policy is refused, or the executor fails.
-    fn prepare<'e>(&'e self, setup: &'e Setup) -> Result<Box<dyn Prepared + 'e>, ExecutorError>;
+    fn prepare<'e>(&'e self, setup: &'e Setup) -> Result<Box<dyn Prepared + 'e>, ExecutorError> {
+        Ok(Box::new(Anew {
+            executor: self,
+            setup,
+        }))
+    }
 }
 
 /// A policy that was taken in.
@@ -63,17 +68,9 @@ pub trait Prepared: Send + Sync {
 }
 
 /// A policy that is taken in anew for every session: for executors that have no quicker way.
-pub struct Anew<'e, E: ?Sized> {
+struct Anew<'e, E: ?Sized> {
     executor: &'e E,
     setup: &'e Setup,
-}
-
-impl<'e, E: Executor + ?Sized> Anew<'e, E> {
-    /// A policy of this executor.
-    #[must_use]
-    pub const fn new(executor: &'e E, setup: &'e Setup) -> Self {
-        Self { executor, setup }
-    }
 }
 
 impl<E: Executor + ?Sized> Prepared for Anew<'_, E> {

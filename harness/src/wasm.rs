@@ -17,7 +17,7 @@ use scopegate_host_tests::{
 };
 
 use crate::exchange::{Answer, Headers, Outcome, Peer, Request, Upstream};
-use crate::executor::{Anew, Executor, ExecutorError, Prepared, Session, Setup, Time};
+use crate::executor::{Executor, ExecutorError, Session, Setup, Time};
 use crate::native::stopwatch;
 use crate::observed::{Asked, Observed};
 use crate::upstream::{Question, Rule, Served, Upstreams};
@@ -114,10 +114,6 @@ impl Executor for Wasm {
 
     fn open(&self, setup: &Setup) -> Result<Box<dyn Session + '_>, ExecutorError> {
         Ok(Box::new(self.session(setup)?))
-    }
-
-    fn prepare<'e>(&'e self, setup: &'e Setup) -> Result<Box<dyn Prepared + 'e>, ExecutorError> {
-        Ok(Box::new(Anew::new(self, setup)))
     }
 }
 

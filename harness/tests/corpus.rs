@@ -10,7 +10,7 @@ use scopegate_engine::source::Unreadable;
 use scopegate_harness::agreement::disagreements;
 use scopegate_harness::check::describe;
 use scopegate_harness::exchange::{Answer, Request};
-use scopegate_harness::executor::{Anew, Executor, ExecutorError, Prepared, Session, Setup};
+use scopegate_harness::executor::{Executor, ExecutorError, Session, Setup};
 use scopegate_harness::files;
 use scopegate_harness::native::Native;
 use scopegate_harness::run::pool::default_jobs;
@@ -188,10 +188,6 @@ impl Executor for Leaky {
 
     fn open(&self, setup: &Setup) -> Result<Box<dyn Session + '_>, ExecutorError> {
         Ok(Box::new(LeakySession(Native.open(setup)?)))
-    }
-
-    fn prepare<'e>(&'e self, setup: &'e Setup) -> Result<Box<dyn Prepared + 'e>, ExecutorError> {
-        Ok(Box::new(Anew::new(self, setup)))
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use scopegate_harness::exchange::{Answer, Headers, Outcome, Request};
-use scopegate_harness::executor::{Anew, Executor, ExecutorError, Prepared, Session, Setup};
+use scopegate_harness::executor::{Executor, ExecutorError, Session, Setup};
 use scopegate_harness::files;
 use scopegate_harness::native::Native;
 use scopegate_harness::run::pool::default_jobs;
@@ -70,10 +70,6 @@ impl Executor for Keeping<'_> {
             ..setup.clone()
         };
         Ok(Box::new(KeepingSession(self.0.open(&setup)?)))
-    }
-
-    fn prepare<'e>(&'e self, setup: &'e Setup) -> Result<Box<dyn Prepared + 'e>, ExecutorError> {
-        Ok(Box::new(Anew::new(self, setup)))
     }
 }
 
