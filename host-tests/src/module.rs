@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use wasmtime::{Cache, CacheConfig, Config, Engine, ExternType, InstancePre, ModuleExport};
+use wasmtime::{
+    Cache, CacheConfig, Config, Engine, ExternType, InstancePre, ModuleExport, OptLevel, RegallocAlgorithm,
+};
 
 use crate::abi;
 use crate::state::State;
@@ -204,12 +206,20 @@ fn functions(code: &wasmtime::Module) -> BTreeMap<String, Function> {
 /// Below this size compiling is faster than asking a cache.
 const CACHED_FROM_BYTES: usize = 32 * 1024;
 
+/// From this size on the machine code is made in a hurry: a module that carries the runtime of a language takes a third
+/// less time to compile so, and is rarely what a test waits for afterwards.
+const HURRIED_FROM_BYTES: usize = 4 * 1024 * 1024;
+
 fn config(size: usize) -> Config {
     let mut config = Config::new();
     config.consume_fuel(true);
     if size >= CACHED_FROM_BYTES {
         // A machine with no writable cache folder compiles every time, and that is all.
         config.cache(Cache::new(CacheConfig::new()).ok());
+    }
+    if size >= HURRIED_FROM_BYTES {
+        config.cranelift_opt_level(OptLevel::None);
+        config.cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
     }
     config
 }
