@@ -1,5 +1,7 @@
 //! How a host is set up, and why one could not be.
 
+use std::time::Duration;
+
 use crate::abi::Status;
 use crate::callout::{Answer, Callout};
 use crate::clock::Clock;
@@ -7,12 +9,13 @@ use crate::fault::Faults;
 use crate::grpc::{GrpcAnswer, GrpcCallout};
 use crate::host::Host;
 use crate::limits::{FailurePolicy, Limits};
-use crate::log::LogLevel;
+use crate::log::{LogLevel, Logs};
 use crate::module::Module;
 use crate::profile::Profile;
 use crate::random::Random;
+use crate::reload::Reload;
 use crate::shared_data::SharedData;
-use crate::state::World;
+use crate::state::{Settings, World};
 use crate::upstreams::LocalUpstreams;
 use crate::vm::Trap;
 
@@ -36,23 +39,22 @@ pub struct HostBuilder {
     module: Module,
     world: World,
     limits: Limits,
-    policy: FailurePolicy,
+    reload: Reload,
 }
 
 impl HostBuilder {
     pub(crate) fn new(module: &Module) -> Self {
-        let (limits, policy) = (Limits::default(), FailurePolicy::default());
         Self {
             module: module.clone(),
             world: World::default(),
-            limits,
-            policy,
+            limits: Limits::default(),
+            reload: Reload::default(),
         }
     }
 
     /// The configuration of the plugin, read by the module in `proxy_on_configure`.
     pub fn configuration(mut self, configuration: impl AsRef<[u8]>) -> Self {
-        self.world.plugin_configuration = configuration.as_ref().to_vec();
+        self.world.plugin.configuration = configuration.as_ref().to_vec();
         self
     }
 
@@ -106,7 +108,26 @@ impl HostBuilder {
 
     /// What becomes of requests when the module fails; closed by default.
     pub fn failure_policy(mut self, policy: FailurePolicy) -> Self {
-        self.policy = policy;
+        self.world.plugin.policy = policy;
+        self
+    }
+
+    /// How long after a machine was made the next one may take its place, where the failure policy is
+    /// [`FailurePolicy::Reload`]; 1 second by default, as in Envoy. At random up to a half more passes, by the clock of
+    /// the host.
+    pub fn reload_after(mut self, base: Duration) -> Self {
+        self.reload = Reload::after(base);
+        self
+    }
+
+    pub(crate) fn logs(mut self, logs: Logs) -> Self {
+        self.world.logs = logs;
+        self
+    }
+
+    /// Puts these plugins into the machine, in place of the one that it has otherwise.
+    pub(crate) fn plugins(mut self, plugin: Settings, further: Vec<Settings>) -> Self {
+        (self.world.plugin, self.world.further) = (plugin, further);
         self
     }
 
@@ -118,8 +139,8 @@ impl HostBuilder {
 
     /// The plugin's name, its root id and its machine's id, as a proxy is configured with them.
     pub fn names(mut self, plugin: &str, root_id: &str, vm_id: &str) -> Self {
-        self.world.plugin_name = plugin.to_owned();
-        self.world.root_id = root_id.to_owned();
+        self.world.plugin.name = plugin.to_owned();
+        self.world.plugin.root_id = root_id.to_owned();
         self.world.vm_id = vm_id.to_owned();
         self
     }
@@ -197,6 +218,6 @@ impl HostBuilder {
     /// # Errors
     /// The module cannot be linked, or fails while it initializes itself.
     pub fn build(self) -> Result<Host, StartError> {
-        Host::start(self.module, self.world, self.limits, self.policy)
+        Host::start(self.module, self.world, self.limits, self.reload)
     }
 }

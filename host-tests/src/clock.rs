@@ -82,6 +82,11 @@ impl Clock {
         }
     }
 
+    /// Nanoseconds that never fail: those of a virtual clock, else of the machine's.
+    pub(crate) fn steady_nanos(&self) -> u64 {
+        self.virtual_nanos().or_else(system_nanos).unwrap_or_default()
+    }
+
     /// Sets a virtual clock forward; never back.
     pub(crate) fn reach(&self, nanos: u64) {
         self.change(|clock| clock.nanos = clock.nanos.max(nanos));

@@ -253,6 +253,8 @@ pub struct Exchange {
     pub fuel: u64,
     /// The stream, still open where the outcome is `Paused`.
     pub stream: StreamId,
+    /// Which plugin answered, failed, closed or holds the stream, by its position; `None` where all let it pass.
+    pub decided_by: Option<usize>,
 }
 
 impl Exchange {

@@ -9,34 +9,44 @@ use crate::builder::HostBuilder;
 use crate::clock::Clock;
 use crate::exchange::Response;
 use crate::fault::Faults;
-use crate::lifecycle::Script;
+use crate::flow::Flow;
 use crate::limits::{FailurePolicy, Limits};
 use crate::log::LogLine;
 use crate::metrics::Metric;
 use crate::module::Module;
+use crate::reload::Reload;
 use crate::shared_data::SharedData;
 use crate::state::{Root, World};
 use crate::trace::HostCall;
 use crate::vm::{Trap, Vm};
 
-/// One plugin in one virtual machine.
+/// One plugin in one virtual machine. Where several plugins share it (see `Chain`), what is said of the plugin holds for
+/// the first of them.
 pub struct Host {
     module: Module,
     limits: Limits,
-    policy: FailurePolicy,
     pub(crate) vm: Vm,
+    /// The root context of the first plugin.
     pub(crate) root: u32,
+    plugins: Vec<Installed>,
+    reload: Reload,
+    pub(crate) response: Response,
+    pub(crate) flows: BTreeMap<u32, Flow>,
+}
+
+/// How far a plugin got in its machine.
+#[derive(Debug, Clone, Copy, Default)]
+struct Installed {
+    root: u32,
     started: bool,
     configured: bool,
-    pub(crate) response: Response,
-    pub(crate) scripts: BTreeMap<u32, Script>,
 }
 
 impl std::fmt::Debug for Host {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Host")
             .field("module", &self.module)
-            .field("configured", &self.configured)
+            .field("configured", &self.configured())
             .finish_non_exhaustive()
     }
 }
@@ -49,48 +59,80 @@ impl Host {
 
     pub(crate) fn start(
         module: Module,
-        world: World,
+        mut world: World,
         limits: Limits,
-        policy: FailurePolicy,
+        reload: Reload,
     ) -> Result<Self, StartError> {
+        world.worker = world.shared.join();
+        let plugins = vec![Installed::default(); world.plugins().count()];
         let vm = Vm::start(&module, world, limits).map_err(|failed| failed.1)?;
-        let (response, scripts) = (Response::default(), BTreeMap::new());
         let mut host = Self {
             module,
             limits,
-            policy,
             vm,
             root: 0,
-            started: false,
-            configured: false,
-            response,
-            scripts,
+            plugins,
+            reload,
+            response: Response::default(),
+            flows: BTreeMap::new(),
         };
-        host.set_up();
+        host.reload.loaded(host.clock().steady_nanos());
+        (0..host.plugins.len()).for_each(|plugin| host.set_up(plugin));
         Ok(host)
     }
 
-    /// Makes the root context, starts the machine and configures the plugin.
-    fn set_up(&mut self) {
+    /// Makes the root context of a plugin, starts the machine for it and configures it.
+    fn set_up(&mut self, plugin: usize) {
         let state = self.vm.state_mut();
         let root = state.allocate_context();
-        state.roots.insert(root, Root::default());
+        let context = Root {
+            plugin,
+            ..Root::default()
+        };
+        state.roots.insert(root, context);
         let size = length(state.world.vm_configuration.len());
         state.configuring = true;
-        self.root = root;
+        if plugin == 0 {
+            self.root = root;
+        }
         self.vm.call(root, "proxy_on_context_create", &[root, 0]);
         self.vm.state_mut().configuring = false;
-        self.started = self.vm.call(root, "proxy_on_vm_start", &[root, size]).value != Some(0);
-        self.configured = self.started && self.run_configure();
+        let started = self.vm.call(root, "proxy_on_vm_start", &[root, size]).value != Some(0);
+        let configured = started && self.run_configure(root);
+        if let Some(installed) = self.plugins.get_mut(plugin) {
+            *installed = Installed {
+                root,
+                started,
+                configured,
+            };
+        }
     }
 
-    fn run_configure(&mut self) -> bool {
+    fn run_configure(&mut self, root: u32) -> bool {
         let state = self.vm.state_mut();
         state.configuring = true;
-        let size = length(state.world.plugin_configuration.len());
-        let returned = self.vm.call(self.root, "proxy_on_configure", &[self.root, size]);
+        state.current = root;
+        state.effective = None;
+        let size = length(state.plugin().configuration.len());
+        let returned = self.vm.call(root, "proxy_on_configure", &[root, size]);
         self.vm.state_mut().configuring = false;
         self.vm.failure().is_none() && returned.value != Some(0)
+    }
+
+    /// How far a plugin got; nowhere where there is none at that position.
+    fn installed(&self, plugin: usize) -> Installed {
+        self.plugins.get(plugin).copied().unwrap_or_default()
+    }
+
+    /// The root context of a plugin.
+    pub(crate) fn root_of(&self, plugin: usize) -> u32 {
+        self.installed(plugin).root
+    }
+
+    /// The plugin that a root context belongs to.
+    fn plugin_of(&self, root: u32) -> usize {
+        let found = self.vm.state().roots.get(&root);
+        found.map_or(0, |root| root.plugin)
     }
 
     /// Gives the plugin another configuration, in the same root context. `false` means that the plugin refused
@@ -99,16 +141,29 @@ impl Host {
     /// # Errors
     /// The module failed; it is not entered again.
     pub fn configure(&mut self, configuration: impl AsRef<[u8]>) -> Result<bool, Trap> {
-        self.vm.state_mut().world.plugin_configuration = configuration.as_ref().to_vec();
-        let accepted = self.started && self.run_configure();
-        self.configured = self.configured || accepted;
+        self.configure_plugin(0, configuration.as_ref())
+    }
+
+    pub(crate) fn configure_plugin(&mut self, plugin: usize, configuration: &[u8]) -> Result<bool, Trap> {
+        if let Some(settings) = self.world_mut().plugins_mut().nth(plugin) {
+            settings.configuration = configuration.to_vec();
+        }
+        let installed = self.installed(plugin);
+        let accepted = installed.started && self.run_configure(installed.root);
+        if let Some(installed) = self.plugins.get_mut(plugin) {
+            installed.configured |= accepted;
+        }
         self.alive().map(|()| accepted)
     }
 
     /// Whether the plugin started and accepted a configuration.
     #[must_use]
     pub fn configured(&self) -> bool {
-        self.configured && self.vm.failure().is_none()
+        self.is_configured(0)
+    }
+
+    pub(crate) fn is_configured(&self, plugin: usize) -> bool {
+        self.installed(plugin).configured && self.vm.failure().is_none()
     }
 
     /// How the module failed, where it did.
@@ -117,27 +172,41 @@ impl Host {
         self.vm.failure()
     }
 
-    /// Why no request can be given to the module now; `None` where one can.
-    pub(crate) fn refusal(&self) -> Option<String> {
+    /// Why no request can be given to the plugin of this root context now; `None` where one can.
+    pub(crate) fn refusal(&self, root: u32) -> Option<String> {
+        let installed = self.installed(self.plugin_of(root));
         match self.vm.failure() {
             Some(trap) => Some(trap.to_string()),
-            None if !self.started => Some("the module refused to start".to_owned()),
-            None if !self.configured => Some("the plugin refused its configuration".to_owned()),
+            None if !installed.started => Some("the module refused to start".to_owned()),
+            None if !installed.configured => Some("the plugin refused its configuration".to_owned()),
             None => None,
         }
     }
 
-    pub(crate) fn fails_open(&self) -> bool {
-        self.policy == FailurePolicy::Open
+    fn policy_of(&self, plugin: usize) -> FailurePolicy {
+        let settings = self.world().plugins().nth(plugin);
+        settings.map_or(FailurePolicy::Closed, |settings| settings.policy)
     }
 
-    /// Makes a new machine in place of one that failed, where the policy says so.
-    pub(crate) fn reload(&mut self) {
-        if self.policy == FailurePolicy::Reload && self.vm.failure().is_some() {
-            (self.started, self.configured) = (false, false);
-            if self.vm.restart(&self.module, self.limits).is_ok() {
-                self.set_up();
-            }
+    pub(crate) fn fails_open(&self, root: u32) -> bool {
+        self.policy_of(self.plugin_of(root)) == FailurePolicy::Open
+    }
+
+    /// Makes a new machine in place of one that failed, where the plugin's policy says so and it is time. A plugin of
+    /// the same machine with another policy stays without one, as in Envoy.
+    pub(crate) fn reload(&mut self, plugin: usize) {
+        let is_wanted = self.policy_of(plugin) == FailurePolicy::Reload && self.vm.failure().is_some();
+        let now = self.clock().steady_nanos();
+        if !is_wanted || !self.reload.is_due(now) {
+            return;
+        }
+        self.reload.loaded(now);
+        self.plugins.fill(Installed::default());
+        if self.vm.restart(&self.module, self.limits).is_ok() {
+            let all = 0..self.plugins.len();
+            let reloaded = all.filter(|plugin| self.policy_of(*plugin) == FailurePolicy::Reload);
+            let reloaded: Vec<usize> = reloaded.collect();
+            reloaded.into_iter().for_each(|plugin| self.set_up(plugin));
         }
     }
 
@@ -146,12 +215,25 @@ impl Host {
     /// # Errors
     /// The module failed.
     pub fn tick(&mut self) -> Result<bool, Trap> {
-        let asked = self.tick_period().is_some();
-        if asked {
-            self.vm.call(self.root, "proxy_on_tick", &[self.root]);
-            self.deliver();
-        }
-        self.alive().map(|()| asked)
+        let asking: Vec<u32> = self.ticking().map(|(id, _)| *id).collect();
+        asking.iter().for_each(|root| self.tick_root(*root));
+        self.alive().map(|()| !asking.is_empty())
+    }
+
+    pub(crate) fn tick_root(&mut self, root: u32) {
+        self.vm.call(root, "proxy_on_tick", &[root]);
+        self.deliver();
+    }
+
+    /// The root contexts that asked for ticks.
+    pub(crate) fn ticking(&self) -> impl Iterator<Item = (&u32, &Root)> {
+        self.vm.state().roots.iter().filter(|(_, root)| root.tick_ms > 0)
+    }
+
+    /// Tells the module of the shared queues that another worker filled. Every step of a stream does so as well.
+    pub fn catch_up(&mut self) {
+        self.vm.hear();
+        self.deliver();
     }
 
     /// How often the module wants to be woken; `None` for never.
@@ -174,7 +256,10 @@ impl Host {
         } else if let Some(context) = self.vm.state_mut().roots.get_mut(&root) {
             context.pending_done = true;
         }
-        self.configured = false;
+        self.plugins
+            .iter_mut()
+            .take(1)
+            .for_each(|plugin| plugin.configured = false);
         self.alive().map(|()| finished)
     }
 
@@ -184,7 +269,7 @@ impl Host {
 
     /// Takes the lines logged since the last call.
     pub fn logs(&mut self) -> Vec<LogLine> {
-        std::mem::take(&mut self.world_mut().logs)
+        self.world().logs.take()
     }
 
     /// All metrics that were ever defined, by name.

@@ -27,6 +27,7 @@ pub enum FailurePolicy {
     Closed,
     /// Requests go on as if there were no plugin (`FAIL_OPEN`).
     Open,
-    /// The request at hand is answered with 503, and the next one gets a new machine (`FAIL_RELOAD`).
+    /// Requests are answered with 503 until it is time for a new machine; the next one then gets it (`FAIL_RELOAD`).
+    /// See [`crate::HostBuilder::reload_after`].
     Reload,
 }

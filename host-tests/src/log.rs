@@ -1,5 +1,7 @@
 //! Lines that the module logged, through the ABI or through its standard output and error.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 /// The level of a log line, in the numbering of the ABI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LogLevel {
@@ -40,4 +42,24 @@ pub struct LogLine {
     pub message: String,
     /// The context that logged it.
     pub context: u32,
+    /// The name of the plugin that logged it; empty where it has none.
+    pub plugin: String,
+}
+
+/// The lines so far. Machines of one proxy share them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Logs(Arc<Mutex<Vec<LogLine>>>);
+
+impl Logs {
+    pub(crate) fn push(&self, line: LogLine) {
+        self.lock().push(line);
+    }
+
+    pub(crate) fn take(&self) -> Vec<LogLine> {
+        std::mem::take(&mut self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<LogLine>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

@@ -167,6 +167,11 @@ impl Module {
         self.code.exports().map(named).collect()
     }
 
+    /// Whether this is a clone of the other: the same code, compiled once.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }

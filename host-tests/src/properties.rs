@@ -53,8 +53,8 @@ fn find(state: &mut State, path: &[u8]) -> Option<Vec<u8>> {
     let profile = state.world.profile;
     let (first, rest) = split(path);
     match (first, rest) {
-        (b"plugin_root_id", None) => return Some(state.world.root_id.clone().into_bytes()),
-        (b"plugin_name", None) => return Some(state.world.plugin_name.clone().into_bytes()),
+        (b"plugin_root_id", None) => return Some(state.plugin().root_id.clone().into_bytes()),
+        (b"plugin_name", None) => return Some(state.plugin().name.clone().into_bytes()),
         (b"plugin_vm_id", None) => return Some(state.world.vm_id.clone().into_bytes()),
         _ => {}
     }

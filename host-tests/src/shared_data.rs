@@ -1,12 +1,15 @@
-//! Data shared by the virtual machines of one id: key to value and version.
+//! What the workers of one proxy share: data of the virtual machines of one id, key to value and version; queues.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::abi::Status;
 use crate::profile::Profile;
+use crate::queue::Queues;
 
-/// A space of shared data. Hosts that are given clones of it share it, as the workers of one proxy do.
+/// A space of shared data and shared queues. Hosts that are given clones of it share it, as the workers of one proxy do.
+/// Who registered a queue last is told of what another puts into it when it is next entered, or with
+/// [`crate::Host::catch_up`].
 #[derive(Clone, Default)]
 pub struct SharedData(Arc<Mutex<Space>>);
 
@@ -14,6 +17,8 @@ pub struct SharedData(Arc<Mutex<Space>>);
 struct Space {
     entries: BTreeMap<(String, Vec<u8>), (Vec<u8>, u32)>,
     last_cas: u32,
+    queues: Queues,
+    workers: u64,
 }
 
 impl std::fmt::Debug for SharedData {
@@ -78,6 +83,18 @@ impl SharedData {
             None => {}
         }
         Ok(())
+    }
+
+    /// A number for one more worker.
+    pub(crate) fn join(&self) -> u64 {
+        let mut space = self.lock();
+        space.workers = space.workers.saturating_add(1);
+        space.workers
+    }
+
+    /// Does something with the queues.
+    pub(crate) fn with_queues<T>(&self, work: impl FnOnce(&mut Queues) -> T) -> T {
+        work(&mut self.lock().queues)
     }
 
     fn lock(&self) -> MutexGuard<'_, Space> {

@@ -1,6 +1,6 @@
 //! What the virtual machine's host functions see and change: the contexts, and the world around them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use wasmtime::StoreLimits;
@@ -13,14 +13,14 @@ use crate::fault::Faults;
 use crate::foreign::ForeignFunctions;
 use crate::grpc::{GrpcCallouts, GrpcReading};
 use crate::headers::{HeaderMap, Headers};
+use crate::limits::FailurePolicy;
 use crate::local_reply::{ReplyRequest, Shape};
-use crate::log::{LogLevel, LogLine};
+use crate::log::{LogLevel, LogLine, Logs};
 use crate::memory::Guest;
 use crate::metrics::Metrics;
 use crate::module::AbiVersion;
 use crate::nginx;
 use crate::profile::Profile;
-use crate::queue::Queues;
 use crate::random::Random;
 use crate::shared_data::SharedData;
 use crate::tcp::Tcp;
@@ -34,15 +34,16 @@ pub(crate) struct World {
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) variables: Vec<String>,
     pub(crate) vm_id: String,
-    pub(crate) root_id: String,
-    pub(crate) plugin_name: String,
     pub(crate) vm_configuration: Vec<u8>,
-    pub(crate) plugin_configuration: Vec<u8>,
+    pub(crate) plugin: Settings,
+    /// Further plugins in the same machine.
+    pub(crate) further: Vec<Settings>,
     pub(crate) log_level: LogLevel,
-    pub(crate) logs: Vec<LogLine>,
+    pub(crate) logs: Logs,
     pub(crate) metrics: Metrics,
     pub(crate) shared: SharedData,
-    pub(crate) queues: Queues,
+    /// The number of this worker among those that share the data.
+    pub(crate) worker: u64,
     pub(crate) foreign: ForeignFunctions,
     pub(crate) callouts: Callouts,
     pub(crate) grpc: GrpcCallouts,
@@ -59,15 +60,14 @@ impl Default for World {
             environment: Vec::new(),
             variables: Vec::new(),
             vm_id: String::new(),
-            root_id: String::new(),
-            plugin_name: String::new(),
             vm_configuration: Vec::new(),
-            plugin_configuration: Vec::new(),
+            plugin: Settings::default(),
+            further: Vec::new(),
             log_level: LogLevel::Info,
-            logs: Vec::new(),
+            logs: Logs::default(),
             metrics: Metrics::default(),
             shared: SharedData::default(),
-            queues: Queues::default(),
+            worker: 0,
             foreign: ForeignFunctions::default(),
             callouts: Callouts::default(),
             grpc: GrpcCallouts::default(),
@@ -75,6 +75,26 @@ impl Default for World {
             faults: Faults::default(),
         }
     }
+}
+
+impl World {
+    /// The plugins of the machine, in order.
+    pub(crate) fn plugins(&self) -> impl Iterator<Item = &Settings> {
+        std::iter::once(&self.plugin).chain(&self.further)
+    }
+
+    pub(crate) fn plugins_mut(&mut self) -> impl Iterator<Item = &mut Settings> {
+        std::iter::once(&mut self.plugin).chain(&mut self.further)
+    }
+}
+
+/// What a plugin is configured with.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settings {
+    pub(crate) name: String,
+    pub(crate) root_id: String,
+    pub(crate) configuration: Vec<u8>,
+    pub(crate) policy: FailurePolicy,
 }
 
 /// What the virtual machine is doing, which bounds the host functions it may call.
@@ -111,14 +131,14 @@ pub(crate) struct State {
     pub(crate) call_data: Vec<u8>,
     /// Whether the callout failed whose answer is handed over just now.
     pub(crate) call_failed: bool,
-    /// Queues with news: the root context to tell, and the queue.
-    pub(crate) queue_news: VecDeque<(u32, u32)>,
     last_context: u32,
 }
 
 /// A root context: one plugin in the machine.
 #[derive(Debug, Default)]
 pub(crate) struct Root {
+    /// Which of the machine's plugins it is.
+    pub(crate) plugin: usize,
     pub(crate) status: (u32, Vec<u8>),
     pub(crate) tick_ms: u32,
     /// When the virtual clock shows the time of the next tick.
@@ -161,6 +181,8 @@ pub(crate) struct Stream {
     pub(crate) created: bool,
     /// What is of a connection alone; `None` for HTTP.
     pub(crate) tcp: Option<Tcp>,
+    /// Whether others see it too: then a reply is shown to all of them, by whoever knows them.
+    pub(crate) chained: bool,
 }
 
 /// A part of a stream, in the order in which the module sees them.
@@ -186,6 +208,8 @@ pub(crate) struct Half {
     pub(crate) held: Vec<u8>,
     /// Let go by the module.
     pub(crate) passed: Vec<u8>,
+    /// How much of that was handed on to the next plugin.
+    pub(crate) handed_on: usize,
     pub(crate) trailers: HeaderMap,
     pub(crate) trailers_open: bool,
     pub(crate) end_of_stream: bool,
@@ -242,7 +266,6 @@ impl State {
             grpc: GrpcReading::default(),
             call_data: Vec::new(),
             call_failed: false,
-            queue_news: VecDeque::new(),
             last_context: 0,
         }
     }
@@ -279,13 +302,22 @@ impl State {
         self.roots.get_mut(&id)
     }
 
+    /// The settings of the plugin at hand; of the first one where none is.
+    pub(crate) fn plugin(&self) -> &Settings {
+        let root = self.roots.get(&self.root_id());
+        let position = root.map_or(0, |root| root.plugin);
+        self.world.plugins().nth(position).unwrap_or(&self.world.plugin)
+    }
+
     pub(crate) fn log(&mut self, level: LogLevel, message: &[u8]) {
         let message = String::from_utf8_lossy(message).into_owned();
         let context = self.context();
+        let plugin = self.plugin().name.clone();
         self.world.logs.push(LogLine {
             level,
             message,
             context,
+            plugin,
         });
     }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::exchange::{LocalReply, Message};
+use crate::flow::Frame;
 use crate::headers::{HeaderMap, Headers};
 use crate::host::{Host, length};
 use crate::local_reply::{ReplyRequest, shape};
@@ -40,24 +41,46 @@ const WATERMARK: u32 = 2;
 impl Host {
     /// Opens a stream. The properties come before the host's own; parts of a path are separated by a NUL.
     pub fn open_stream(&mut self, properties: BTreeMap<Vec<u8>, Vec<u8>>) -> StreamId {
-        self.reload();
-        let root = self.root;
-        let usable = self.refusal().is_none();
+        let id = self.allocate_stream(0, properties);
+        self.create(id);
+        id
+    }
+
+    /// Numbers a stream for one of the plugins, which hears of it when it is created.
+    pub(crate) fn allocate_stream(
+        &mut self,
+        plugin: usize,
+        properties: BTreeMap<Vec<u8>, Vec<u8>>,
+    ) -> StreamId {
+        self.catch_up();
+        self.reload(plugin);
+        let root = self.root_of(plugin);
         let state = self.vm.state_mut();
         let id = state.allocate_context();
-        state.streams.insert(
-            id,
-            Stream {
-                root,
-                given: properties,
-                created: usable,
-                ..Stream::default()
-            },
-        );
-        if usable {
-            self.vm.call(id, "proxy_on_context_create", &[id, root]);
-        }
+        let stream = Stream {
+            root,
+            given: properties,
+            ..Stream::default()
+        };
+        state.streams.insert(id, stream);
         StreamId(id)
+    }
+
+    /// Tells the module of a stream, unless it was told before or cannot be told of any.
+    pub(crate) fn create(&mut self, id: StreamId) {
+        let Some(root) = self
+            .stream_mut(id)
+            .filter(|stream| !stream.created)
+            .map(|stream| stream.root)
+        else {
+            return;
+        };
+        if self.refusal(root).is_none() {
+            if let Some(stream) = self.stream_mut(id) {
+                stream.created = true;
+            }
+            self.vm.call(id.0, "proxy_on_context_create", &[id.0, root]);
+        }
     }
 
     /// Shows the request's headers.
@@ -105,6 +128,52 @@ impl Host {
     /// Shows the response's trailers.
     pub fn response_trailers(&mut self, id: StreamId, trailers: Headers) -> Step {
         self.trailers(id, Part::ResponseTrailers, trailers)
+    }
+
+    /// What the plugin let go of a part that it let go on, in order: what the next hop is to be shown.
+    pub(crate) fn let_go(&mut self, id: StreamId, part: Part) -> Vec<Frame> {
+        let Some(stream) = self.stream_mut(id) else {
+            return Vec::new();
+        };
+        let half = stream.half(part);
+        let data = half.passed.get(half.handed_on..).unwrap_or_default().to_vec();
+        half.handed_on = half.passed.len();
+        let end_of_stream = half.end_of_stream;
+        let trailers = half.trailers.forwarded();
+        match part {
+            Part::RequestHeaders | Part::ResponseHeaders => {
+                vec![Frame::Headers(half.headers.forwarded(), end_of_stream)]
+            }
+            Part::RequestBody | Part::ResponseBody if end_of_stream && !trailers.is_empty() => {
+                vec![Frame::Data(data, false), Frame::Trailers(trailers)]
+            }
+            Part::RequestBody | Part::ResponseBody => vec![Frame::Data(data, end_of_stream)],
+            Part::RequestTrailers | Part::ResponseTrailers => {
+                let held = (!data.is_empty()).then_some(Frame::Data(data, false));
+                held.into_iter().chain([Frame::Trailers(trailers)]).collect()
+            }
+        }
+    }
+
+    /// The reply that the plugin made to a stream that it does not hold.
+    pub(crate) fn unasked_reply(&mut self, id: StreamId) -> Option<Step> {
+        self.stream_mut(id).filter(|stream| stream.reply.is_some())?;
+        Some(self.settle(id, Part::RequestHeaders, false))
+    }
+
+    /// Shows the headers of both directions as others left them.
+    pub(crate) fn see_headers(&mut self, id: StreamId, seen: &[Headers; 2]) {
+        let profile = self.world().profile;
+        if let Some(stream) = self.stream_mut(id) {
+            let [request, response] = seen;
+            stream.request.headers = HeaderMap::new(request.clone(), profile);
+            stream.response.headers = HeaderMap::new(response.clone(), profile);
+        }
+    }
+
+    /// The part of a stream that the plugin holds.
+    pub(crate) fn held_part(&self, id: StreamId) -> Option<Part> {
+        self.vm.state().streams.get(&id.0)?.waiting
     }
 
     /// What has become of a stream that the module held, after callouts were answered or ticks run.
@@ -163,7 +232,7 @@ impl Host {
     /// The client goes away: a stream that the module may still hold is ended. An answer to one of its callouts
     /// that comes later finds no such context.
     pub fn abort(&mut self, id: StreamId) {
-        self.scripts.remove(&id.0);
+        self.flows.remove(&id.0);
         self.finish(id);
     }
 
@@ -172,6 +241,11 @@ impl Host {
         if self.finish_connection(id) {
             return;
         }
+        self.log_stream(id);
+        self.delete_stream(id);
+    }
+
+    pub(crate) fn log_stream(&mut self, id: StreamId) {
         let Some(stream) = self.stream_mut(id) else { return };
         stream.log_phase = true;
         stream.request.close();
@@ -183,14 +257,17 @@ impl Host {
         if let Some(stream) = self.stream_mut(id) {
             stream.log_phase = false;
         }
-        if created {
+    }
+
+    pub(crate) fn delete_stream(&mut self, id: StreamId) {
+        if self.stream_mut(id).is_some_and(|stream| stream.created) {
             self.vm.call(id.0, "proxy_on_done", &[id.0]);
             self.vm.call(id.0, "proxy_on_delete", &[id.0]);
         }
         self.vm.state_mut().streams.remove(&id.0);
     }
 
-    fn stream_mut(&mut self, id: StreamId) -> Option<&mut Stream> {
+    pub(crate) fn stream_mut(&mut self, id: StreamId) -> Option<&mut Stream> {
         self.vm.state_mut().streams.get_mut(&id.0)
     }
 
@@ -253,7 +330,8 @@ impl Host {
         let Some(stream) = self.stream_mut(id) else {
             return Step::Reset;
         };
-        if !stream.created || self.refusal().is_some() {
+        let (root, created) = (stream.root, stream.created);
+        if !created || self.refusal(root).is_some() {
             return self.settle(id, part, false);
         }
         let returned = self.vm.call(id.0, callback, args);
@@ -277,8 +355,11 @@ impl Host {
 
     /// What follows once the module has returned: its failure comes first, then what it asked for.
     fn settle(&mut self, id: StreamId, part: Part, stopped: bool) -> Step {
-        let refusal = self.refusal();
-        let open = self.fails_open();
+        let Some(root) = self.stream_mut(id).map(|stream| stream.root) else {
+            return Step::Reset;
+        };
+        let refusal = self.refusal(root);
+        let open = self.fails_open(root);
         let Some(stream) = self.stream_mut(id) else {
             return Step::Reset;
         };
@@ -322,7 +403,11 @@ impl Host {
         let reply = shape(asked, stream.shape, profile);
         stream.details = Some(reply.details.clone());
         stream.request.close();
+        let chained = stream.chained;
         match part {
+            Part::RequestHeaders | Part::RequestBody | Part::RequestTrailers if chained => {
+                Step::LocalReply(reply)
+            }
             Part::RequestHeaders | Part::RequestBody | Part::RequestTrailers => self.show_reply(id, reply),
             Part::ResponseHeaders => Step::LocalReply(reply),
             Part::ResponseBody | Part::ResponseTrailers => Step::Reset,
@@ -356,7 +441,7 @@ fn stops(part: Part, action: u32) -> bool {
 }
 
 impl Part {
-    fn is_request(self) -> bool {
+    pub(crate) fn is_request(self) -> bool {
         matches!(
             self,
             Self::RequestHeaders | Self::RequestBody | Self::RequestTrailers

@@ -127,10 +127,10 @@ impl Host {
     /// Opens a connection: `proxy_on_context_create`, `proxy_on_new_connection`. The properties come before the host's
     /// own; parts of a path are separated by a NUL.
     pub fn open_connection(&mut self, properties: BTreeMap<Vec<u8>, Vec<u8>>) -> (StreamId, TcpStep) {
-        self.reload();
+        self.reload(0);
         let root = self.root;
         let has_callbacks = self.world().profile.has_connections();
-        let usable = self.refusal().is_none() && has_callbacks;
+        let usable = self.refusal(self.root).is_none() && has_callbacks;
         let state = self.vm.state_mut();
         let id = state.allocate_context();
         let stream = Stream {
@@ -226,7 +226,7 @@ impl Host {
             return TcpStep::Closed;
         };
         let size = tcp.flow(side).add(data);
-        if !self.is_open(id) || self.refusal().is_some() {
+        if !self.is_open(id) || self.refusal(self.root).is_some() {
             return self.settle_side(id, side, false);
         }
         let callback = match side {
@@ -240,7 +240,9 @@ impl Host {
     /// What follows once the module has returned: its failure comes first, then what it asked for.
     fn settle_side(&mut self, id: StreamId, side: Side, stopped: bool) -> TcpStep {
         let has_callbacks = self.world().profile.has_connections();
-        let refusal = self.refusal().filter(|_| has_callbacks && !self.fails_open());
+        let refusal = self
+            .refusal(self.root)
+            .filter(|_| has_callbacks && !self.fails_open(self.root));
         let Some(stream) = self.vm.state_mut().streams.get_mut(&id.0) else {
             return TcpStep::Closed;
         };

@@ -26,28 +26,7 @@ impl Host {
     /// # Errors
     /// The module failed; the clock has been moved all the same.
     pub fn advance(&mut self, by: Duration) -> Result<(), Trap> {
-        let clock = self.clock();
-        let Some(start) = clock.virtual_nanos() else {
-            return self.alive();
-        };
-        let end = start.saturating_add(nanos(by));
-        let spread = end.saturating_sub(start) / MAX_TICKS;
-        loop {
-            let tick = self.next_tick(spread);
-            let due = self.next_due();
-            let Some(next) = tick.into_iter().chain(due).min().filter(|next| *next <= end) else {
-                break;
-            };
-            clock.reach(next);
-            if due.is_some_and(|due| due <= next) {
-                self.world_mut().callouts.fall_due(next);
-                self.world_mut().grpc.fall_due(next);
-                self.deliver();
-            } else {
-                self.tick_at(next, spread);
-            }
-        }
-        clock.reach(end);
+        advance(std::slice::from_mut(self), by);
         self.alive()
     }
 
@@ -85,10 +64,19 @@ impl Host {
             .min()
     }
 
+    /// What happens next by itself, and when.
+    fn next_event(&self, spread: u64) -> Option<(u64, Event)> {
+        let ticks = self.ticking().filter_map(|(id, root)| {
+            let at = self.next_tick(root, spread)?;
+            Some((at, Event::Tick(*id)))
+        });
+        let due = self.next_due().map(|at| (at, Event::Due));
+        ticks.chain(due).min()
+    }
+
     /// The instant of the next tick. Timers do not look at the clock on the wall: one that is set back does not keep
     /// a tick from coming.
-    fn next_tick(&self, spread: u64) -> Option<u64> {
-        let root = self.vm.state().roots.get(&self.root)?;
+    fn next_tick(&self, root: &Root, spread: u64) -> Option<u64> {
         let latest = self
             .clock()
             .virtual_nanos()?
@@ -97,14 +85,57 @@ impl Host {
         Some(next.min(latest))
     }
 
-    /// The timer is set anew before the callback, as the callback may set another period.
-    fn tick_at(&mut self, now: u64, spread: u64) {
-        if let Some(root) = self.vm.state_mut().roots.get_mut(&self.root) {
-            root.next_tick = Some(now.saturating_add(between(root, spread)));
+    fn happen(&mut self, event: Event, now: u64, spread: u64) {
+        match event {
+            Event::Due => {
+                self.world_mut().callouts.fall_due(now);
+                self.world_mut().grpc.fall_due(now);
+                self.deliver();
+            }
+            // The timer is set anew before the callback, as the callback may set another period.
+            Event::Tick(root) => {
+                if let Some(context) = self.vm.state_mut().roots.get_mut(&root) {
+                    context.next_tick = Some(now.saturating_add(between(context, spread)));
+                }
+                self.tick_root(root);
+            }
         }
-        // A failure is reported when the clock stands.
-        let _ = self.tick();
     }
+}
+
+/// What happens by itself; at the same instant an answer comes before a tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    Due,
+    Tick(u32),
+}
+
+/// Moves the virtual clock that machines have in common, which is that of the first. What falls due in any of them
+/// happens at its instant; at the same one, in the order of the machines.
+pub(crate) fn advance(hosts: &mut [Host], by: Duration) {
+    let Some(clock) = hosts.first().map(Host::clock) else {
+        return;
+    };
+    let Some(start) = clock.virtual_nanos() else {
+        return;
+    };
+    let end = start.saturating_add(nanos(by));
+    let spread = end.saturating_sub(start) / MAX_TICKS;
+    loop {
+        let events = hosts.iter().enumerate().filter_map(|(position, host)| {
+            let (at, event) = host.next_event(spread)?;
+            Some((at, position, event))
+        });
+        let Some((at, position, event)) = events.min().filter(|(at, ..)| *at <= end) else {
+            break;
+        };
+        clock.reach(at);
+        if let Some(host) = hosts.get_mut(position) {
+            host.happen(event, at, spread);
+        }
+        hosts.iter_mut().for_each(Host::catch_up);
+    }
+    clock.reach(end);
 }
 
 /// Nanoseconds between two ticks.

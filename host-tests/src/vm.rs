@@ -37,6 +37,9 @@ pub(crate) struct Returned {
     pub(crate) stopped: bool,
 }
 
+/// A module that fills a queue whenever it is told of one is stopped here.
+const MAX_NEWS: usize = 1_000;
+
 pub(crate) struct Vm {
     module: Module,
     store: Store<State>,
@@ -155,10 +158,22 @@ impl Vm {
     /// export, and whatever it exports once it has failed, is not called and returns nothing.
     pub(crate) fn call(&mut self, context: u32, function: &'static str, args: &[u32]) -> Returned {
         let returned = self.enter(context, function, args);
-        while let Some((root, queue)) = self.state_mut().queue_news.pop_front() {
-            self.enter(root, "proxy_on_queue_ready", &[root, queue]);
-        }
+        self.hear();
         returned
+    }
+
+    /// Tells the module of the queues that it listens to and that were filled, by itself or by another worker.
+    pub(crate) fn hear(&mut self) {
+        for _ in 0..MAX_NEWS {
+            let world = &self.state().world;
+            let worker = world.worker;
+            let Some((root, queue)) = world.shared.with_queues(|queues| queues.take_news(worker)) else {
+                return;
+            };
+            if self.state().has_context(root) {
+                self.enter(root, "proxy_on_queue_ready", &[root, queue]);
+            }
+        }
     }
 
     fn enter(&mut self, context: u32, name: &'static str, args: &[u32]) -> Returned {

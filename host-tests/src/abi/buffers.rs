@@ -18,7 +18,7 @@ fn readable(state: &mut State, buffer: BufferType) -> Option<&[u8]> {
         BufferType::HttpResponseBody => Some(body(state.stream().map(|stream| &stream.response))),
         BufferType::HttpCallResponseBody => state.call_response.as_ref()?.body.as_deref(),
         BufferType::VmConfiguration => Some(&state.world.vm_configuration),
-        BufferType::PluginConfiguration => state.configuring.then_some(&state.world.plugin_configuration),
+        BufferType::PluginConfiguration => state.configuring.then(|| state.plugin().configuration.as_slice()),
         BufferType::GrpcReceiveBuffer => Some(state.grpc.message.as_deref().unwrap_or_default()),
         BufferType::NetworkDownstreamData | BufferType::NetworkUpstreamData => {
             let tcp = state.stream().and_then(|stream| stream.tcp.as_mut());
@@ -100,7 +100,7 @@ fn get_configuration(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     let state = call.state();
     let world = &state.world;
     let found = if state.configuring {
-        world.plugin_configuration.clone()
+        state.plugin().configuration.clone()
     } else {
         world.vm_configuration.clone()
     };

@@ -14,9 +14,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
 fn define(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     let name = call.bytes(args.at(1), args.at(2))?;
     call.note(&name);
-    let world = &call.state().world;
-    let bytes = name.len().saturating_add(world.plugin_name.len());
-    if bytes > world.profile.metric_name_bytes() {
+    let state = call.state();
+    let bytes = name.len().saturating_add(state.plugin().name.len());
+    if bytes > state.world.profile.metric_name_bytes() {
         return Err(Fail::Trap(wasmtime::Error::msg(
             "could not define metric: name too long",
         )));

@@ -2,6 +2,7 @@
 
 use super::{Function, Status};
 use crate::memory::{Answer, Args, Call};
+use crate::queue::Listener;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("proxy_get_shared_data", 5, get_data),
@@ -39,7 +40,10 @@ fn register_queue(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     call.note(&name);
     let state = call.state();
     let root = state.root_id();
-    let token = state.world.queues.register(&state.world.vm_id, &name, root);
+    let worker = state.world.worker;
+    let listener = Listener { worker, root };
+    let (shared, vm_id) = (&state.world.shared, &state.world.vm_id);
+    let token = shared.with_queues(|queues| queues.register(vm_id, &name, listener));
     call.write_u32(args.at(2), token)
 }
 
@@ -55,7 +59,8 @@ fn resolve_queue(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     } else {
         given.as_ref()
     };
-    let token = world.queues.resolve(vm_id, &name).ok_or(Status::NotFound)?;
+    let token = world.shared.with_queues(|queues| queues.resolve(vm_id, &name));
+    let token = token.ok_or(Status::NotFound)?;
     call.write_u32(args.at(4), token)
 }
 
@@ -63,12 +68,12 @@ fn enqueue(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     let token = args.at(0);
     let item = call.bytes(args.at(1), args.at(2))?;
     let state = call.state();
-    let root = state.world.queues.enqueue(token, &item)?;
-    state.queue_news.push_back((root, token));
-    Ok(())
+    let shared = &state.world.shared;
+    Ok(shared.with_queues(|queues| queues.enqueue(token, &item))?)
 }
 
 fn dequeue(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
-    let item = call.state().world.queues.dequeue(args.at(0))?;
+    let shared = &call.state().world.shared;
+    let item = shared.with_queues(|queues| queues.dequeue(args.at(0)))?;
     call.give(&item, args.at(1), args.at(2))
 }

@@ -5,6 +5,8 @@ mod buffers;
 #[cfg(test)]
 mod callouts;
 #[cfg(test)]
+mod chain;
+#[cfg(test)]
 mod contexts;
 #[cfg(test)]
 mod faults;

@@ -1,8 +1,9 @@
 //! The life of a stream: callbacks and their order, pausing, buffering, failures and what follows from them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use scopegate_host_tests::{FailurePolicy, Host, Limits, Outcome, Request, Response, Step};
+use scopegate_host_tests::{Clock, FailurePolicy, Host, Limits, Outcome, Request, Response, Step};
 
 use crate::guest::Arg::{Num, Out};
 use crate::guest::{Guest, lines, text};
@@ -295,6 +296,7 @@ fn failing(policy: FailurePolicy) -> Host {
     });
     Host::builder(&guest.module())
         .failure_policy(policy)
+        .clock(Clock::virtual_at(1_000))
         .build()
         .unwrap()
 }
@@ -327,8 +329,13 @@ fn the_failure_policy_decides_what_follows_a_trap() {
 
     let mut host = failing(FailurePolicy::Reload);
     assert!(closed(&host.request(bomb()).outcome));
+    assert!(closed(&host.request(good()).outcome), "too early");
+    host.advance(Duration::from_millis(999)).unwrap_err();
+    assert!(closed(&host.request(good()).outcome), "still");
+    host.advance(Duration::from_millis(501)).unwrap_err();
     assert!(host.request(good()).forwarded().is_some(), "a new machine");
     assert!(closed(&host.request(bomb()).outcome));
+    assert!(closed(&host.request(good()).outcome), "it was made just now");
 }
 
 #[test]
@@ -336,6 +343,7 @@ fn a_stream_of_the_old_machine_is_not_shown_to_the_new_one() {
     let mut host = failing(FailurePolicy::Reload);
     let old = host.open_stream(BTreeMap::new());
     host.request(Request::get("a.test", "/").header("bomb", "x"));
+    host.advance(Duration::from_millis(1_500)).unwrap_err();
     assert!(host.request(Request::get("a.test", "/")).forwarded().is_some());
     assert_eq!(
         host.request_headers(old, Request::get("a.test", "/").headers, true),

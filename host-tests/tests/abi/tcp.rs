@@ -361,9 +361,12 @@ fn a_module_that_fails_closes_the_connection_or_lets_it_through() {
     let run = |policy| {
         let mut host = Host::builder(&guest.module())
             .failure_policy(policy)
+            .clock(Clock::virtual_at(1_000))
             .build()
             .unwrap();
         let first = host.connection(Connection::new().client("ping").client("pong"));
+        // Long enough for a new machine.
+        let _ = host.advance(Duration::from_secs(2));
         (first, host.connection(Connection::new()).outcome)
     };
     let (first, second) = run(FailurePolicy::Closed);

@@ -1,0 +1,448 @@
+//! Several plugins on one stream: who sees what, in which order, and what one does to the others.
+
+use std::time::Duration;
+
+use scopegate_host_tests::{
+    Chain, Clock, Exchange, FailurePolicy, Host, Module, Outcome, Plugin, Request, Response, SharedData,
+};
+
+use crate::guest::Arg::*;
+use crate::guest::{Code, Guest, text};
+
+const HEADERS: &str = "proxy_on_request_headers";
+const BODY: &str = "proxy_on_request_body";
+
+/// A module that says each callback of an HTTP stream, and then does this in one of them.
+fn saying(callback: &str, code: impl Fn(&mut Code<'_>)) -> Module {
+    let all = [
+        HEADERS,
+        BODY,
+        "proxy_on_request_trailers",
+        "proxy_on_response_headers",
+        "proxy_on_response_body",
+        "proxy_on_context_create",
+        "proxy_on_log",
+        "proxy_on_done",
+        "proxy_on_delete",
+    ];
+    let mut guest = Guest::new();
+    for name in all {
+        guest = guest.on(name, |body| {
+            body.say(name.trim_start_matches("proxy_on_"));
+            if name == callback {
+                code(body);
+            }
+        });
+    }
+    guest.module()
+}
+
+fn plain() -> Module {
+    saying("", |_| ())
+}
+
+fn chain(plugins: impl IntoIterator<Item = Plugin>) -> Chain {
+    let clock = Clock::virtual_at(1_000);
+    let builder = plugins
+        .into_iter()
+        .fold(Chain::builder(), |builder, plugin| builder.plugin(plugin));
+    let chain = builder
+        .machines(move |host| host.clock(clock.clone()))
+        .build()
+        .unwrap();
+    assert!((0..chain.len()).all(|plugin| chain.configured(plugin)));
+    chain
+}
+
+/// What was logged, each line with the plugin that did.
+fn said(chain: &mut Chain) -> Vec<String> {
+    let lines = chain.logs().into_iter();
+    lines
+        .map(|line| format!("{} {}", line.plugin, line.message))
+        .collect()
+}
+
+fn forwarded(exchange: &Exchange) -> String {
+    let message = exchange.forwarded().expect("not forwarded");
+    String::from_utf8(message.body.clone()).unwrap()
+}
+
+#[test]
+fn a_request_passes_from_the_first_to_the_last_and_the_response_back() {
+    let module = plain();
+    let other = plain();
+    let mut chain = chain([Plugin::new("a", &module), Plugin::new("b", &other)]);
+    assert_eq!(chain.machines(), 2);
+    said(&mut chain);
+    let exchange = chain.exchange(
+        Request::get("a.test", "/").body("x"),
+        Response::new(200).body("y"),
+    );
+    assert_eq!(
+        (forwarded(&exchange), exchange.decided_by),
+        ("x".to_owned(), None)
+    );
+    assert_eq!(exchange.response.unwrap().body, b"y");
+    let expected = [
+        "a context_create",
+        "a request_headers",
+        "b context_create",
+        "b request_headers",
+        "a request_body",
+        "b request_body",
+        "b response_headers",
+        "a response_headers",
+        "b response_body",
+        "a response_body",
+        "a log",
+        "b log",
+        "a done",
+        "a delete",
+        "b done",
+        "b delete",
+    ];
+    assert_eq!(said(&mut chain), expected);
+}
+
+#[test]
+fn what_one_makes_of_headers_body_and_properties_the_next_one_sees() {
+    let first = Guest::new()
+        .on(HEADERS, |code| {
+            code.call(
+                "proxy_replace_header_map_value",
+                &[Num(0), text("x-by"), text("first")],
+            );
+            code.call("proxy_set_property", &[text("found"), text("here")]);
+        })
+        .on(BODY, |code| {
+            code.call("proxy_set_buffer_bytes", &[Num(0), Num(0), Num(0), text("1")]);
+        })
+        .module();
+    let second = Guest::new()
+        .on(HEADERS, |code| {
+            code.call("proxy_get_header_map_value", &[Num(0), text("x-by"), Out])
+                .show();
+            code.call("proxy_get_property", &[text("found"), Out]).show();
+        })
+        .on(BODY, |code| {
+            code.param(1);
+            code.call("proxy_set_buffer_bytes", &[Num(0), Num(0), Num(0), text("2")]);
+        })
+        .module();
+    let mut chain = chain([Plugin::new("a", &first), Plugin::new("b", &second)]);
+    let exchange = chain.request(Request::get("a.test", "/").body("x"));
+    assert_eq!(forwarded(&exchange), "21x");
+    assert_eq!(exchange.forwarded().unwrap().header("x-by"), Some(&b"first"[..]));
+    assert_eq!(exchange.property("found"), Some(&b"here"[..]));
+    assert_eq!(
+        said(&mut chain),
+        [
+            "a 0", "a 0", "b 0", "b first", "b 0", "b here", "a 0", "b 2", "b 0"
+        ]
+    );
+}
+
+#[test]
+fn a_reply_goes_back_through_those_that_have_seen_the_request_and_all_of_them_log() {
+    let replying = saying(HEADERS, |code| {
+        let reply = [Num(403), text("why"), text("no"), Pairs(&[]), Num(u32::MAX)];
+        code.call("proxy_send_local_response", &reply);
+    });
+    let marking = saying("proxy_on_response_headers", |code| {
+        code.call(
+            "proxy_add_header_map_value",
+            &[Num(2), text("x-marked"), text("yes")],
+        );
+    });
+    let last = plain();
+    let mut chain = chain([
+        Plugin::new("a", &marking),
+        Plugin::new("b", &replying),
+        Plugin::new("c", &last),
+    ]);
+    said(&mut chain);
+    let exchange = chain.request(Request::get("a.test", "/").body("x"));
+    let reply = exchange.local_reply().unwrap();
+    assert_eq!((reply.status, reply.body.as_slice()), (403, &b"no"[..]));
+    assert_eq!(reply.header("x-marked"), Some(&b"yes"[..]));
+    assert_eq!(exchange.decided_by, Some(1));
+    let expected = [
+        "a context_create",
+        "a request_headers",
+        "b context_create",
+        "b request_headers",
+        "b 0",
+        "b response_headers",
+        "a response_headers",
+        "a 0",
+        "b response_body",
+        "a response_body",
+        "a log",
+        "b log",
+        "c context_create",
+        "c log",
+        "a done",
+        "a delete",
+        "b done",
+        "b delete",
+        "c done",
+        "c delete",
+    ];
+    assert_eq!(said(&mut chain), expected);
+}
+
+#[test]
+fn what_one_holds_those_before_it_go_on_with_and_those_after_it_wait_for() {
+    let holding = Guest::new()
+        .on("proxy_on_vm_start", |code| {
+            code.call("proxy_set_tick_period_milliseconds", &[Num(100)]);
+        })
+        .on(HEADERS, |code| {
+            code.say("headers").returns(1);
+        })
+        .on(BODY, |code| {
+            code.say("body");
+        })
+        .on("proxy_on_tick", |code| {
+            code.call("proxy_set_effective_context", &[Num(2)]);
+            code.call("proxy_continue_stream", &[Num(0)]);
+        })
+        .module();
+    let (first, last) = (plain(), plain());
+    let mut chain = chain([
+        Plugin::new("a", &first),
+        Plugin::new("b", &holding),
+        Plugin::new("c", &last),
+    ]);
+    said(&mut chain);
+    let exchange = chain.request(Request::get("a.test", "/").body("x"));
+    assert_eq!(
+        (exchange.outcome, exchange.decided_by),
+        (Outcome::Paused, Some(1))
+    );
+    let seen = [
+        "a context_create",
+        "a request_headers",
+        "b headers",
+        "a request_body",
+    ];
+    assert_eq!(said(&mut chain), seen);
+    chain.advance(Duration::from_millis(100)).unwrap();
+    let exchange = chain.resume(exchange.stream);
+    assert_eq!(forwarded(&exchange), "x");
+    let seen: Vec<String> = said(&mut chain).into_iter().skip(2).take(4).collect();
+    assert_eq!(
+        seen,
+        [
+            "c context_create",
+            "c request_headers",
+            "b body",
+            "c request_body"
+        ]
+    );
+}
+
+#[test]
+fn a_plugin_that_waits_for_the_whole_body_is_shown_the_trailers_too() {
+    let waiting = saying(BODY, |code| {
+        code.returns(1);
+    });
+    let after = plain();
+    let request = Request::get("a.test", "/").body("x").trailer("t", "1");
+    let mut host = Host::builder(&waiting).build().unwrap();
+    assert_eq!(
+        forwarded(&host.request(request.clone())),
+        "x",
+        "let go with the trailers"
+    );
+    let mut chain = chain([Plugin::new("a", &waiting), Plugin::new("b", &after)]);
+    assert_eq!(forwarded(&chain.request(request)), "x");
+    let seen = said(&mut chain);
+    let position = |line: &str| seen.iter().position(|seen| seen == line).unwrap();
+    assert!(position("a request_trailers") < position("b request_body"));
+    assert!(position("b request_body") < position("b request_trailers"));
+}
+
+#[test]
+fn plugins_of_one_machine_have_root_contexts_and_configurations_of_their_own_and_die_together() {
+    let module = Guest::new()
+        .on("proxy_on_configure", |code| {
+            code.param(0);
+            code.call("proxy_get_buffer_bytes", &[Num(7), Num(0), Num(100), Out])
+                .show();
+            code.call("proxy_get_property", &[text("plugin_root_id"), Out])
+                .show();
+        })
+        .on(HEADERS, |code| {
+            code.call("proxy_get_header_map_value", &[Num(0), text("bomb"), Out]);
+            code.add("(if (i32.gt_u (i32.load (i32.const 1008)) (i32.const 0)) (then unreachable))\n");
+        })
+        .module();
+    let plugin = |name| {
+        Plugin::new(name, &module)
+            .configuration(name)
+            .root_id(&format!("root of {name}"))
+    };
+    let mut shared = chain([plugin("a"), plugin("b").failure_policy(FailurePolicy::Open)]);
+    assert_eq!(shared.machines(), 1);
+    let expected = [
+        "a 1",
+        "a 0",
+        "a a",
+        "a 0",
+        "a root of a",
+        "b 2",
+        "b 0",
+        "b b",
+        "b 0",
+        "b root of b",
+    ];
+    assert_eq!(said(&mut shared), expected);
+    let bomb = || Request::get("a.test", "/").header("bomb", "x");
+    let good = || Request::get("a.test", "/");
+    let failed_by = |exchange: &Exchange| {
+        let is_failed = matches!(
+            exchange.outcome,
+            Outcome::Failed {
+                reply_status: 503,
+                ..
+            }
+        );
+        exchange.decided_by.filter(|_| is_failed)
+    };
+    assert_eq!(failed_by(&shared.request(bomb())), Some(0));
+    assert_eq!(
+        failed_by(&shared.request(good())),
+        Some(0),
+        "in the machine of both"
+    );
+
+    let apart = [
+        plugin("a").failure_policy(FailurePolicy::Open).vm_id("1"),
+        plugin("b").vm_id("2"),
+    ];
+    let mut apart = chain(apart);
+    assert_eq!(apart.machines(), 2);
+    assert_eq!(
+        failed_by(&apart.request(bomb())),
+        Some(1),
+        "the first is as if it were not there"
+    );
+    assert!(apart.machine(0).unwrap().failure().is_some());
+    assert_eq!(failed_by(&apart.request(good())), Some(1));
+}
+
+#[test]
+fn a_plugin_that_is_reloaded_gets_its_configuration_again_and_others_keep_theirs() {
+    let module = Guest::new()
+        .on(HEADERS, |code| {
+            code.call("proxy_get_header_map_value", &[Num(0), text("bomb"), Out]);
+            code.add("(if (i32.gt_u (i32.load (i32.const 1008)) (i32.const 0)) (then unreachable))\n");
+        })
+        .on("proxy_on_configure", |code| {
+            code.say("configured");
+        })
+        .module();
+    let other = plain();
+    let mut chain = chain([
+        Plugin::new("a", &other),
+        Plugin::new("b", &module).failure_policy(FailurePolicy::Reload),
+    ]);
+    said(&mut chain);
+    assert_eq!(
+        chain
+            .request(Request::get("a.test", "/").header("bomb", "x"))
+            .decided_by,
+        Some(1)
+    );
+    chain.advance(Duration::from_millis(1_500)).unwrap_err();
+    said(&mut chain);
+    assert!(chain.request(Request::get("a.test", "/")).forwarded().is_some());
+    assert_eq!(said(&mut chain).first().unwrap(), "b configured");
+}
+
+#[test]
+fn a_failure_is_told_to_the_client_past_the_callbacks_of_the_others() {
+    let failing = saying(HEADERS, |code| {
+        code.trap();
+    });
+    let first = plain();
+    let mut chain = chain([Plugin::new("a", &first), Plugin::new("b", &failing)]);
+    let exchange = chain.request(Request::get("a.test", "/"));
+    assert!(matches!(
+        exchange.outcome,
+        Outcome::Failed {
+            reply_status: 503,
+            ..
+        }
+    ));
+    let seen = said(&mut chain);
+    assert!(!seen.contains(&"a response_headers".to_owned()), "{seen:?}");
+    assert!(seen.contains(&"a log".to_owned()), "{seen:?}");
+}
+
+/// Fills a queue of another worker at each request, and says what it is told of.
+fn queueing() -> Module {
+    Guest::new()
+        .on("proxy_on_vm_start", |code| {
+            code.call("proxy_register_shared_queue", &[text("news"), OutNumber]);
+        })
+        .on(HEADERS, |code| {
+            code.call("proxy_resolve_shared_queue", &[text("there"), text("news"), OutNumber]);
+            code.add("(drop (call $proxy_enqueue_shared_queue (i32.load (i32.const 1000)) (i32.const 8192) (i32.const 4)))");
+        })
+        .on("proxy_on_queue_ready", |code| {
+            code.param(0);
+            code.param(1);
+            code.add("(call $print (i64.extend_i32_s (call $proxy_dequeue_shared_queue (local.get 1) (i32.const 1000) (i32.const 1008))))\n");
+            code.show();
+        })
+        .on("proxy_on_tick", |code| {
+            code.call("proxy_enqueue_shared_queue", &[Num(9), text("x")]);
+            code.call("proxy_dequeue_shared_queue", &[Num(9), Out]);
+        })
+        .module()
+}
+
+#[test]
+fn who_registered_a_queue_last_is_told_of_what_another_worker_puts_into_it() {
+    let module = queueing();
+    let shared = SharedData::default();
+    let worker = |vm_id: &str| {
+        let host = Host::builder(&module)
+            .names("", "", vm_id)
+            .shared_data(shared.clone());
+        host.build().unwrap()
+    };
+    let (mut here, mut early, mut late) = (worker("here"), worker("there"), worker("there"));
+    for host in [&mut here, &mut early, &mut late] {
+        host.logs();
+    }
+    here.request(Request::get("a.test", "/"));
+    for host in [&mut early, &mut late, &mut here] {
+        host.catch_up();
+    }
+    let told = |host: &mut Host| {
+        host.logs()
+            .into_iter()
+            .map(|line| line.message)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told(&mut early),
+        Vec::<String>::new(),
+        "another registered it after this one"
+    );
+    assert_eq!(told(&mut late), ["1", "2", "0", "news"]);
+    assert_eq!(told(&mut here), ["0"], "found by the id of the other machine");
+    late.catch_up();
+    assert_eq!(told(&mut late), Vec::<String>::new(), "once");
+    here.request(Request::get("a.test", "/"));
+    drop(late);
+    early.catch_up();
+    assert_eq!(
+        told(&mut early),
+        Vec::<String>::new(),
+        "what a worker takes with it is lost"
+    );
+}
