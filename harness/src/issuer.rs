@@ -167,7 +167,7 @@ fn location(provider: &Value) -> Location {
 }
 
 /// Sets the claim at a dotted path or a JSON Pointer, as policies name claims.
-fn set_path(claims: &mut Map<String, Value>, path: &str, value: Value) {
+pub(crate) fn set_path(claims: &mut Map<String, Value>, path: &str, value: Value) {
     let segments: Vec<String> = match path.strip_prefix('/') {
         Some(pointer) => pointer
             .split('/')

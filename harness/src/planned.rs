@@ -60,6 +60,15 @@ impl PlannedTokens {
         self.0.get(name).map(|planned| &planned.issuer.location)
     }
 
+    /// The API keys among them: the token, its provider, and the id of the key whose place it takes.
+    pub(crate) fn api_keys(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        let keys = self
+            .0
+            .iter()
+            .map(|(name, it)| (name.as_str(), it.issuer.name.as_str(), it.spec.api_key.as_deref()));
+        keys.filter_map(|(name, provider, id)| Some((name, provider, id?)))
+    }
+
     /// Makes all tokens as of `now`.
     pub(crate) fn mint(&self, now: UnixTime) -> Result<BTreeMap<String, String>, KeyError> {
         let mint = |(name, it): (&String, &Planned)| {
@@ -132,7 +141,7 @@ fn finish(spec: TokenSpec, keys: &Keys, issuers: &[Issuer]) -> Result<Planned, F
     let known = || keys.keys().cloned().collect::<Vec<_>>().join(", ");
     let name = match &spec.key {
         Some(name) => Some(name),
-        None if spec.raw.is_some() => None,
+        None if spec.raw.is_some() || spec.api_key.is_some() => None,
         None => {
             let message = "the token has no key".to_owned();
             return Err(Fault {

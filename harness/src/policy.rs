@@ -5,10 +5,13 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
+use sha2::{Digest as _, Sha256};
+
 use scopegate_engine::source::{self, Source, Unreadable};
 
 use crate::issuer::Issuer;
 use crate::keys::Key;
+use crate::tokens::api_key;
 
 /// Where in the environment the shared secrets of test keys are put.
 const SECRET_PREFIX: &str = "SCOPEGATE_TEST_SECRET_";
@@ -50,6 +53,34 @@ impl TestPolicy {
             document,
             environment,
         })
+    }
+
+    /// Puts a key made for tests in place of the API key called `id`.
+    ///
+    /// # Errors
+    /// Where the provider has no such key: the ids of those that it has.
+    pub(crate) fn replace_api_key(&mut self, provider: &str, id: &str) -> Result<(), Vec<String>> {
+        let providers = self
+            .document
+            .pointer_mut("/authentication/providers")
+            .and_then(Value::as_array_mut);
+        let named = |candidate: &&mut Value| candidate.get("name").and_then(Value::as_str) == Some(provider);
+        let provider = providers.into_iter().flatten().find(named);
+        let keys = provider.and_then(|provider| provider.get_mut("keys")?.as_array_mut());
+        let mut known = Vec::new();
+        for key in keys.into_iter().flatten().filter_map(Value::as_object_mut) {
+            match key.get("id").and_then(Value::as_str) {
+                Some(found) if found == id => {
+                    let digest = Sha256::digest(api_key(id).as_bytes());
+                    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+                    key.insert("sha256".to_owned(), hex.into());
+                    return Ok(());
+                }
+                Some(other) => known.push(other.to_owned()),
+                None => {}
+            }
+        }
+        Err(known)
     }
 
     /// The document in JSON.

@@ -119,14 +119,32 @@ impl Suite {
     /// When a file cannot be opened or is wrong: the test file, or its policy.
     pub fn load(path: &Path) -> Result<Self, Unreadable> {
         let source = scopegate_engine::source::load(&[path.to_path_buf()])?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        Self::read(&source, path.display().to_string(), base)
+    }
+
+    /// Reads the text of a test file called `name`, in which paths count from `base`.
+    ///
+    /// # Errors
+    /// When the text is wrong, or its policy.
+    pub fn parse(name: &str, text: String, base: &Path) -> Result<Self, Unreadable> {
+        let file = SourceFile {
+            name: name.to_owned(),
+            text,
+        };
+        let source = Source::from_files(vec![file], base)?;
+        Self::read(&source, name.to_owned(), base)
+    }
+
+    fn read(source: &Source, name: String, base: &Path) -> Result<Self, Unreadable> {
         let document = deserialize::<TestDocument>(source.document(), "scopegate schema --tests");
-        let document = document.map_err(|error| unreadable(&source, vec![error]))?;
+        let document = document.map_err(|error| unreadable(source, vec![error]))?;
         Loader {
-            source: &source,
-            base: path.parent().unwrap_or(Path::new("")),
+            source,
+            base,
             faults: Vec::new(),
         }
-        .load(path.display().to_string(), document)
+        .load(name, document)
     }
 
     /// What an executor is given, where its clock can be set: its upstreams answer with tokens made as of `now`.
@@ -195,13 +213,14 @@ impl Loader<'_> {
         let published = published(&keys);
         let paths = self.paths(&policy);
         let served: BTreeSet<String> = upstreams.keys().cloned().collect();
-        let policy = TestPolicy::load(&paths, &published, &served)?;
+        let mut policy = TestPolicy::load(&paths, &published, &served)?;
         self.check_providers(&policy);
         if tokens.contains_key(NOBODY) {
             let message = format!("`{NOBODY}` stands for no token at all");
             self.fault(format!("tokens.{NOBODY}"), message, "give the token another name");
         }
         let tokens = PlannedTokens::plan(&tokens, &keys, &policy, &mut self.faults);
+        self.replace_api_keys(&mut policy, &tokens);
         self.add(faults::same_names(&tests));
         let is_token = |name: &str| tokens.contains(name);
         self.add(faults::placeholders(&tests, matrix.as_ref(), is_token));
@@ -211,6 +230,7 @@ impl Loader<'_> {
             served: &served,
             key: &|name: &str| Some((&keys.get(name)?.0, *usages.get(name)?)),
             is_token: &is_token,
+            tokens: &tokens,
         };
         self.add(fixtures::publish(
             &mut upstreams,
@@ -293,6 +313,16 @@ impl Loader<'_> {
             }
         }
         keys
+    }
+
+    fn replace_api_keys(&mut self, policy: &mut TestPolicy, tokens: &PlannedTokens) {
+        for (name, provider, id) in tokens.api_keys() {
+            if let Err(known) = policy.replace_api_key(provider, id) {
+                let message = format!("the provider `{provider}` has no API key `{id}`");
+                let help = format!("its keys: {}", known.join(", "));
+                self.fault(format!("tokens.{name}.api_key"), message, &help);
+            }
+        }
     }
 
     fn check_providers(&mut self, policy: &TestPolicy) {
@@ -431,7 +461,13 @@ impl Loader<'_> {
                 reconfigure: Some(policy),
                 accepted,
             } => match TestPolicy::load(&self.paths(&policy), known.published, known.served) {
-                Ok(policy) => Some(Step::Reconfigure(policy.json(), accepted.unwrap_or(true))),
+                Ok(mut policy) => {
+                    // A key that the other policy does not have any more is one of the things a test may try.
+                    for (_, provider, id) in known.tokens.api_keys() {
+                        let _ = policy.replace_api_key(provider, id);
+                    }
+                    Some(Step::Reconfigure(policy.json(), accepted.unwrap_or(true)))
+                }
                 Err(error) => {
                     let first = error
                         .diagnostics
@@ -570,6 +606,7 @@ struct Known<'a> {
     served: &'a BTreeSet<String>,
     key: &'a dyn Fn(&str) -> Option<(&'a Key, &'static str)>,
     is_token: &'a dyn Fn(&str) -> bool,
+    tokens: &'a PlannedTokens,
 }
 
 /// The use that each key is published with.

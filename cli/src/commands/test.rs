@@ -23,7 +23,7 @@ mod trace;
 /// Runs policy tests (*.test.yaml)
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  scopegate test policies\n  scopegate test --engine native --filter tenant policy.test.yaml\n  \
+    after_help = "Examples:\n  scopegate test --init policy.yaml\n  scopegate test policies\n  scopegate test --engine native --filter tenant policy.test.yaml\n  \
                         scopegate test --threshold 100 --format junit policies > report.xml"
 )]
 pub(crate) struct Test {
@@ -54,6 +54,12 @@ pub(crate) struct Test {
     /// Lists passing cases too
     #[arg(long)]
     verbose: bool,
+    /// Writes a first test file for the policy in PATH: for each route who passes, and what each layer refuses
+    #[arg(long)]
+    init: bool,
+    /// Where `--init` writes; by default beside the policy
+    #[arg(short, long, value_name = "FILE", requires = "init")]
+    output: Option<PathBuf>,
     /// Takes each rule out of the policies in turn, and lists those that no test would miss
     #[arg(long)]
     mutate: bool,
@@ -104,6 +110,9 @@ enum Format {
 
 impl Test {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
+        if self.init {
+            return super::init::run(&self.paths, self.output, self.format == Format::Json);
+        }
         if self.mutate {
             return super::mutate::run(&self.files()?, self.format == Format::Json);
         }

@@ -5,6 +5,7 @@
 mod check;
 mod common;
 mod decide;
+mod newcomer;
 mod pipe;
 mod serve;
 mod test;

@@ -1,0 +1,103 @@
+//! `scopegate test --init`: writes a first test file for a policy.
+
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use scopegate_document::UnixTime;
+use scopegate_engine::source;
+use scopegate_harness::init::{InitError, first_tests};
+use scopegate_harness::native::system_time;
+
+use crate::{Exit, Failure, output};
+
+/// Writes tests of the policy in `files` to `target`, or beside it. What is there is never written over.
+pub(crate) fn run(files: &[PathBuf], target: Option<PathBuf>, is_json: bool) -> Result<Exit, Failure> {
+    let Some(first) = files.first() else {
+        let message = "name the policy: `scopegate test --init policy.yaml`".to_owned();
+        return Err(Failure::Invalid(message));
+    };
+    let target = target.unwrap_or_else(|| beside(first));
+    if target.exists() {
+        return Err(exists(&target));
+    }
+    let source = source::load(files)?;
+    let base = target.parent().unwrap_or(Path::new("")).to_path_buf();
+    let names: Vec<String> = files.iter().map(|file| relative(file, &base)).collect();
+    let now = system_time().map_or(UnixTime(0), |now| now.minus(now.0.rem_euclid(3_600)));
+    let written = first_tests(&source, &names, &base, now)?;
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&target);
+    let done = file.and_then(|mut file| file.write_all(written.text.as_bytes()));
+    if let Err(error) = done {
+        let help = "name another file with `-o FILE`".to_owned();
+        return Err(match error.kind() == ErrorKind::AlreadyExists {
+            true => exists(&target),
+            false => Failure::Environment(format!("cannot write `{}`: {error}", target.display()), help),
+        });
+    }
+    let shown = target.display().to_string();
+    output::write(&match is_json {
+        true => format!(
+            "{}\n",
+            serde_json::json!({"file": shown, "tests": written.tests, "gaps": written.gaps})
+        ),
+        false => said(&shown, written.tests, written.gaps),
+    })?;
+    Ok(Exit::Fine)
+}
+
+fn said(file: &str, tests: usize, gaps: usize) -> String {
+    let gaps = match gaps {
+        0 => String::new(),
+        1 => "What it could not find out stands there in 1 comment, `# not written`.\n".to_owned(),
+        gaps => format!("What it could not find out stands there in {gaps} comments, `# not written`.\n"),
+    };
+    format!(
+        "wrote {file}: {tests} tests, all of which pass\n{gaps}\nNext:\n  \
+         scopegate test {file}             runs them through the plugin\n  \
+         scopegate test --watch {file}     runs them again at every change\n  \
+         scopegate test --mutate {file}    says which rules no test would miss\n"
+    )
+}
+
+/// `policy.test.yaml` beside `policy.yaml`.
+fn beside(policy: &Path) -> PathBuf {
+    let stem = policy.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    policy.with_file_name(format!(
+        "{}.test.yaml",
+        stem.unwrap_or_else(|| "policy".to_owned())
+    ))
+}
+
+/// The policy as seen from the folder of its tests.
+fn relative(policy: &Path, base: &Path) -> String {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let (policy, base) = (absolute(policy), absolute(base));
+    let shared = policy
+        .components()
+        .zip(base.components())
+        .take_while(|(one, other)| one == other)
+        .count();
+    let up = base.components().skip(shared).map(|_| "..".to_owned());
+    let down = policy.components().skip(shared);
+    let down = down.map(|part| part.as_os_str().to_string_lossy().into_owned());
+    up.chain(down).collect::<Vec<_>>().join("/")
+}
+
+fn exists(target: &Path) -> Failure {
+    let shown = target.display();
+    Failure::Invalid(format!(
+        "`{shown}` is there already, and is not written over; name another with `-o FILE`"
+    ))
+}
+
+impl From<InitError> for Failure {
+    fn from(error: InitError) -> Self {
+        match error {
+            InitError::Policy(fault) => fault.into(),
+            InitError::Executor(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The first five minutes of somebody who has a policy and no tests, with no other help than what the command says.
+
+use std::fs;
+use std::path::Path;
+
+use crate::common::{run, stderr, stdout};
+
+/// A copy of a shipped policy without its tests.
+fn policy(name: &str, folder: &Path) {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../policies")
+        .join(name);
+    for file in ["policy.yaml", "jwks.json"] {
+        fs::copy(shipped.join(file), folder.join(file)).unwrap();
+    }
+}
+
+#[test]
+fn a_first_test_file_is_written_passes_fails_when_the_claim_is_wrong_and_passes_again() {
+    let folder = tempfile::tempdir().unwrap();
+    policy("rest-api-tenants", folder.path());
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+
+    let help = stdout(&run(&["test", "--help"], ""));
+    assert!(help.contains("scopegate test --init policy.yaml"), "{help}");
+
+    let written = run(&["test", "--init", &at("policy.yaml")], "");
+    assert_eq!(written.status.code(), Some(0), "{}", stderr(&written));
+    assert!(
+        stdout(&written).contains(&format!("scopegate test {}", at("policy.test.yaml"))),
+        "{}",
+        stdout(&written)
+    );
+
+    let first = run(&["test", &at("policy.test.yaml")], "");
+    assert_eq!(
+        first.status.code(),
+        Some(0),
+        "{}{}",
+        stdout(&first),
+        stderr(&first)
+    );
+
+    let text = fs::read_to_string(at("policy.test.yaml")).unwrap();
+    let claim = "orders.list, nobody of another tenant";
+    let (before, after) = text.split_once(claim).unwrap();
+    let wrong = format!(
+        "{before}{claim}{}",
+        after.replacen("{deny: tenant_mismatch}", "{allow: orders.list}", 1)
+    );
+    fs::write(at("policy.test.yaml"), &wrong).unwrap();
+    let failed = run(&["test", &at("policy.test.yaml")], "");
+    assert_eq!(failed.status.code(), Some(1), "{}", stdout(&failed));
+    for said in [claim, "allowed, route orders.list", "tenant_mismatch"] {
+        assert!(
+            stdout(&failed).contains(said),
+            "no `{said}` in {}",
+            stdout(&failed)
+        );
+    }
+
+    fs::write(at("policy.test.yaml"), text).unwrap();
+    assert_eq!(run(&["test", &at("policy.test.yaml")], "").status.code(), Some(0));
+}
+
+#[test]
+fn a_file_that_is_there_is_never_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    policy("public-site-admin", folder.path());
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(at("policy.test.yaml"), "mine").unwrap();
+    let refused = run(&["test", "--init", &at("policy.yaml")], "");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        stderr(&refused).contains("is there already, and is not written over"),
+        "{}",
+        stderr(&refused)
+    );
+    assert_eq!(fs::read_to_string(at("policy.test.yaml")).unwrap(), "mine");
+
+    let elsewhere = run(
+        &[
+            "test",
+            "--init",
+            &at("policy.yaml"),
+            "-o",
+            &at("first.test.yaml"),
+            "--format",
+            "json",
+        ],
+        "",
+    );
+    assert_eq!(elsewhere.status.code(), Some(0), "{}", stderr(&elsewhere));
+    let said: serde_json::Value = serde_json::from_slice(&elsewhere.stdout).unwrap();
+    assert!(
+        said["tests"].as_u64().unwrap() > 20 && said["gaps"] == 0,
+        "{said}"
+    );
+    assert_eq!(run(&["test", &at("first.test.yaml")], "").status.code(), Some(0));
+}
+
+#[test]
+fn a_policy_that_is_none_is_told_where_it_is_wrong() {
+    let refused = run(
+        &[
+            "test",
+            "--init",
+            "faulty.yaml",
+            "-o",
+            "no-such-folder/x.test.yaml",
+        ],
+        "",
+    );
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("faulty.yaml:"), "{}", stderr(&refused));
+}
