@@ -1,6 +1,7 @@
 //! The answers to callouts: when they reach the module, and in which context.
 
 use crate::callout::{Answer, Asker, CallResponse, Callout, CalloutToken, Ended, ended};
+use crate::headers::HeaderMap;
 use crate::host::{Host, length};
 use crate::vm::Trap;
 
@@ -78,7 +79,12 @@ impl Host {
         state.call_failed |= state.call_response.as_ref().is_some_and(CallResponse::is_cut);
         let sizes = state.call_response.as_ref().map_or([0, 0, 0], |response| {
             let body = response.body.as_deref().unwrap_or_default();
-            [response.headers.len(), body.len(), response.trailers.len()].map(length)
+            [
+                response.headers.len(),
+                body.len(),
+                response.trailers.as_ref().map_or(0, HeaderMap::len),
+            ]
+            .map(length)
         });
         if let Some(context) = state.roots.get_mut(&root).filter(|_| sizes.first() == Some(&0)) {
             context.status = (crate::Status::BrokenConnection as u32, b"reset".to_vec());

@@ -8,6 +8,7 @@ use crate::exchange::Response;
 use crate::headers::{HeaderMap, Headers};
 use crate::profile::Profile;
 use crate::redact::Redacted;
+use crate::slots::Kind;
 use crate::upstreams::LocalUpstreams;
 
 /// The number by which the module knows a callout.
@@ -143,7 +144,8 @@ pub(crate) struct CallResponse {
     pub(crate) headers: HeaderMap,
     /// `None` where a host has none to give.
     pub(crate) body: Option<Vec<u8>>,
-    pub(crate) trailers: HeaderMap,
+    /// `None` where there are none: then there is no such map.
+    pub(crate) trailers: Option<HeaderMap>,
 }
 
 /// Whether a callout went out, and what the module is told where it did not.
@@ -164,7 +166,13 @@ const NGINX_HEADER_BYTES: usize = 32 * 1024;
 impl Callouts {
     /// Sends a callout, and lets the upstream's script answer.
     pub(crate) fn send(&mut self, asker: Asker, mut callout: Callout, profile: Profile) -> Sent {
-        let stated = |name: &str| callout.header(name).is_some_and(|value| !value.is_empty());
+        callout.headers = profile.callout_request(std::mem::take(&mut callout.headers), callout.body.len());
+        let may_be_empty = !profile.bad_callouts_trap();
+        let stated = |name: &str| {
+            callout
+                .header(name)
+                .is_some_and(|value| may_be_empty || !value.is_empty())
+        };
         let needed: &[&str] = profile.callout_headers();
         match needed.iter().all(|name| stated(name)) {
             false if profile.bad_callouts_trap() => return Sent::Trap("dispatch failed: bad argument"),
@@ -270,7 +278,7 @@ impl Ended {
         if profile.tells_dispatch_status() {
             let oversize = response.headers.byte_size() > NGINX_HEADER_BYTES;
             if oversize {
-                response.headers = HeaderMap::new(Response::new(200).headers, profile);
+                response.headers = HeaderMap::new(Kind::Response, Response::new(200).headers, profile);
                 response.body = Some(Vec::new());
             }
             let status = if oversize { "reader failure" } else { status };
@@ -301,9 +309,10 @@ impl Ended {
 impl CallResponse {
     fn new(response: Response, profile: Profile) -> Self {
         Self {
-            headers: HeaderMap::new(response.headers, profile),
+            headers: HeaderMap::new(Kind::Response, response.headers, profile),
             body: Some(response.body),
-            trailers: HeaderMap::new(response.trailers, profile),
+            trailers: (profile.keeps_empty_trailers() || !response.trailers.is_empty())
+                .then(|| HeaderMap::new(Kind::ResponseTrailers, response.trailers, profile)),
         }
     }
 
@@ -314,9 +323,9 @@ impl CallResponse {
 
     fn nothing(profile: Profile) -> Self {
         Self {
-            headers: HeaderMap::new(Headers::new(), profile),
+            headers: HeaderMap::new(Kind::Response, Headers::new(), profile),
             body: None,
-            trailers: HeaderMap::default(),
+            trailers: Some(HeaderMap::default()),
         }
     }
 }

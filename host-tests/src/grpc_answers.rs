@@ -5,6 +5,7 @@ use crate::callout::CalloutToken;
 use crate::grpc::{GrpcAnswer, GrpcCallout, GrpcEvent, GrpcKind, GrpcReading, Open};
 use crate::headers::{HeaderMap, Headers};
 use crate::host::{Host, length};
+use crate::slots::Kind;
 use crate::vm::Trap;
 
 /// Statuses of gRPC that the host makes itself.
@@ -141,7 +142,9 @@ impl Host {
         let Some(root) = state.world.grpc.open.get(&token).map(|open| open.root) else {
             return;
         };
-        fill(&mut state.grpc, &|headers| HeaderMap::new(headers, profile));
+        fill(&mut state.grpc, &|headers| {
+            HeaderMap::new(Kind::Response, headers, profile)
+        });
         let size = state.grpc.size();
         self.vm.call(root, callback, &[root, token, length(size)]);
         self.vm.state_mut().grpc = GrpcReading::default();

@@ -1,6 +1,7 @@
 //! Header and trailer maps as a host keeps them: ordered, with repeated names, in bytes.
 
 use crate::profile::Profile;
+use crate::slots::{self, Kind};
 
 /// Headers or trailers, in order, in bytes. A name may be repeated; pseudo-headers are `:method` and so on.
 pub type Headers = Vec<(Vec<u8>, Vec<u8>)>;
@@ -14,17 +15,23 @@ pub(crate) struct HeaderMap {
     /// What the host makes up: listed first, not counted, and never forwarded.
     made_up: Headers,
     profile: Profile,
+    kind: Kind,
 }
 
 impl HeaderMap {
-    pub(crate) fn new(pairs: Headers, profile: Profile) -> Self {
-        let fold = |(name, value): (Vec<u8>, Vec<u8>)| (profile.header_name(&name), value);
-        Self {
-            pairs: pairs.into_iter().map(fold).collect(),
+    pub(crate) fn new(kind: Kind, pairs: Headers, profile: Profile) -> Self {
+        let kind = if profile.has_slots() { kind } else { Kind::Plain };
+        let mut map = Self {
+            pairs: Vec::with_capacity(pairs.len()),
             forwarded_anyway: Vec::new(),
             made_up: Vec::new(),
             profile,
+            kind,
+        };
+        for (name, value) in pairs {
+            map.insert(&name, value);
         }
+        map
     }
 
     /// Adds what the host makes up. It stands before whatever else has its name.
@@ -40,16 +47,43 @@ impl HeaderMap {
 
     /// The first value under a name: Envoy and its ABI show no further one.
     pub(crate) fn get(&self, name: &[u8]) -> Option<&[u8]> {
+        let name = self.key(name);
         self.all()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .find(|(key, _)| key.eq_ignore_ascii_case(&name))
             .map(|(_, value)| value.as_slice())
     }
 
     pub(crate) fn add(&mut self, name: &[u8], value: &[u8]) {
-        self.pairs.push((self.profile.header_name(name), value.to_vec()));
+        self.insert(name, value.to_vec());
+    }
+
+    /// The name under which a header is kept.
+    fn key(&self, name: &[u8]) -> Vec<u8> {
+        self.kind.name(self.profile.header_name(name))
+    }
+
+    /// Adds a header: to the value in its slot, where it has one; a pseudo-header after the others of its sort.
+    fn insert(&mut self, name: &[u8], value: Vec<u8>) {
+        let name = self.key(name);
+        let there = self
+            .kind
+            .has_slot(&name)
+            .then(|| self.pairs.iter_mut().find(|(key, _)| *key == name))
+            .flatten();
+        match there {
+            Some((_, there)) => slots::append(there, &value),
+            None if self.profile.has_slots() && name.first() == Some(&b':') => {
+                let is_pseudo = |(name, _): &(Vec<u8>, Vec<u8>)| name.first() == Some(&b':');
+                let end = self.pairs.iter().take_while(|pair| is_pseudo(pair)).count();
+                self.pairs.insert(end, (name, value));
+            }
+            None => self.pairs.push((name, value)),
+        }
     }
 
     pub(crate) fn remove(&mut self, name: &[u8]) {
+        let name = &*self.key(name);
+
         let (gone, kept) = std::mem::take(&mut self.pairs)
             .into_iter()
             .partition(|(key, _)| key.eq_ignore_ascii_case(name));
@@ -61,6 +95,8 @@ impl HeaderMap {
 
     /// Puts one value in place of all values of the name. What the host made up is changed for the module alone.
     pub(crate) fn replace(&mut self, name: &[u8], value: &[u8]) {
+        let name = &*self.key(name);
+
         if let Some((_, made_up)) = self.made_up.iter_mut().find(|(key, _)| key == name) {
             *made_up = value.to_vec();
             return;
@@ -80,7 +116,7 @@ impl HeaderMap {
     }
 
     pub(crate) fn replace_all(&mut self, pairs: Headers) {
-        *self = Self::new(pairs, self.profile);
+        *self = Self::new(self.kind, pairs, self.profile);
     }
 
     /// What the module sees.

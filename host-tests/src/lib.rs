@@ -66,6 +66,8 @@ mod random;
 mod redact;
 mod reload;
 mod shared_data;
+mod slots;
+
 mod state;
 mod stream;
 mod tcp;

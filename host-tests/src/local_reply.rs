@@ -4,6 +4,7 @@
 use crate::exchange::LocalReply;
 use crate::headers::{HeaderMap, Headers};
 use crate::profile::Profile;
+use crate::slots::Kind;
 
 /// What the module asked for with `proxy_send_local_response`.
 #[derive(Clone)]
@@ -32,7 +33,7 @@ pub(crate) fn is_grpc(content_type: Option<&[u8]>) -> bool {
 }
 
 pub(crate) fn shape(asked: ReplyRequest, shape: Shape, profile: Profile) -> LocalReply {
-    let mut headers = HeaderMap::new(Headers::new(), profile);
+    let mut headers = HeaderMap::new(Kind::Response, Headers::new(), profile);
     headers.add(b":status", asked.status.to_string().as_bytes());
     for (name, value) in &asked.headers {
         match profile.merges_reply_headers() {

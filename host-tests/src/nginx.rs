@@ -2,6 +2,7 @@
 
 use crate::headers::{HeaderMap, Headers};
 use crate::profile::Profile;
+use crate::slots::Kind;
 
 /// The server's own name, as `server_name` has it.
 const SERVER: &str = "server.test";
@@ -20,7 +21,11 @@ pub(crate) fn request_headers(headers: Headers, profile: Profile) -> HeaderMap {
     let has_host = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"host"));
     let authority = find(b":authority").filter(|_| !has_host);
     let host = authority.map(|(_, value)| (b"Host".to_vec(), value.clone()));
-    let mut map = HeaderMap::new(headers.iter().cloned().chain(host).collect(), profile);
+    let mut map = HeaderMap::new(
+        Kind::Request,
+        headers.iter().cloned().chain(host).collect(),
+        profile,
+    );
     if let Some(path) = path {
         map.make_up(b":path", &decoded_target(&path));
     }

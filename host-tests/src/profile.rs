@@ -1,5 +1,8 @@
 //! Which proxy the host behaves like. Every difference between hosts is a question asked here.
 
+use crate::headers::{HeaderMap, Headers};
+use crate::slots::Kind;
+
 /// The proxy whose behaviour is modelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Profile {
@@ -100,6 +103,16 @@ impl Profile {
         self != Self::Nginx
     }
 
+    /// Whether some headers are kept in slots, which repeated ones share.
+    pub(crate) fn has_slots(self) -> bool {
+        self != Self::Nginx
+    }
+
+    /// Whether an answer without trailers has an empty map of them; else it has no such map.
+    pub(crate) fn keeps_empty_trailers(self) -> bool {
+        self == Self::Nginx
+    }
+
     /// Whether numbers in properties are 8 bytes little-endian; else they are decimal text.
     pub(crate) fn binary_properties(self) -> bool {
         self != Self::Nginx
@@ -130,6 +143,18 @@ impl Profile {
             "proxy_on_foreign_function",
         ];
         self != Self::Nginx || NGINX.contains(&callback)
+    }
+
+    /// The headers of a callout as they go out: Envoy joins what has a slot, and counts the body.
+    pub(crate) fn callout_request(self, headers: Headers, body_bytes: usize) -> Headers {
+        if self == Self::Nginx {
+            return headers;
+        }
+        let mut map = HeaderMap::new(Kind::Request, headers, self);
+        if body_bytes > 0 {
+            map.replace(b"content-length", body_bytes.to_string().as_bytes());
+        }
+        map.forwarded()
     }
 
     /// The headers that a callout must have.

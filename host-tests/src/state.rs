@@ -23,6 +23,7 @@ use crate::nginx;
 use crate::profile::Profile;
 use crate::random::Random;
 use crate::shared_data::SharedData;
+use crate::slots::Kind;
 use crate::tcp::Tcp;
 use crate::trace::Trace;
 
@@ -337,7 +338,7 @@ impl State {
             return self
                 .call_response
                 .as_ref()
-                .map(|response| &response.trailers)
+                .and_then(|response| response.trailers.as_ref())
                 .ok_or(Status::BadArgument);
         }
         if let MapType::GrpcReceiveInitialMetadata = map {
@@ -400,7 +401,7 @@ impl Stream {
     pub(crate) fn begin(&mut self, headers: Headers, profile: Profile, now: Option<u64>) {
         self.request.headers = match profile.rewrites_target() {
             true => nginx::request_headers(headers, profile),
-            false => HeaderMap::new(headers, profile),
+            false => HeaderMap::new(Kind::Request, headers, profile),
         };
         self.request.headers_open = true;
         self.started_nanos = now;

@@ -9,6 +9,7 @@ use crate::headers::{HeaderMap, Headers};
 use crate::host::{Host, length};
 use crate::local_reply::{ReplyRequest, shape};
 use crate::module::AbiVersion;
+use crate::slots::Kind;
 use crate::state::{Half, Part, Stream};
 
 /// The number of a stream in its host.
@@ -112,8 +113,9 @@ impl Host {
             return Step::Reset;
         };
         stream.response = Half {
-            headers: HeaderMap::new(headers, profile),
+            headers: HeaderMap::new(Kind::Response, headers, profile),
             headers_open: true,
+            trailers: HeaderMap::new(Kind::ResponseTrailers, Headers::new(), profile),
             ..Half::default()
         };
         let args = self.header_args(id, Part::ResponseHeaders, end_of_stream);
@@ -312,7 +314,12 @@ impl Host {
             return Step::Reset;
         };
         let half = stream.half(part);
-        half.trailers = HeaderMap::new(trailers, profile);
+        let kind = if part.is_request() {
+            Kind::Plain
+        } else {
+            Kind::ResponseTrailers
+        };
+        half.trailers = HeaderMap::new(kind, trailers, profile);
         if !profile.has_trailers() {
             return Step::Continue;
         }

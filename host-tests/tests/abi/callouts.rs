@@ -45,7 +45,10 @@ fn caller() -> Guest {
 fn an_answer_arrives_at_the_root_context_and_lets_the_request_go() {
     let answer = |callout: &Callout| {
         assert_eq!((callout.upstream.as_str(), callout.timeout_ms), ("idp", 1000));
-        assert_eq!(callout.headers.len(), 3);
+        assert_eq!(
+            (callout.headers.len(), callout.header("content-length")),
+            (4, Some(&b"4"[..]))
+        );
         Answer::Response(Response::new(200).body("{}").trailer("sum", "1"))
     };
     let mut host = Host::builder(&caller().module())
@@ -225,4 +228,59 @@ fn a_document_on_loan_is_not_modified_for_those_who_have_it() {
         let tag = format!("\"{etag}\"");
         assert_eq!(lines(&mut host)[2..], ["0", status, "0", &tag]);
     }
+}
+
+#[test]
+fn a_callout_goes_out_with_its_headers_in_lower_case_and_joined() {
+    let guest = Guest::new().on(HEADERS, |code| {
+        let headers = [
+            (":method", "GET"),
+            ("Host", "idp.test"),
+            ("Accept", "a"),
+            ("accept", "b"),
+            ("X-Two", "a"),
+            (":path", ""),
+        ];
+        http_call(code, "idp", &headers, 0);
+    });
+    let mut host = Host::builder(&guest.module())
+        .upstream("idp", |_| Answer::Later)
+        .build()
+        .unwrap();
+    host.request(Request::get("a.test", "/"));
+    assert_eq!(lines(&mut host), ["0", "4"]);
+    let sent = host.callouts().remove(0).headers;
+    let shown: Vec<_> = sent
+        .iter()
+        .map(|(name, value)| format!("{}={}", name.escape_ascii(), value.escape_ascii()))
+        .collect();
+    let expected = [
+        ":method=GET",
+        ":authority=idp.test",
+        ":path=",
+        "accept=a,b",
+        "x-two=a",
+        "content-length=4",
+    ];
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn an_answer_without_trailers_has_no_map_of_them() {
+    let guest = Guest::new()
+        .on(HEADERS, |code| http_call(code, "idp", WHOLE, 0))
+        .on("proxy_on_http_call_response", |code| {
+            code.param(4);
+            code.call("proxy_get_header_map_value", &[Num(7), text("sum"), Out]);
+            code.call("proxy_get_header_map_pairs", &[Num(7), Out]);
+            code.call("proxy_get_header_map_value", &[Num(6), text("sum"), Out]);
+            code.call("proxy_add_header_map_value", &[Num(6), text("a"), text("b")]);
+            code.call("proxy_get_header_map_size", &[Num(6), OutNumber]);
+        });
+    let mut host = Host::builder(&guest.module())
+        .upstream("idp", |_| Answer::status(200))
+        .build()
+        .unwrap();
+    host.request(Request::get("a.test", "/"));
+    assert_eq!(lines(&mut host), ["0", "4", "0", "2", "0", "1", "2", "2"]);
 }

@@ -1,6 +1,6 @@
 //! Host functions on header and trailer maps.
 
-use scopegate_host_tests::{Outcome, Request, Response};
+use scopegate_host_tests::{Host, Outcome, Profile, Request, Response};
 
 use crate::guest::Arg::{Num, Out, OutNumber, Pairs};
 use crate::guest::{Guest, lines, text};
@@ -320,4 +320,128 @@ fn response_headers_and_trailers_are_shown_and_changed() {
     assert_eq!(seen.header("server"), Some(&b"mine"[..]));
     assert_eq!((seen.body.as_slice(), seen.trailers.len()), (&b"b"[..], 2));
     assert!(matches!(exchange.outcome, Outcome::Forwarded(_)));
+}
+
+#[test]
+fn repeated_headers_are_joined_where_envoy_has_one_slot_for_them() {
+    let guest = Guest::new()
+        .on(HEADERS, |code| {
+            code.param(1);
+            for name in ["authorization", "accept", "cookie", "x-other"] {
+                code.call("proxy_get_header_map_value", &[Num(REQUEST), text(name), Out])
+                    .show();
+            }
+            code.call(
+                "proxy_add_header_map_value",
+                &[Num(REQUEST), text("User-Agent"), text("second")],
+            );
+            code.call(
+                "proxy_get_header_map_value",
+                &[Num(REQUEST), text("user-agent"), Out],
+            )
+            .show();
+        })
+        .on("proxy_on_response_headers", |code| {
+            code.param(1);
+            for name in ["vary", "set-cookie", "accept"] {
+                code.call("proxy_get_header_map_value", &[Num(RESPONSE), text(name), Out])
+                    .show();
+            }
+        });
+    let request = || {
+        Request::get("a.test", "/")
+            .header("Authorization", "Bearer a")
+            .header("authorization", "Bearer b")
+            .header("accept", "")
+            .header("accept", "x")
+            .header("cookie", "a=1")
+            .header("cookie", "b=2")
+            .header("x-other", "1")
+            .header("x-other", "2")
+            .header("user-agent", "first")
+    };
+    let response = || {
+        Response::new(200)
+            .header("vary", "a")
+            .header("vary", "b")
+            .header("set-cookie", "a")
+            .header("set-cookie", "b")
+            .header("accept", "a")
+            .header("accept", "b")
+    };
+    for profile in [Profile::Envoy, Profile::Spec] {
+        let mut host = Host::builder(&guest.module()).profile(profile).build().unwrap();
+        let exchange = host.exchange(request(), response());
+        let expected = "11 0 Bearer a,Bearer b 0 x 0 a=1 0 1 0 0 first,second 6 0 a,b 0 a 0 a";
+        assert_eq!(lines(&mut host).join(" "), expected);
+        let forwarded = exchange.forwarded().unwrap();
+        assert_eq!(forwarded.header_values("authorization"), [b"Bearer a,Bearer b"]);
+        assert_eq!(forwarded.header_values("cookie"), [b"a=1", b"b=2"]);
+    }
+    let mut host = Host::builder(&guest.module())
+        .profile(Profile::Nginx)
+        .build()
+        .unwrap();
+    let exchange = host.exchange(request(), response());
+    let forwarded = exchange.forwarded().unwrap();
+    assert_eq!(
+        forwarded.header_values("authorization"),
+        [b"Bearer a", b"Bearer b"]
+    );
+}
+
+#[test]
+fn host_is_another_name_of_the_authority_of_a_request() {
+    let guest = Guest::new().on(HEADERS, |code| {
+        code.param(1);
+        code.call("proxy_get_header_map_value", &[Num(REQUEST), text("Host"), Out])
+            .show();
+        code.call(
+            "proxy_replace_header_map_value",
+            &[Num(REQUEST), text("host"), text("b.test")],
+        );
+        code.call(
+            "proxy_add_header_map_value",
+            &[Num(REQUEST), text("host"), text("c.test")],
+        );
+        code.call(
+            "proxy_get_header_map_value",
+            &[Num(REQUEST), text(":authority"), Out],
+        )
+        .show();
+        code.call("proxy_remove_header_map_value", &[Num(REQUEST), text("host")]);
+        code.call(
+            "proxy_get_header_map_value",
+            &[Num(REQUEST), text(":authority"), Out],
+        );
+    });
+    let mut host = guest.host();
+    host.request(Request::get("a.test", "/"));
+    assert_eq!(lines(&mut host).join(" "), "4 0 a.test 0 0 0 b.test,c.test 0 1");
+}
+
+#[test]
+fn pseudo_headers_stand_before_all_others() {
+    let guest = Guest::new().on(HEADERS, |code| {
+        code.call(
+            "proxy_add_header_map_value",
+            &[Num(REQUEST), text(":new"), text("1")],
+        );
+        code.call(
+            "proxy_replace_header_map_value",
+            &[Num(REQUEST), text(":path"), text("/b")],
+        );
+    });
+    let exchange = guest
+        .host()
+        .request(Request::get("a.test", "/a").header("x", "y"));
+    let names: Vec<_> = exchange
+        .forwarded()
+        .unwrap()
+        .headers
+        .iter()
+        .map(|(name, _)| name.clone())
+        .collect();
+    let expected: [&[u8]; 6] = [b":authority", b":method", b":scheme", b":new", b":path", b"x"];
+    assert_eq!(names, expected);
 }
