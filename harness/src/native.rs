@@ -1,5 +1,6 @@
 //! The engine itself as an executor: no proxy, no module, microseconds a case.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -106,6 +107,7 @@ impl Proofs {
 
 impl Session for NativeSession {
     fn decide(&mut self, request: &Request) -> Result<Answer, ExecutorError> {
+        let request = &*one_authority(request);
         self.requests = self.requests.saturating_add(1);
         let offered = value_of(&request.headers, "x-request-id");
         let own = format!("native-{}", self.requests);
@@ -237,6 +239,22 @@ impl NativeSession {
             Time::System => system_time(),
         }
     }
+}
+
+/// The request as a proxy shows it: `Host` is another name of the authority, and two of them are one list.
+fn one_authority(request: &Request) -> Cow<'_, Request> {
+    let is_host = |(name, _): &&(Vec<u8>, Vec<u8>)| name.eq_ignore_ascii_case(b"host");
+    let hosts = request.headers.iter().filter(is_host).map(|(_, value)| value);
+    let all: Vec<_> = request.authority.iter().chain(hosts).cloned().collect();
+    if all.len() == request.authority.iter().len() {
+        return Cow::Borrowed(request);
+    }
+    let headers = request.headers.iter().filter(|pair| !is_host(pair)).cloned();
+    Cow::Owned(Request {
+        authority: Some(all.join(&b',')),
+        headers: headers.collect(),
+        ..request.clone()
+    })
 }
 
 /// The time of the machine's clock.

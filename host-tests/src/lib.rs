@@ -29,8 +29,7 @@
 //!
 //! TCP connections go through [`Host::connection`], or step by step.
 //!
-//! Not modelled: metadata
-//! frames, watermarks, and the joining by comma of repeated headers which Envoy keeps in fixed slots. Where the
+//! Not modelled: metadata frames and watermarks. Where the
 //! profile is [`Profile::Nginx`], the request goes to the upstream as `proxy_pass` without a URI sends it: the target as
 //! it came, whatever the module makes of `:path`.
 
