@@ -168,8 +168,8 @@ impl Host {
         let profile = self.world().profile;
         if let Some(stream) = self.stream_mut(id) {
             let [request, response] = seen;
-            stream.request.headers = HeaderMap::new(request.clone(), profile);
-            stream.response.headers = HeaderMap::new(response.clone(), profile);
+            stream.request.headers = HeaderMap::new(Kind::Request, request.clone(), profile);
+            stream.response.headers = HeaderMap::new(Kind::Response, response.clone(), profile);
         }
     }
 
