@@ -113,6 +113,16 @@ impl Profile {
         self == Self::Nginx
     }
 
+    /// Whether the host has Envoy's own foreign functions.
+    pub(crate) fn has_envoys_foreign_functions(self) -> bool {
+        self != Self::Nginx
+    }
+
+    /// Whether a foreign function that nobody knows fails the module; else the call is answered NOT_FOUND.
+    pub(crate) fn unknown_foreign_functions_trap(self) -> bool {
+        self == Self::Nginx
+    }
+
     /// Whether numbers in properties are 8 bytes little-endian; else they are decimal text.
     pub(crate) fn binary_properties(self) -> bool {
         self != Self::Nginx

@@ -23,7 +23,12 @@ pub(crate) fn set(state: &mut State, path: &[u8], value: Vec<u8>) -> Result<(), 
         (true, (b"ngx", Some(name))) => state.world.variables.iter().any(|known| known.as_bytes() == name),
         (true, _) => false,
     };
+    let declared = state.declared.get(&(state.root_id(), path.clone()));
+    let is_read_only = declared.is_some_and(|is_read_only| *is_read_only);
     let stream = state.stream().filter(|_| is_taken).ok_or(Status::NotFound)?;
+    if is_read_only && stream.set.contains_key(&path) {
+        return Err(Status::BadArgument);
+    }
     stream.set.insert(path, value);
     Ok(())
 }
@@ -82,6 +87,11 @@ fn find(state: &mut State, path: &[u8]) -> Option<Vec<u8>> {
         (b"source", Some(field)) => peer(SOURCE, field, profile),
         (b"destination", Some(field)) => peer(DESTINATION, field, profile),
         (b"connection", Some(b"id")) | (b"connection_id", None) => Some(integer(u64::from(id), profile)),
+        // What a module sets has a prefix among the rest of the filter state.
+        (b"filter_state", Some(key)) if let Some(set) = key.strip_prefix(b"wasm.") => {
+            stream.set.get(set).cloned()
+        }
+        (b"filter_state", Some(_)) => stream.set.get(path).cloned(),
         (b"connection", Some(b"mtls")) => Some(boolean(false, profile)),
         // What a module sets is found under the first part of the path only: the whole path is one key.
         (key, None) => stream.set.get(key).cloned(),

@@ -81,7 +81,6 @@ pub(crate) fn bytes<'m>(fields: &[(u64, Value<'m>)], number: u64) -> &'m [u8] {
     found.unwrap_or_default()
 }
 
-#[cfg(test)]
 /// The last value of a field that is a number; 0 where there is none, as in proto3.
 pub(crate) fn number(fields: &[(u64, Value<'_>)], number: u64) -> u64 {
     let found = fields.iter().rev().find_map(|(field, value)| match value {

@@ -48,6 +48,8 @@ pub(crate) struct World {
     pub(crate) foreign: ForeignFunctions,
     pub(crate) callouts: Callouts,
     pub(crate) grpc: GrpcCallouts,
+    pub(crate) route_cache_clears: usize,
+
     pub(crate) trace: Trace,
     pub(crate) faults: Faults,
 }
@@ -72,6 +74,8 @@ impl Default for World {
             foreign: ForeignFunctions::default(),
             callouts: Callouts::default(),
             grpc: GrpcCallouts::default(),
+            route_cache_clears: 0,
+
             trace: Trace::default(),
             faults: Faults::default(),
         }
@@ -128,6 +132,8 @@ pub(crate) struct State {
     pub(crate) call_response: Option<CallResponse>,
     /// What may be read of a gRPC callout just now.
     pub(crate) grpc: GrpcReading,
+    /// Properties that contexts declared, and whether they can be set only once.
+    pub(crate) declared: BTreeMap<(u32, Vec<u8>), bool>,
     /// The argument of `proxy_on_foreign_function`.
     pub(crate) call_data: Vec<u8>,
     /// Whether the callout failed whose answer is handed over just now.
@@ -265,6 +271,7 @@ impl State {
             streams: BTreeMap::new(),
             call_response: None,
             grpc: GrpcReading::default(),
+            declared: BTreeMap::new(),
             call_data: Vec::new(),
             call_failed: false,
             last_context: 0,
@@ -274,6 +281,12 @@ impl State {
     pub(crate) fn allocate_context(&mut self) -> u32 {
         self.last_context += 1;
         self.last_context
+    }
+
+    /// There is no route cache here: that it was cleared is counted. Only an HTTP stream has a route.
+    pub(crate) fn clear_route_cache(&mut self) {
+        let has_route = self.stream().is_some_and(|stream| stream.tcp.is_none());
+        self.world.route_cache_clears += usize::from(has_route);
     }
 
     /// The context that host calls are made for.

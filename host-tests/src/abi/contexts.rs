@@ -1,6 +1,7 @@
 //! Host functions on contexts, time, ticks and foreign functions.
 
 use super::{Allowed, Function, Status, Versions};
+use crate::foreign;
 use crate::log::LogLevel;
 use crate::memory::{Answer, Args, Call, Fail};
 
@@ -96,10 +97,15 @@ fn call_foreign_function(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     let name = call.bytes(args.at(0), args.at(1))?;
     call.note(&name);
     let argument = call.bytes(args.at(2), args.at(3))?;
-    if !call.state().world.foreign.knows(&name) {
-        return Err(Status::NotFound.into());
-    }
-    let answer = call.state().world.foreign.call(&name, &argument);
+    let Some(answer) = foreign::call(call.state(), &name, &argument) else {
+        return Err(
+            match call.state().world.profile.unknown_foreign_functions_trap() {
+                true => Fail::Trap(wasmtime::Error::msg("unknown foreign function")),
+                false => Status::NotFound.into(),
+            },
+        );
+    };
+
     let result = answer.as_deref().unwrap_or_default();
     if args.at(4) != 0 {
         let pointer = if result.is_empty() { 0 } else { call.place(result)? };

@@ -85,8 +85,8 @@ fn close_stream(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     Ok(())
 }
 
-/// There is no route cache here: nothing to clear.
-fn clear_route_cache(_: &mut Call<'_>, _: &Args<'_>) -> Answer {
+fn clear_route_cache(call: &mut Call<'_>, _: &Args<'_>) -> Answer {
+    call.state().clear_route_cache();
     Ok(())
 }
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use scopegate_host_tests::{Clock, Host, LogLevel, Request, Status};
+use scopegate_host_tests::{Clock, Host, LogLevel, Outcome, Profile, Request, Status};
 
 use crate::guest::Arg::{Num, Out, OutNumber, OutSecond, Text};
-use crate::guest::{Guest, lines, text};
+use crate::guest::{Code, Guest, lines, text};
 
 const HEADERS: &str = "proxy_on_request_headers";
 
@@ -182,4 +182,151 @@ fn foreign_functions_are_those_of_the_test() {
         .unwrap();
     host.request(Request::get("a.test", "/"));
     assert_eq!(lines(&mut host), ["0", "cba", "0", "0", "0", "10", "1", "6"]);
+}
+
+/// A field of a protocol buffer: bytes.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2, u8::try_from(bytes.len()).unwrap()][..], bytes].concat()
+}
+
+fn foreign(code: &mut Code<'_>, name: &str, argument: &[u8]) {
+    code.call("proxy_call_foreign_function", &[text(name), Text(argument), Out]);
+}
+
+#[test]
+fn bytes_are_compressed_and_uncompressed() {
+    let long = vec![b'a'; 1_000];
+    let mut compressed = vec![0x78, 0x9c];
+    compressed.extend(miniz_oxide::deflate::compress_to_vec(&long, 9));
+    compressed.extend(adler(&long).to_be_bytes());
+    let guest = Guest::new().on("proxy_on_request_headers", |code| {
+        foreign(code, "compress", &long);
+        code.foreign_again("uncompress").second();
+        foreign(code, "uncompress", &compressed);
+        code.second();
+        foreign(code, "uncompress", &compressed[..compressed.len() - 5]);
+        foreign(code, "uncompress", b"");
+        foreign(code, "uncompress", b"no zlib");
+    });
+    let mut host = guest.host();
+    host.request(Request::get("a.test", "/"));
+    assert_eq!(lines(&mut host).join(" "), "0 0 1000 0 1000 3 3 3");
+}
+
+fn adler(bytes: &[u8]) -> u32 {
+    let sums = bytes.iter().fold((1, 0), |(a, b), byte| {
+        let a = (a + u32::from(*byte)) % 65_521;
+        (a, (b + a) % 65_521)
+    });
+    sums.1 << 16 | sums.0
+}
+
+#[test]
+fn a_property_is_declared_once_and_by_the_root() {
+    let once = [field(1, b"once"), vec![0x10, 1]].concat();
+    let declare = |code: &mut Code<'_>| {
+        foreign(code, "declare_property", &once);
+        foreign(code, "declare_property", &once);
+        foreign(code, "declare_property", &field(1, b"often"));
+        foreign(code, "declare_property", b"\xff");
+    };
+    let set = |code: &mut Code<'_>| {
+        for name in ["once", "once", "often", "often"] {
+            code.call("proxy_set_property", &[text(name), text("v")]);
+        }
+    };
+    let by_root = Guest::new()
+        .on("proxy_on_configure", declare)
+        .on("proxy_on_request_headers", set);
+    let mut host = by_root.host();
+    host.request(Request::get("a.test", "/"));
+    assert_eq!(lines(&mut host).join(" "), "0 2 0 2 0 2 0 0");
+    let by_stream = Guest::new().on("proxy_on_request_headers", |code| {
+        declare(code);
+        set(code);
+    });
+    let mut host = by_stream.host();
+    host.request(Request::get("a.test", "/"));
+    assert_eq!(lines(&mut host).join(" "), "0 2 0 2 0 0 0 0");
+}
+
+#[test]
+fn filter_state_is_set_by_the_names_that_envoy_knows() {
+    let known = [
+        field(1, b"envoy.tcp_proxy.cluster"),
+        field(2, b"green"),
+        vec![0x18, 1],
+    ]
+    .concat();
+    let guest = Guest::new()
+        .on("proxy_on_configure", |code| {
+            foreign(code, "set_envoy_filter_state", &known)
+        })
+        .on("proxy_on_request_headers", |code| {
+            foreign(code, "set_envoy_filter_state", &known);
+            foreign(code, "set_envoy_filter_state", &field(1, b"mine"));
+            foreign(code, "set_envoy_filter_state", b"\xff");
+            code.call(
+                "proxy_get_property",
+                &[text("filter_state\0envoy.tcp_proxy.cluster"), Out],
+            )
+            .show();
+            code.call("proxy_set_property", &[text("mine"), text("set")]);
+            code.call("proxy_get_property", &[text("filter_state\0wasm.mine"), Out])
+                .show();
+            code.call("proxy_get_property", &[text("filter_state\0mine"), Out]);
+        });
+    let mut host = guest.host();
+    let exchange = host.request(Request::get("a.test", "/"));
+    assert_eq!(lines(&mut host).join(" "), "1 0 1 2 0 green 0 0 set 1");
+    let set = exchange
+        .properties
+        .get(&b"filter_state\0envoy.tcp_proxy.cluster"[..]);
+    assert_eq!(set, Some(&b"green".to_vec()));
+}
+
+#[test]
+fn the_route_is_chosen_anew_for_requests_alone() {
+    let clear = |code: &mut Code<'_>| foreign(code, "clear_route_cache", b"");
+    let guest = Guest::new()
+        .on("proxy_on_configure", clear)
+        .on("proxy_on_request_headers", clear);
+    let mut host = guest.host();
+    assert_eq!(host.route_cache_clears(), 0);
+    host.request(Request::get("a.test", "/"));
+    assert_eq!(
+        (lines(&mut host).join(" "), host.route_cache_clears()),
+        ("0 0".to_owned(), 1)
+    );
+    let first = Guest::of("proxy_abi_version_0_1_0").on("proxy_on_request_headers", |code| {
+        code.call("proxy_clear_route_cache", &[]);
+    });
+    let mut host = first.host();
+    host.request(Request::get("a.test", "/"));
+    assert_eq!(
+        (lines(&mut host).join(" "), host.route_cache_clears()),
+        ("0".to_owned(), 1)
+    );
+}
+
+#[test]
+fn the_tests_functions_come_before_the_proxys_and_nginx_has_none() {
+    let guest = Guest::new().on("proxy_on_request_headers", |code| {
+        foreign(code, "compress", b"x");
+        code.show();
+    });
+    let mut host = Host::builder(&guest.module())
+        .foreign_function("compress", |_| Ok(b"mine".to_vec()))
+        .build()
+        .unwrap();
+    host.request(Request::get("a.test", "/"));
+    assert_eq!(lines(&mut host).join(" "), "0 mine");
+    let mut host = Host::builder(&guest.module())
+        .profile(Profile::Nginx)
+        .build()
+        .unwrap();
+    let outcome = host.request(Request::get("a.test", "/")).outcome;
+    assert!(
+        matches!(&outcome, Outcome::Failed { reason, .. } if reason.contains("unknown foreign function"))
+    );
 }

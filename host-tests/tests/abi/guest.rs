@@ -176,6 +176,15 @@ impl Code<'_> {
         self.call_in("env", name, args, true)
     }
 
+    /// Calls a foreign function with what the last call gave, and logs the status.
+    pub(crate) fn foreign_again(&mut self, name: &str) -> &mut Self {
+        let (at, len) = self.guest.place(name.as_bytes());
+        self.add(&format!(
+            "(call $print (i64.extend_i32_s (call $proxy_call_foreign_function (i32.const {at}) (i32.const {len})
+             (i32.load (i32.const {OUT})) (i32.load (i32.const {OUT_LEN})) (i32.const {OUT}) (i32.const {OUT_LEN}))))\n"
+        ))
+    }
+
     /// Calls a WASI function and logs the error number it returns.
     pub(crate) fn wasi(&mut self, name: &str, args: &[Arg<'_>]) -> &mut Self {
         self.call_in("wasi_snapshot_preview1", name, args, true)
