@@ -33,4 +33,6 @@ mod tcp;
 #[cfg(test)]
 mod time;
 #[cfg(test)]
+mod versions;
+#[cfg(test)]
 mod wasi;
