@@ -157,6 +157,13 @@ impl HostBuilder {
         self
     }
 
+    /// Whether a module that pauses on headers is shown the body that follows, before it lets the headers go; else it is
+    /// shown nothing until then. `allow_on_headers_stop_iteration` of Envoy, off by default; Higress has it on.
+    pub fn allow_headers_stop_iteration(mut self, allowed: bool) -> Self {
+        self.world.headers_may_stop_alone = allowed;
+        self
+    }
+
     /// Keeps a record of every host call, read with `Host::trace`.
     pub fn trace(mut self) -> Self {
         self.world.trace.enabled = true;

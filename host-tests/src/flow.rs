@@ -61,7 +61,7 @@ impl Line<'_> {
 enum Held {
     /// It lets everything pass.
     Nothing,
-    /// It holds a body or trailers, and is shown what follows.
+    /// It holds a body, trailers or the headers alone, and is shown what follows.
     Body,
     /// It holds the headers, and is shown nothing until it lets them go.
     Everything,
@@ -305,10 +305,9 @@ impl Flow {
         let member = self.lane(is_request).member(place);
         let id = self.id(member);
         let host = line.host(member)?;
-        match part {
-            Part::RequestHeaders => self.see(0, host.forwarded_request(id).headers),
-            Part::ResponseHeaders => self.see(1, host.forwarded_response(id).headers),
-            Part::RequestBody | Part::RequestTrailers | Part::ResponseBody | Part::ResponseTrailers => {}
+        match is_request {
+            true => self.see(0, host.forwarded_request(id).headers),
+            false => self.see(1, host.forwarded_response(id).headers),
         }
         match step {
             Step::Continue => {
@@ -319,7 +318,9 @@ impl Flow {
                 None
             }
             Step::Paused => {
+                let is_alone = host.holds_headers_alone(id, part);
                 let held = match part {
+                    Part::RequestHeaders | Part::ResponseHeaders if is_alone => Held::Body,
                     Part::RequestHeaders | Part::ResponseHeaders => Held::Everything,
                     Part::RequestBody
                     | Part::RequestTrailers

@@ -37,6 +37,8 @@ pub(crate) struct World {
     pub(crate) vm_id: String,
     pub(crate) vm_configuration: Vec<u8>,
     pub(crate) plugin: Settings,
+    /// Whether a module may hold headers and be shown the body none the less.
+    pub(crate) headers_may_stop_alone: bool,
     /// Further plugins in the same machine.
     pub(crate) further: Vec<Settings>,
     pub(crate) log_level: LogLevel,
@@ -65,6 +67,7 @@ impl Default for World {
             vm_id: String::new(),
             vm_configuration: Vec::new(),
             plugin: Settings::default(),
+            headers_may_stop_alone: false,
             further: Vec::new(),
             log_level: LogLevel::Info,
             logs: Logs::default(),
@@ -220,6 +223,10 @@ pub(crate) struct Half {
     pub(crate) trailers: HeaderMap,
     pub(crate) trailers_open: bool,
     pub(crate) end_of_stream: bool,
+    /// Whether the headers were let go.
+    pub(crate) headers_passed: bool,
+    /// Whether the module holds the headers alone, and is shown what follows.
+    pub(crate) headers_alone: bool,
 }
 
 impl Half {

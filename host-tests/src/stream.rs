@@ -34,6 +34,9 @@ pub enum Step {
     Reset,
 }
 
+/// What a headers callback returns to hold the headers.
+const PAUSE: u32 = 1;
+
 /// What a data callback may return (proxy-wasm-cpp-host's `FilterDataStatus`).
 const CONTINUE: u32 = 0;
 const BUFFER: u32 = 1;
@@ -142,10 +145,11 @@ impl Host {
         half.handed_on = half.passed.len();
         let end_of_stream = half.end_of_stream;
         let trailers = half.trailers.forwarded();
-        match part {
-            Part::RequestHeaders | Part::ResponseHeaders => {
-                vec![Frame::Headers(half.headers.forwarded(), end_of_stream)]
-            }
+        let is_first = !std::mem::replace(&mut half.headers_passed, true);
+        let headers =
+            is_first.then(|| Frame::Headers(half.headers.forwarded(), end_of_stream && part.is_headers()));
+        let rest = match part {
+            Part::RequestHeaders | Part::ResponseHeaders => Vec::new(),
             Part::RequestBody | Part::ResponseBody if end_of_stream && !trailers.is_empty() => {
                 vec![Frame::Data(data, false), Frame::Trailers(trailers)]
             }
@@ -154,7 +158,14 @@ impl Host {
                 let held = (!data.is_empty()).then_some(Frame::Data(data, false));
                 held.into_iter().chain([Frame::Trailers(trailers)]).collect()
             }
-        }
+        };
+        headers.into_iter().chain(rest).collect()
+    }
+
+    /// Whether the plugin holds no more than the headers, and is shown what follows.
+    pub(crate) fn holds_headers_alone(&mut self, id: StreamId, part: Part) -> bool {
+        let stream = self.stream_mut(id);
+        part.is_headers() && stream.is_some_and(|stream| stream.half(part).headers_alone)
     }
 
     /// The reply that the plugin made to a stream that it does not hold.
@@ -345,6 +356,7 @@ impl Host {
         let action = returned.value.unwrap_or(CONTINUE);
         let stopped = returned.stopped || stops(part, action);
         let state = self.vm.state();
+        let may_be_alone = state.world.headers_may_stop_alone;
         let called_out = state.world.callouts.has_pending(id.0);
         if called_out && !stopped && state.world.profile.callouts_must_pause() {
             self.vm.fail(
@@ -353,9 +365,9 @@ impl Host {
             );
         }
         if let Some(stream) = self.stream_mut(id).filter(|_| stopped) {
-            stream
-                .half(part)
-                .keep(part, if returned.stopped { WATERMARK } else { action });
+            let half = stream.half(part);
+            half.headers_alone |= part.is_headers() && may_be_alone && action == PAUSE && !returned.stopped;
+            half.keep(part, if returned.stopped { WATERMARK } else { action });
         }
         self.settle(id, part, stopped)
     }
@@ -448,6 +460,10 @@ fn stops(part: Part, action: u32) -> bool {
 }
 
 impl Part {
+    fn is_headers(self) -> bool {
+        matches!(self, Self::RequestHeaders | Self::ResponseHeaders)
+    }
+
     pub(crate) fn is_request(self) -> bool {
         matches!(
             self,

@@ -5,6 +5,7 @@
 
 mod command;
 mod debian;
+mod foreign;
 mod optimizer;
 mod products;
 mod test;

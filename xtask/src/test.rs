@@ -12,6 +12,7 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use crate::command::{self, Failure};
+use crate::foreign;
 use crate::products;
 use crate::toolchain::{BROWSER, Toolchain};
 use crate::tools;
@@ -141,6 +142,9 @@ fn build(workspace: &Workspace) -> Result<Verdict, Failure> {
 fn tests(workspace: &Workspace) -> Result<Verdict, Failure> {
     let skips = workspace.target.join("skipped-tests");
     command::on(&skips, remove(&skips))?;
+    if let Err(failure) = foreign::fetch_all(workspace) {
+        eprintln!("note: the tests with modules of others are skipped: {failure}");
+    }
     let mut cargo = workspace.cargo();
     cargo
         .args(["test", "--workspace", "--no-fail-fast"])
@@ -149,6 +153,7 @@ fn tests(workspace: &Workspace) -> Result<Verdict, Failure> {
             "SCOPEGATE_CONFORMANCE_WASM",
             products::conformance_module(workspace),
         )
+        .env("SCOPEGATE_FOREIGN_MODULES", &workspace.cache)
         .env("SCOPEGATE_SKIPS", &skips);
     command::run(&mut cargo)?;
     let lines = match fs::read_to_string(&skips) {
