@@ -73,7 +73,14 @@ impl Admission<'_> {
             key: &key,
         };
         let nonces = self.around.live.nonces.as_ref();
-        dpop::check(rules, &request, &bound, nonces, self.around.now).map(Some)
+        dpop::check(
+            rules,
+            &request,
+            &bound,
+            (nonces, self.around.host()),
+            self.around.now,
+        )
+        .map(Some)
     }
 
     fn certificate_digest(&self) -> Result<Option<[u8; 32]>, Reject> {

@@ -23,6 +23,8 @@ pub struct Authenticator {
     pub(crate) realm: Option<String>,
     pub(crate) resource: Option<String>,
     pub(crate) origins: Vec<String>,
+    /// Whether the host is asked about signatures, where it can be.
+    pub(crate) asks_host: bool,
     /// The documents that are fetched.
     pub(crate) sources: Vec<Source>,
     pub(crate) revocation: RevocationRules,

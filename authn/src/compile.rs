@@ -26,7 +26,9 @@ use crate::fetched::Source as Place;
 use crate::provider::{Authority, Kind, Provider};
 use crate::remote::{Source, SourceId, Subject};
 use crate::revocation::RevocationRules;
-use crate::section::{AuthenticationSection, ProviderSection, ProviderType, RevocationSection};
+use crate::section::{
+    AuthenticationSection, HostSignatures, ProviderSection, ProviderType, RevocationSection,
+};
 use crate::{Authenticator, Notice};
 
 pub(crate) use faults::Faults;
@@ -54,6 +56,7 @@ pub(crate) fn compile(
         origins,
         providers,
         revocation,
+        host_signatures,
         identity_headers,
     } = section;
     let mut context = Context {
@@ -99,6 +102,7 @@ pub(crate) fn compile(
         realm,
         resource,
         origins,
+        asks_host: host_signatures.unwrap_or_default() == HostSignatures::Auto,
         sources,
         revocation: revocation.rules,
         feed: revocation.feed,

@@ -14,7 +14,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::{Algorithm, Reject, confirmation, is_same_header_name, limits, thumbprint};
+use crate::{Algorithm, HostSignatures, Reject, confirmation, is_same_header_name, limits, thumbprint};
 
 pub use nonce::Nonces;
 use proof::Proof;
@@ -92,7 +92,7 @@ pub(crate) fn check(
     rules: &Rules,
     request: &Request<'_>,
     bound: &Bound<'_>,
-    nonces: Option<&Nonces>,
+    (nonces, host): (Option<&Nonces>, Option<&HostSignatures>),
     now: UnixTime,
 ) -> Result<Claim, Reject> {
     let proof = Proof::parse(only_field(request.headers)?).ok_or(Reject::ProofInvalid)?;
@@ -107,7 +107,7 @@ pub(crate) fn check(
     if rules.requires_nonce {
         check_nonce(&proof, nonces, now)?;
     }
-    match proof.is_signed_with(algorithm) {
+    match proof.is_signed_with(algorithm, host) {
         true => Ok(Claim {
             key: claim_key(bound.key, id),
             until,

@@ -191,7 +191,7 @@ impl Authenticator {
             ProviderKeys::Own(keys) => keys,
             ProviderKeys::Fetched(source) => live.keys(self, *source, now)?.0,
         };
-        let key = keys.first_that_signed(header.key_id.as_deref(), algorithm, &parsed, text)?;
+        let key = keys.first_that_signed(header.key_id.as_deref(), algorithm, &parsed, text, None)?;
         let revoked = TokenFacts {
             key_id: key.id.as_deref(),
             ..TokenFacts::default()

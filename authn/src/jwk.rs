@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::algorithm::Family;
-use crate::{Algorithm, base64url, limits};
+use crate::{Algorithm, base64url, host_signatures, limits};
 
 /// A key that is ready to verify.
 #[derive(Clone)]
@@ -23,6 +23,8 @@ pub(crate) struct Key {
     pub(crate) algorithm: Option<Algorithm>,
     /// The key itself.
     pub(crate) material: Material,
+    /// The key in DER, for hosts that check signatures; nothing where they are not asked about its kind.
+    pub(crate) public_key: Option<Box<[u8]>>,
     /// Whether `use` is `jwt-svid` (JWT-SVID section 6.2), in place of `sig`.
     pub(crate) is_jwt_svid: bool,
 }
@@ -72,6 +74,7 @@ impl fmt::Debug for Key {
             id,
             algorithm,
             material,
+            public_key: _,
             is_jwt_svid,
         } = self;
         f.debug_struct("Key")
@@ -79,7 +82,7 @@ impl fmt::Debug for Key {
             .field("algorithm", algorithm)
             .field("material", material)
             .field("is_jwt_svid", is_jwt_svid)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -116,6 +119,7 @@ impl Key {
         let key = Self {
             id: key_id(members)?,
             algorithm,
+            public_key: host_signatures::public_key(&material),
             material,
             is_jwt_svid,
         };
@@ -134,6 +138,7 @@ impl Key {
             id,
             algorithm: Some(algorithm),
             material,
+            public_key: None,
             is_jwt_svid: false,
         };
         key.check_algorithm()?;

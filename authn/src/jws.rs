@@ -29,7 +29,7 @@ pub fn verify(token: &[u8], keys: &[u8]) -> Result<(), Reject> {
     let algorithm = Algorithm::from_name(&header.algorithm).ok_or(Reject::AlgorithmNotAllowed)?;
     let parsed = UntrustedToken::new(text).map_err(|_| Reject::TokenMalformed)?;
     let keys = key_set(keys).ok_or(Reject::KeyNotFound)?;
-    keys.first_that_signed(header.key_id.as_deref(), algorithm, &parsed, text)
+    keys.first_that_signed(header.key_id.as_deref(), algorithm, &parsed, text, None)
         .map(|_| ())
 }
 
@@ -39,7 +39,7 @@ pub fn verify(token: &[u8], keys: &[u8]) -> Result<(), Reject> {
 pub fn holds(algorithm: Algorithm, jwk: &[u8], message: &[u8], signature: &[u8]) -> Option<bool> {
     let jwk = json::parse(jwk).ok()?;
     let (key, _) = Key::from_jwk(&jwk).ok().filter(|(key, _)| key.fits(algorithm))?;
-    Some(signature::holds(algorithm, &key.material, message, signature))
+    Some(signature::holds(algorithm, &key, message, signature, None))
 }
 
 /// How many keys of a JWK set can be used; nothing where the set is refused whole.

@@ -8,7 +8,7 @@ use jwt_compact::UntrustedToken;
 use serde_json::Value;
 
 use crate::jwk::{Concern, Key, Unusable};
-use crate::{Algorithm, Reject, limits, signature};
+use crate::{Algorithm, HostSignatures, Reject, limits, signature};
 
 /// The keys of a provider.
 #[derive(Debug, Clone, Default)]
@@ -112,6 +112,7 @@ impl KeySet {
         algorithm: Algorithm,
         token: &UntrustedToken<'_>,
         text: &str,
+        host: Option<&HostSignatures>,
     ) -> Result<&Key, Reject> {
         let mut answer = Err(Reject::KeyNotFound);
         let candidates = self
@@ -119,7 +120,7 @@ impl KeySet {
             .iter()
             .filter(|key| key.answers_to(id) && key.fits(algorithm));
         for key in candidates.take(limits::SIGNATURE_CHECKS) {
-            if signature::token_holds(algorithm, &key.material, token, text)? {
+            if signature::token_holds(algorithm, key, token, text, host)? {
                 return Ok(key);
             }
             answer = Err(Reject::SignatureInvalid);

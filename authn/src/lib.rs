@@ -45,6 +45,8 @@ mod fetching;
 #[cfg(feature = "verify")]
 mod hex;
 #[cfg(feature = "verify")]
+mod host_signatures;
+#[cfg(feature = "verify")]
 mod identity;
 #[cfg(feature = "verify")]
 mod introspection;
@@ -109,6 +111,8 @@ pub use claim_path::ClaimPath;
 pub use credential::{CredentialLocation, Stripped, is_same_header_name};
 #[cfg(feature = "verify")]
 pub use dpop::{Claim, Nonces};
+#[cfg(feature = "verify")]
+pub use host_signatures::{HostAnswer, HostCryptography, HostSignatures, SignatureQuestion};
 #[cfg(feature = "verify")]
 pub use identity::{IdentityHeader, IdentitySource};
 #[cfg(feature = "verify")]

@@ -2,6 +2,7 @@
 //! its own; another policy begins with an empty one.
 
 use std::fmt;
+use std::rc::Rc;
 
 use scopegate_document::UnixTime;
 
@@ -9,7 +10,7 @@ use crate::key_set::KeySet;
 use crate::proof::Proof;
 use crate::remote::{Content, Schedule, SourceId, SourceState};
 use crate::token_cache::TokenCache;
-use crate::{Authenticator, Nonces, Reject};
+use crate::{Algorithm, Authenticator, HostSignatures, Nonces, Reject};
 
 /// The state of an [`Authenticator`](crate::Authenticator). Made by [`Authenticator::live`](crate::Authenticator::live).
 pub struct Live {
@@ -17,6 +18,8 @@ pub struct Live {
     pub(crate) tokens: TokenCache<Proof>,
     /// The nonces that proofs are asked for; none where the host has no secret to share.
     pub(crate) nonces: Option<Nonces>,
+    /// The host's word on signatures; none where it gives none.
+    pub(crate) host_signatures: Option<Rc<HostSignatures>>,
 }
 
 impl fmt::Debug for Live {
@@ -25,6 +28,7 @@ impl fmt::Debug for Live {
             sources,
             tokens,
             nonces: _,
+            host_signatures: _,
         } = self;
         f.debug_struct("Live")
             .field("sources", &sources.len())
@@ -58,12 +62,32 @@ impl Live {
                 .collect(),
             tokens: TokenCache::new(),
             nonces: None,
+            host_signatures: None,
         }
     }
 
     /// Gives it the nonces that all workers share.
     pub fn set_nonces(&mut self, nonces: Nonces) {
         self.nonces = Some(nonces);
+    }
+
+    /// Gives it the host's word on signatures. It is asked where the policy does not say otherwise, and believed once it
+    /// has shown that it knows.
+    pub fn set_host_signatures(&mut self, host: Rc<HostSignatures>) {
+        self.host_signatures = Some(host);
+    }
+
+    /// Whether it was given the host's word.
+    #[must_use]
+    pub const fn has_host_signatures(&self) -> bool {
+        self.host_signatures.is_some()
+    }
+
+    /// The algorithms for which the host was tried, and whether it is asked about them.
+    #[must_use]
+    pub fn host_signatures_tried(&self) -> Vec<(Algorithm, bool)> {
+        let host = self.host_signatures.as_deref();
+        host.map(HostSignatures::tried).unwrap_or_default()
     }
 
     /// Whether it was given nonces.

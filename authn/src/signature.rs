@@ -25,23 +25,40 @@ use sha2::digest::{Digest, FixedOutputReset};
 use sha2::{Sha256, Sha384, Sha512};
 use signature::hazmat::PrehashVerifier;
 
-use crate::jwk::Material;
-use crate::{Algorithm, Reject};
+use crate::jwk::{Key, Material};
+use crate::{Algorithm, HostSignatures, Reject};
 
 /// Whether the signature of `token`, whose text is `text`, was made with `algorithm` by the owner of `key`.
 pub(crate) fn token_holds(
     algorithm: Algorithm,
-    key: &Material,
+    key: &Key,
     token: &UntrustedToken<'_>,
     text: &str,
+    host: Option<&HostSignatures>,
 ) -> Result<bool, Reject> {
     let (signed, _) = text.rsplit_once('.').ok_or(Reject::TokenMalformed)?;
     Ok(token.algorithm() == algorithm.name()
-        && holds(algorithm, key, signed.as_bytes(), token.signature_bytes()))
+        && holds(algorithm, key, signed.as_bytes(), token.signature_bytes(), host))
 }
 
-/// Whether `signature` over `message` was made with `algorithm` by the owner of `key`.
-pub(crate) fn holds(algorithm: Algorithm, key: &Material, message: &[u8], signature: &[u8]) -> bool {
+/// Whether `signature` over `message` was made with `algorithm` by the owner of `key`: in the word of the host, where
+/// there is one and it is worth something, else by what is computed here.
+pub(crate) fn holds(
+    algorithm: Algorithm,
+    key: &Key,
+    message: &[u8],
+    signature: &[u8],
+    host: Option<&HostSignatures>,
+) -> bool {
+    // INVARIANT: a key never serves an algorithm of another family or curve, whoever checks.
+    key.material.fits(algorithm)
+        && host
+            .and_then(|host| host.holds(algorithm, key, message, signature))
+            .unwrap_or_else(|| computed(algorithm, &key.material, message, signature))
+}
+
+/// Whether `signature` over `message` was made with `algorithm` by the owner of `key`, computed here.
+fn computed(algorithm: Algorithm, key: &Material, message: &[u8], signature: &[u8]) -> bool {
     match (algorithm, key) {
         (Algorithm::Hs256, Material::Secret(key)) => check(&Hs::<Sha256>::NEW, key, message, signature),
         (Algorithm::Hs384, Material::Secret(key)) => check(&Hs::<Sha384>::NEW, key, message, signature),

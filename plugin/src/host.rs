@@ -128,6 +128,14 @@ host_functions! {
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
+    fn proxy_call_foreign_function(
+        name: *const u8,
+        name_size: usize,
+        argument: *const u8,
+        argument_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
 }
 
 const fn checked(function: &'static str, status: u32) -> Result<(), HostError> {
@@ -353,4 +361,21 @@ pub(crate) fn increment(id: u32, by: i64) -> Result<(), HostError> {
 pub(crate) fn record(id: u32, value: u64) -> Result<(), HostError> {
     // SAFETY: plain numbers.
     checked("proxy_record_metric", unsafe { proxy_record_metric(id, value) })
+}
+
+/// Calls a function that the host offers beside those of the ABI. Some hosts trap where there is none of that name.
+pub(crate) fn call_foreign_function(name: &str, argument: &[u8]) -> Result<Vec<u8>, HostError> {
+    owned("proxy_call_foreign_function", |data, size| {
+        // SAFETY: pointers and lengths are those of live slices, which the host only reads; it writes to live variables.
+        unsafe {
+            proxy_call_foreign_function(
+                name.as_ptr(),
+                name.len(),
+                argument.as_ptr(),
+                argument.len(),
+                data,
+                size,
+            )
+        }
+    })
 }

@@ -20,6 +20,7 @@ mod question;
 mod reply;
 mod root;
 mod shared;
+mod signatures;
 mod stream;
 mod verdict;
 mod waiting;

@@ -48,6 +48,11 @@ impl Metrics {
         self.set(format!("scopegate.age.{document}"), seconds);
     }
 
+    /// Shows whether the host is asked about signatures made with `algorithm`: 1, or 0 where it is not after it was tried.
+    pub(crate) fn asks_host(&self, algorithm: &str, is_asked: bool) {
+        self.set(format!("scopegate.host_signatures.{algorithm}"), is_asked.into());
+    }
+
     /// Counts what the token cache did since `before`, and shows what it holds.
     pub(crate) fn cached(&self, before: &CacheUse, now: &CacheUse) {
         let CacheUse {

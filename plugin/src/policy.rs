@@ -1,9 +1,10 @@
 //! One policy in force, with all that changes while it is: what was proved, what was fetched, who waits.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use scopegate_authn::remote::SourceId;
-use scopegate_authn::{CacheUse, Live};
+use scopegate_authn::{CacheUse, HostSignatures, Live};
 use scopegate_document::UnixTime;
 use scopegate_engine::Engine;
 
@@ -83,6 +84,9 @@ impl Policy {
         let live = self.live.borrow();
         let used = live.cache_use();
         desk.metrics.cached(&self.counted.replace(used), &used);
+        for (algorithm, is_asked) in live.host_signatures_tried() {
+            desk.metrics.asks_host(algorithm.name(), is_asked);
+        }
         for id in desk.authenticator.sources() {
             if let Some(age) = live.age(id, desk.now) {
                 desk.metrics.aged(desk.authenticator.source_name(id), age);
@@ -90,8 +94,16 @@ impl Policy {
         }
     }
 
+    /// Gives it what only a request can tell: that the host checks signatures, and the nonces that all workers share.
+    pub(crate) fn prepare(&self, host: Option<&Rc<HostSignatures>>) {
+        if let Some(host) = host.filter(|_| !self.live.borrow().has_host_signatures()) {
+            self.live.borrow_mut().set_host_signatures(Rc::clone(host));
+        }
+        self.prepare_nonces();
+    }
+
     /// Makes sure that nonces can be issued, where proofs need them.
-    pub(crate) fn prepare(&self) {
+    fn prepare_nonces(&self) {
         if !self.asks_for_nonces || self.live.borrow().has_nonces() {
             return;
         }

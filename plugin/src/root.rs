@@ -1,11 +1,12 @@
 //! The root context: one policy in force, or none. A bad new configuration never loosens the old one.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
+use scopegate_authn::HostSignatures;
 use scopegate_document::PolicyError;
 use scopegate_engine::{Compiled, Engine};
 
@@ -19,6 +20,7 @@ use crate::policy::Policy;
 use crate::proxy::Proxy;
 use crate::question::Questions;
 use crate::shared;
+use crate::signatures::Envoy;
 use crate::stream::Stream;
 use crate::waiting::Over;
 
@@ -34,6 +36,8 @@ pub(crate) struct State {
     pub(crate) questions: Questions,
     /// The host, once a request told which it is.
     proxy: Cell<Option<Proxy>>,
+    /// The host's word on signatures, once a request told that it gives one.
+    signatures: OnceCell<Rc<HostSignatures>>,
     served: Cell<u64>,
     ticks: Cell<bool>,
 }
@@ -61,6 +65,16 @@ impl State {
     fn limit(&self) {
         self.metrics.limit();
         shared::limit();
+    }
+
+    /// The host's word on signatures. ngx_wasm_module has no such function, and traps where one asks for it: only a host
+    /// that a request told to be Envoy is asked.
+    pub(crate) fn host_signatures(&self) -> Option<&Rc<HostSignatures>> {
+        let is_envoy = self.proxy.get() == Some(Proxy::Envoy);
+        is_envoy.then(|| {
+            self.signatures
+                .get_or_init(|| Rc::new(HostSignatures::new(Box::new(Envoy))))
+        })
     }
 
     /// Whether a request told that the host is NGINX.

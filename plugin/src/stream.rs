@@ -208,7 +208,7 @@ impl Held {
 
     /// Asks the policy. What it needs to know is waited for once, if it can come.
     fn ask(self: &Rc<Self>, policy: &Rc<Policy>, request: &Request<'_>, time: Time) -> Headers {
-        policy.prepare();
+        policy.prepare(self.state.host_signatures());
         let mut has_looked = false;
         loop {
             let mut attempt = self.attempt.borrow_mut();

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::jwk::Key;
 use crate::untrusted::{self, Header};
-use crate::{Algorithm, base64url, limits, signature, times};
+use crate::{Algorithm, HostSignatures, base64url, limits, signature, times};
 
 /// The members of a JWK that nobody but its owner may have (RFC 7518 section 6, RFC 8037 section 2, RFC 9964
 /// section 3).
@@ -76,13 +76,13 @@ impl<'p> Proof<'p> {
     }
 
     /// Whether the owner of the key it brings made the signature with `algorithm`.
-    pub(super) fn is_signed_with(&self, algorithm: Algorithm) -> bool {
+    pub(super) fn is_signed_with(&self, algorithm: Algorithm, host: Option<&HostSignatures>) -> bool {
         let Some((key, (signed, signature))) = self.key().zip(self.text.rsplit_once('.')) else {
             return false;
         };
         key.fits(algorithm)
             && base64url::decode(signature.as_bytes())
-                .is_some_and(|bytes| signature::holds(algorithm, &key.material, signed.as_bytes(), &bytes))
+                .is_some_and(|bytes| signature::holds(algorithm, &key, signed.as_bytes(), &bytes, host))
     }
 
     /// The key it brings, where it can be used and is not longer than a stranger's may be.

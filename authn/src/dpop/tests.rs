@@ -80,7 +80,7 @@ fn answer_to(
         access_token: TOKEN,
         key: &key,
     };
-    check(rules, &request, &bound, nonces, UnixTime(now))
+    check(rules, &request, &bound, (nonces, None), UnixTime(now))
 }
 
 fn answer(proof: &str) -> Result<(), Reject> {
@@ -330,7 +330,7 @@ fn r057_check_6_the_signature_is_made_with_the_key_it_brings() {
         let text = proof(&json!({"jwk": jwk}), &none);
         let proof = super::Proof::parse(text.as_bytes()).expect("a proof");
         assert!(
-            proof.key().is_none() && !proof.is_signed_with(ALG),
+            proof.key().is_none() && !proof.is_signed_with(ALG, None),
             "a point off the curve: {x:?}"
         );
     }
@@ -377,7 +377,7 @@ fn r057_an_rsa_key_of_a_stranger_is_bounded() {
         let header = json!({"typ": "dpop+jwt", "alg": "RS256", "jwk": jwk});
         let text = token_with(Algorithm::Rs256, &header, &claims(&json!({})));
         let proof = super::Proof::parse(text.as_bytes()).expect("a proof");
-        assert!(!proof.is_signed_with(Algorithm::Rs256));
+        assert!(!proof.is_signed_with(Algorithm::Rs256, None));
         assert_eq!(proof.key().is_some(), is_tried, "{bytes} bytes");
     }
 }
@@ -611,7 +611,7 @@ fn r057_the_examples_of_the_standard_hold() {
         };
         let origins = vec![Origin::parse(&format!("https://{host}")).expect("an origin")];
         let rules = Rules { origins, ..rules() };
-        check(&rules, &request, &bound, None, UnixTime(now)).map(|_| ())
+        check(&rules, &request, &bound, (None, None), UnixTime(now)).map(|_| ())
     };
     let at_resource = |now: i64| {
         answer(
@@ -631,7 +631,7 @@ fn r057_the_examples_of_the_standard_hold() {
     );
     let text = format!("{HEADER}.{TO_SERVER}");
     let proof = super::Proof::parse(text.as_bytes()).expect("a proof");
-    assert!(proof.is_signed_with(Algorithm::Es256));
+    assert!(proof.is_signed_with(Algorithm::Es256, None));
 }
 
 static GOOD: LazyLock<String> = LazyLock::new(|| proof(&json!({}), &json!({})));
@@ -676,7 +676,7 @@ proptest! {
             let _ = answer_to(&rules(), ALG, headers, None, now);
             if let Some(proof) = super::Proof::parse(proof.as_bytes()) {
                 for algorithm in Algorithm::ALL {
-                    let _ = proof.is_signed_with(*algorithm);
+                    let _ = proof.is_signed_with(*algorithm, None);
                 }
             }
         }

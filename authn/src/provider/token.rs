@@ -20,7 +20,7 @@ use crate::section::{Profile, Scalar};
 use crate::step::{Attempt, Need};
 use crate::times::TimeRules;
 use crate::untrusted::Untrusted;
-use crate::{Algorithm, Authenticator, Evidence, Reject, audience, profile, spiffe};
+use crate::{Algorithm, Authenticator, Evidence, HostSignatures, Reject, audience, profile, spiffe};
 
 use super::{Identity, Provider, fingerprint};
 
@@ -68,6 +68,14 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) live: &'a Live,
     pub(crate) attempt: &'a Attempt,
     pub(crate) now: UnixTime,
+}
+
+impl<'a> Surroundings<'a> {
+    /// The host's word on signatures, where there is one and the policy wants it.
+    pub(crate) fn host(self) -> Option<&'a HostSignatures> {
+        let host = self.live.host_signatures.as_deref();
+        host.filter(|_| self.authenticator.asks_host)
+    }
 }
 
 /// What a token must name for the provider to be asked about it.
@@ -178,7 +186,10 @@ impl TokenProvider {
         let id = token.header.key_id.as_deref();
         let source = match &self.keys {
             ProviderKeys::Own(keys) => {
-                return Ok((keys.first_that_signed(id, algorithm, &parsed, token.text)?, 0));
+                return Ok((
+                    keys.first_that_signed(id, algorithm, &parsed, token.text, around.host())?,
+                    0,
+                ));
             }
             ProviderKeys::Fetched(source) => *source,
         };
@@ -190,7 +201,7 @@ impl TokenProvider {
             .live
             .keys(around.authenticator, source, around.now)
             .map_err(waits)?;
-        match keys.first_that_signed(id, algorithm, &parsed, token.text) {
+        match keys.first_that_signed(id, algorithm, &parsed, token.text, around.host()) {
             Ok(key) => Ok((key, generation)),
             Err(Reject::KeyNotFound) if around.live.may_be_newer(source, around.now) => {
                 Err(waits(around.attempt.without_key()))
