@@ -15,6 +15,7 @@ mod fetching;
 pub mod files;
 mod fixtures;
 pub mod format;
+mod host_signatures;
 pub mod init;
 pub mod issuer;
 pub mod keys;

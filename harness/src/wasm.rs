@@ -18,6 +18,7 @@ use scopegate_host_tests::{
 
 use crate::exchange::{Answer, Headers, Outcome, Peer, Request, Upstream};
 use crate::executor::{Executor, ExecutorError, Session, Setup, Time};
+use crate::host_signatures;
 use crate::native::stopwatch;
 use crate::observed::{Asked, Observed};
 use crate::upstream::{Question, Rule, Served, Upstreams};
@@ -82,6 +83,11 @@ impl Wasm {
             .configuration(&setup.policy)
             .any_upstream(move |callout| called(&mut lock(&served), callout))
             .clock(clock);
+        let builder = match self.proxy {
+            Profile::Envoy => builder.foreign_function(host_signatures::NAME, host_signatures::verify),
+            // They have none, and NGINX fails a module that calls it.
+            Profile::Nginx | Profile::Spec => builder,
+        };
         let environment = setup
             .environment
             .iter()

@@ -19,6 +19,7 @@ mod feeds;
 #[cfg(test)]
 mod fetch_faults;
 #[cfg(test)]
+mod host_signatures;
 mod hostile;
 #[cfg(test)]
 mod issuer;
