@@ -1,5 +1,7 @@
 //! What one decision costs, stage by stage: `cargo bench -p scopegate-engine --bench decide`.
 //!
+//! `ONLY=permitted` takes one of them, `REQUESTS=300` so many a round: for a profiler.
+//!
 //! A figure for people, never a test. What it costs inside a proxy is measured there: `cargo xtask bench`.
 
 #![expect(
@@ -62,6 +64,9 @@ fn main() {
         ("public route", "/healthz", &plain, "allow"),
         ("no route", "/nowhere", &plain, "no_route"),
     ] {
+        if std::env::var("ONLY").is_ok_and(|only| !name.contains(&only)) {
+            continue;
+        }
         let request = Request {
             method: b"GET",
             path: path.as_bytes(),
