@@ -198,6 +198,8 @@ fn answered(call: &Call, status: u32, outs: &[(char, Box<[u64; 2]>)]) -> Answere
         let shown = match kind {
             'o' if call.masked => "<bytes>".to_owned(),
             'o' if call.function.ends_with("_pairs") => text::pairs(&given(&cells)),
+            // A map among the properties has no order.
+            'o' if call.function == "proxy_get_property" => text::sorted_pairs(&given(&cells)),
             'o' => text::bytes(&given(&cells)),
             _ if call.masked && first != 0 => "<number>".to_owned(),
             'U' => first.to_string(),

@@ -40,9 +40,19 @@ pub(crate) fn bytes(all: &[u8]) -> String {
 
 /// The pairs of a map in its wire form; bytes where they are none.
 pub(crate) fn pairs(all: &[u8]) -> String {
-    let Some(pairs) = read_pairs(all).filter(|_| !all.is_empty()) else {
+    read_pairs(all).map_or_else(|| bytes(all), |pairs| listed(&pairs))
+}
+
+/// The same, sorted by name.
+pub(crate) fn sorted_pairs(all: &[u8]) -> String {
+    let Some(mut pairs) = read_pairs(all) else {
         return bytes(all);
     };
+    pairs.sort_unstable();
+    listed(&pairs)
+}
+
+fn listed(pairs: &[Pair<'_>]) -> String {
     let text = |part: &[u8]| part.escape_ascii().to_string();
     let each: Vec<String> = pairs
         .iter()
@@ -129,6 +139,7 @@ mod tests {
         assert_eq!(pairs(&wire("")), "[]");
         assert_eq!(pairs(b"no pairs"), "\"no pairs\"");
         assert_eq!(pairs(b""), "\"\"");
+        assert_eq!(sorted_pairs(&wire("b=1, a=2")), "[a=2, b=1]");
     }
 
     #[test]

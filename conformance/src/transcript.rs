@@ -1,7 +1,14 @@
 //! How a transcript is written: what the module printed, then what the upstream saw and the client got.
 
 /// Fields that a proxy or a client adds by itself, or whose value is another in every run.
-const NOT_SHOWN: [&str; 5] = ["date", "server", "host", "transfer-encoding", "x-forwarded-proto"];
+const NOT_SHOWN: [&str; 6] = [
+    "date",
+    "server",
+    "host",
+    "connection",
+    "transfer-encoding",
+    "x-forwarded-proto",
+];
 
 /// What Envoy adds to a response once its filters are through; seen by the module when all is over.
 const ADDED_LAST: (&str, &str) = (", date=", ", server=envoy");
@@ -26,7 +33,9 @@ fn fields(fields: &[Field]) -> String {
     let lower = fields
         .iter()
         .map(|(name, value)| (text(name).to_lowercase(), text(value)));
-    let kept = lower.filter(|(name, _)| is_shown(name));
+    // That there is no body is said with it or without.
+    let is_nothing = |name: &str, value: &str| name == "content-length" && value == "0";
+    let kept = lower.filter(|(name, value)| is_shown(name) && !is_nothing(name, value));
     kept.map(|(name, value)| format!("{name}={value}"))
         .collect::<Vec<_>>()
         .join(", ")

@@ -23,6 +23,9 @@ pub(crate) struct Shape {
     pub(crate) head: bool,
 }
 
+/// What a gRPC answer has, whatever its own status is.
+const GRPC_HTTP_STATUS: u32 = 200;
+
 /// Statuses of gRPC that are taken as given; anything else stands for none.
 const MAX_GRPC_STATUS: u32 = 16;
 
@@ -34,14 +37,15 @@ pub(crate) fn is_grpc(content_type: Option<&[u8]>) -> bool {
 
 pub(crate) fn shape(asked: ReplyRequest, shape: Shape, profile: Profile) -> LocalReply {
     let mut headers = HeaderMap::new(Kind::Response, Headers::new(), profile);
-    headers.add(b":status", asked.status.to_string().as_bytes());
+    let grpc = shape.grpc && profile.shapes_grpc_replies();
+    let status = if grpc { GRPC_HTTP_STATUS } else { asked.status };
+    headers.add(b":status", status.to_string().as_bytes());
     for (name, value) in &asked.headers {
         match profile.merges_reply_headers() {
             true => headers.replace(name, value),
             false => headers.add(name, value),
         }
     }
-    let grpc = shape.grpc && profile.shapes_grpc_replies();
     if grpc {
         shape_grpc(&mut headers, &asked, shape.head);
     } else if profile.drops_type_of_nothing() || !asked.body.is_empty() {
@@ -92,7 +96,6 @@ fn shape_http(headers: &mut HeaderMap, body: &[u8]) {
 }
 
 fn shape_grpc(headers: &mut HeaderMap, asked: &ReplyRequest, head: bool) {
-    headers.replace(b":status", b"200");
     headers.replace(b"content-type", b"application/grpc");
     if headers.get(b"grpc-status").is_none_or(<[u8]>::is_empty) {
         let given = (asked.grpc_status <= MAX_GRPC_STATUS).then_some(asked.grpc_status);
@@ -106,7 +109,7 @@ fn shape_grpc(headers: &mut HeaderMap, asked: &ReplyRequest, head: bool) {
 }
 
 /// The mapping of `http-grpc-status-mapping.md` in the gRPC documentation.
-fn grpc_status_of(http: u32) -> u32 {
+pub(crate) fn grpc_status_of(http: u32) -> u32 {
     match http {
         400 => 13,
         401 => 16,

@@ -248,6 +248,16 @@ impl Profile {
         self == Self::Nginx
     }
 
+    /// Whether properties are maps that can be walked, as those of CEL, and some of them are no values.
+    pub(crate) fn has_maps_of_properties(self) -> bool {
+        self != Self::Nginx
+    }
+
+    /// Whether a callback that goes on and then stops has gone on with what was held before it alone.
+    pub(crate) fn stops_after_going_on(self) -> bool {
+        self != Self::Nginx
+    }
+
     /// Host functions that fail the module when called.
     pub(crate) fn traps_on(self, function: &str) -> bool {
         const NGINX: [&str; 10] = [

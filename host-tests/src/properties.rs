@@ -1,18 +1,48 @@
 //! Properties: what a path stands for. The parts of a path are separated by a NUL; the value is bytes.
 
+use std::collections::BTreeSet;
+
 use crate::abi::{MapType, Status};
 use crate::headers::HeaderMap;
+use crate::local_reply::grpc_status_of;
 use crate::nginx;
 use crate::pairs;
 use crate::profile::Profile;
-use crate::state::{State, Stream};
+use crate::state::{Half, State, Stream};
 
 /// The value of a property for the context at hand; `None` where there is none.
 pub(crate) fn get(state: &mut State, path: &[u8]) -> Result<Vec<u8>, Status> {
     let path = &*parted(state.world.profile, path);
     check_scope(state, path)?;
+    let path = match state.world.profile.has_maps_of_properties() {
+        true => walked(state, path)?,
+        false => path,
+    };
     find(state, path).ok_or(Status::NotFound)
 }
+
+/// Envoy walks along the parts: a NUL at the end begins no further one, and what it then stands at must be a value.
+fn walked<'p>(state: &mut State, path: &'p [u8]) -> Result<&'p [u8], Status> {
+    let end = match path {
+        [.., before, 0] if *before != 0 => path.strip_suffix(&[0]).unwrap_or(path),
+        path => path,
+    };
+    let is_map = MAPS.contains(&end) && state.stream().is_some();
+    match end.is_empty() || is_map {
+        true => Err(Status::SerializationFailure),
+        false => Ok(end),
+    }
+}
+
+/// What has fields and is no value itself.
+const MAPS: [&[u8]; 6] = [
+    b"request",
+    b"response",
+    b"connection",
+    b"upstream",
+    b"source",
+    b"destination",
+];
 
 /// Sets a property for the context at hand.
 pub(crate) fn set(state: &mut State, path: &[u8], value: Vec<u8>) -> Result<(), Status> {
@@ -93,6 +123,8 @@ fn find(state: &mut State, path: &[u8]) -> Option<Vec<u8>> {
         }
         (b"filter_state", Some(_)) => stream.set.get(path).cloned(),
         (b"connection", Some(b"mtls")) => Some(boolean(false, profile)),
+        (b"connection", Some(b"requested_server_name")) => Some(Vec::new()),
+        (b"upstream", Some(field)) => peer(UPSTREAM, field, profile).filter(|_| stream.is_of_upstream()),
         // What a module sets is found under the first part of the path only: the whole path is one key.
         (key, None) => stream.set.get(key).cloned(),
         _ => None,
@@ -101,6 +133,7 @@ fn find(state: &mut State, path: &[u8]) -> Option<Vec<u8>> {
 
 const SOURCE: (&str, u64) = ("127.0.0.1", 40_000);
 const DESTINATION: (&str, u64) = ("127.0.0.1", 8_080);
+const UPSTREAM: (&str, u64) = ("127.0.0.1", 8_081);
 
 fn split(path: &[u8]) -> (&[u8], Option<&[u8]>) {
     let mut parts = path.splitn(2, |byte| *byte == 0);
@@ -119,12 +152,19 @@ fn peer((ip, port): (&str, u64), field: &[u8], profile: Profile) -> Option<Vec<u
 fn request(stream: &Stream, field: &[u8], profile: Profile, now: Option<u64>) -> Option<Vec<u8>> {
     match field {
         b"time" => return Some(integer(stream.started_nanos?, profile)),
+        // How long it took is known when it is over.
+        b"duration" if profile.has_maps_of_properties() && !stream.log_phase => return None,
         b"duration" => return Some(integer(now?.saturating_sub(stream.started_nanos?), profile)),
-        b"size" => return Some(integer(count(&stream.request.body), profile)),
+        b"size" => return Some(integer(size(&stream.request), profile)),
+        b"total_size" => return Some(integer(total_size(&stream.request), profile)),
         b"protocol" => return Some(b"HTTP/1.1".to_vec()),
         _ => {}
     }
-    let headers = stream.readable(MapType::HttpRequestHeaders)?;
+    let headers = stream.readable(MapType::HttpRequestHeaders);
+    if let Some(found) = in_map(headers, field, b"headers", profile) {
+        return Some(found);
+    }
+    let headers = headers?;
     let value = |name: &[u8]| headers.get(name).map(<[u8]>::to_vec);
     match field {
         b"path" => value(b":path"),
@@ -136,7 +176,7 @@ fn request(stream: &Stream, field: &[u8], profile: Profile, now: Option<u64>) ->
         b"referer" => value(b"referer"),
         b"useragent" => value(b"user-agent"),
         b"id" => value(b"x-request-id"),
-        _ => in_map(headers, field, b"headers"),
+        _ => None,
     }
 }
 
@@ -147,25 +187,71 @@ fn response(stream: &Stream, field: &[u8], profile: Profile) -> Option<Vec<u8>> 
             let status = std::str::from_utf8(headers?.get(b":status")?).ok()?;
             Some(integer(status.parse().ok()?, profile))
         }
-        b"code_details" => stream.details.clone().map(String::into_bytes),
-        b"size" => Some(integer(count(&stream.response.body), profile)),
-        _ => in_map(headers?, field, b"headers"),
+        b"code_details" => match &stream.details {
+            Some(details) => Some(details.clone().into_bytes()),
+            None => stream.is_of_upstream().then(|| b"via_upstream".to_vec()),
+        },
+        b"size" => Some(integer(size(&stream.response), profile)),
+        b"total_size" => Some(integer(total_size(&stream.response), profile)),
+        b"flags" => Some(integer(0, profile)),
+        b"grpc_status" => Some(integer(u64::from(grpc_status(stream)?), profile)),
+        field => in_map(headers, field, b"headers", profile).or_else(|| {
+            let trailers = stream.readable(MapType::HttpResponseTrailers);
+            in_map(trailers, field, b"trailers", profile)
+        }),
     }
 }
 
-/// A whole map as pairs, or all values of one name joined by commas.
-fn in_map(headers: &HeaderMap, field: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+/// What is said by a field of the trailers or the headers, else what the HTTP status stands for.
+fn grpc_status(stream: &Stream) -> Option<u32> {
+    let number = |value: &[u8]| std::str::from_utf8(value).ok()?.parse().ok();
+    let stated = |map: &HeaderMap| map.get(b"grpc-status").and_then(number);
+    let status = || stream.response.headers.get(b":status").and_then(number);
+    stated(&stream.response.trailers)
+        .or_else(|| stated(&stream.response.headers))
+        .or_else(|| status().map(grpc_status_of))
+}
+
+/// The bytes of a body so far.
+fn size(half: &Half) -> u64 {
+    count(&half.passed) + count(&half.held) + count(&half.body)
+}
+
+fn total_size(half: &Half) -> u64 {
+    let headers = u64::try_from(half.headers.byte_size()).unwrap_or(u64::MAX);
+    size(half).saturating_add(headers)
+}
+
+impl Stream {
+    /// Whether there is a response that came from the upstream.
+    fn is_of_upstream(&self) -> bool {
+        self.details.is_none() && !self.response.headers.is_empty()
+    }
+}
+
+/// A whole map as pairs, or all values of one name joined by commas. In Envoy a map that is absent is an empty one, and
+/// has each name once.
+fn in_map(headers: Option<&HeaderMap>, field: &[u8], name: &[u8], profile: Profile) -> Option<Vec<u8>> {
     match split(field) {
-        (map, None) if map == name => Some(pairs::encode(headers.visible())),
-        (map, Some(key)) if map == name => {
-            let named = headers
-                .visible()
-                .filter(|(header, _)| header.eq_ignore_ascii_case(key));
-            let values: Vec<_> = named.map(|(_, value)| value.as_slice()).collect();
-            (!values.is_empty()).then(|| values.join(&b','))
+        (map, None) if map == name && profile.has_maps_of_properties() => {
+            let all = headers.into_iter().flat_map(HeaderMap::visible);
+            let names: BTreeSet<&[u8]> = all.map(|(name, _)| name.as_slice()).collect();
+            let joined = |name: &&[u8]| Some((name.to_vec(), joined(headers?, name)?));
+            let all: Vec<_> = names.iter().filter_map(joined).collect();
+            Some(pairs::encode(all.iter()))
         }
+        (map, None) if map == name => Some(pairs::encode(headers?.visible())),
+        (map, Some(key)) if map == name => joined(headers?, key),
         _ => None,
     }
+}
+
+fn joined(headers: &HeaderMap, name: &[u8]) -> Option<Vec<u8>> {
+    let named = headers
+        .visible()
+        .filter(|(header, _)| header.eq_ignore_ascii_case(name));
+    let values: Vec<_> = named.map(|(_, value)| value.as_slice()).collect();
+    (!values.is_empty()).then(|| values.join(&b','))
 }
 
 fn cut_query(path: &[u8]) -> (&[u8], &[u8]) {

@@ -348,6 +348,9 @@ impl Host {
         let Some(stream) = self.stream_mut(id) else {
             return Step::Reset;
         };
+        let held = stream
+            .waiting
+            .filter(|held| held.is_request() == part.is_request());
         let (root, created) = (stream.root, stream.created);
         if !created || self.refusal(root).is_some() {
             return self.settle(id, part, false);
@@ -364,7 +367,11 @@ impl Host {
                 "the worker crashed: a stream that called out was not held",
             );
         }
+        let profile = self.world_mut().profile;
         if let Some(stream) = self.stream_mut(id).filter(|_| stopped) {
+            if profile.stops_after_going_on() && held.is_none() {
+                stream.forget_going_on(part);
+            }
             let half = stream.half(part);
             half.headers_alone |= part.is_headers() && may_be_alone && action == PAUSE && !returned.stopped;
             half.keep(part, if returned.stopped { WATERMARK } else { action });
@@ -478,6 +485,19 @@ impl Stream {
             &mut self.request
         } else {
             &mut self.response
+        }
+    }
+
+    /// A callback that goes on and stops has gone on before it stopped: with what was held till then, or with headers
+    /// that are all there is.
+    fn forget_going_on(&mut self, part: Part) {
+        let is_whole = self.half(part).end_of_stream;
+        match part {
+            Part::RequestHeaders | Part::ResponseHeaders if is_whole => {}
+            Part::RequestHeaders | Part::RequestBody | Part::RequestTrailers => self.continue_request = false,
+            Part::ResponseHeaders | Part::ResponseBody | Part::ResponseTrailers => {
+                self.continue_response = false;
+            }
         }
     }
 

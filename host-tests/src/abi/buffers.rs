@@ -60,7 +60,7 @@ fn status(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     call.write_u32(args.at(2), 0)
 }
 
-/// Prepend (0, 0), replace all (0, the length or more), append (the length or more): nothing else.
+/// The first bytes are replaced (none of them, some, all), or something is added at the end: nothing else.
 fn set(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     let buffer = BufferType::from_abi(args.at(0))?;
     let (start, len) = (args.at(1) as usize, args.at(2) as usize);
@@ -70,9 +70,8 @@ fn set(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     let data = call.bytes(args.at(3), args.at(4))?;
     let body = writable(call.state(), buffer).ok_or(Status::BadArgument)?;
     match (start, len) {
-        (0, 0) => drop(body.splice(0..0, data)),
-        (0, len) if len >= body.len() => *body = data,
-        (start, _) if start > 0 && start >= body.len() => body.extend(data),
+        (0, len) => drop(body.splice(0..len.min(body.len()), data)),
+        (start, _) if start >= body.len() => body.extend(data),
         _ => return Err(Status::BadArgument.into()),
     }
     Ok(())

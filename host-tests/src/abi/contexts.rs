@@ -65,6 +65,11 @@ fn set_effective_context(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     if !state.world.profile.has_effective_contexts() {
         return Ok(());
     }
+    if id == 0 {
+        // The context of the machine itself stands for that of the callback.
+        state.effective = None;
+        return Ok(());
+    }
     if !state.has_context(id) {
         return Err(Status::BadArgument.into());
     }

@@ -112,7 +112,11 @@ fn send_local_response(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
         Some(stream) if has_one && stream.reply.is_some() => Err(trap("local response already stashed")),
         Some(stream) => {
             stream.reset |= is_lost;
-            stream.reply.get_or_insert(reply);
+            match &mut stream.reply {
+                // The first one is sent; what the last one says of itself is what the proxy remembers.
+                Some(first) => first.details = reply.details,
+                none => *none = Some(reply),
+            }
             Ok(())
         }
         None => Ok(()),

@@ -53,14 +53,14 @@ fn a_body_is_read_in_parts_and_reading_past_its_end_stops_there() {
 }
 
 #[test]
-fn a_body_is_prepended_to_appended_to_and_replaced() {
+fn a_body_is_changed_at_its_beginning_or_its_end_and_nowhere_else() {
     let cases: [(u32, u32, &str, &str, &str); 7] = [
         (0, 0, "A", "0", "Ahello"),
         (0, 5, "new", "0", "new"),
         (0, u32::MAX, "", "0", ""),
         (5, 0, "!", "0", "hello!"),
         (99, 7, "!", "0", "hello!"),
-        (0, 4, "x", "2", "hello"),
+        (0, 4, "x", "0", "xo"),
         (2, 1, "x", "2", "hello"),
     ];
     for (start, len, data, status, expected) in cases {

@@ -73,14 +73,26 @@ fn the_request_the_connection_and_the_plugin_have_properties() {
 #[test]
 fn what_is_not_there_is_not_found() {
     let paths = &[
-        "",
-        "request",
         "request.nothing",
         "request.headers.absent",
         "request.referer",
         "nothing.at.all",
     ];
-    assert_eq!(asked(paths, Request::get("a.test", "/")), ["1"; 6]);
+    assert_eq!(asked(paths, Request::get("a.test", "/")), ["1"; 4]);
+}
+
+#[test]
+fn what_is_no_value_is_not_written_out() {
+    let paths = &[
+        "",
+        "request",
+        "response",
+        "connection",
+        "upstream",
+        "source",
+        "destination",
+    ];
+    assert_eq!(asked(paths, Request::get("a.test", "/")), ["3"; 7]);
 }
 
 #[test]

@@ -30,7 +30,7 @@ const FUNCTIONS: [(&str, &str, Has, i32); 43] = [
     ("proxy_get_log_level", "i", SinceLast, 0),
     ("proxy_get_current_time_nanoseconds", "i", All, 0),
     ("proxy_set_tick_period_milliseconds", "i", All, 0),
-    ("proxy_set_effective_context", "i", All, 2),
+    ("proxy_set_effective_context", "i", All, 0),
     ("proxy_done", "", All, 1),
     ("proxy_get_status", "iii", All, 0),
     ("proxy_get_configuration", "ii", First, 0),
@@ -64,7 +64,7 @@ const FUNCTIONS: [(&str, &str, Has, i32); 43] = [
     ("proxy_increment_metric", "iI", All, 1),
     ("proxy_record_metric", "iI", All, 1),
     ("proxy_get_metric", "ii", All, 1),
-    ("proxy_get_property", "iiii", All, 1),
+    ("proxy_get_property", "iiii", All, 3),
     ("proxy_set_property", "iiii", All, 0),
     ("proxy_call_foreign_function", "iiiiii", All, 1),
     // With no service at all these two take the proxy down.

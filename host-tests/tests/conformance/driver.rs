@@ -125,13 +125,9 @@ impl Run {
         let mut headers = pairs(pseudo);
         headers.extend(sent(&message.headers));
         let (has_body, has_trailers) = (!message.body.is_empty(), !message.trailers.is_empty());
-        if has_trailers {
-            headers.extend(pairs([("transfer-encoding", "chunked")]));
-        } else if has_body {
-            headers.extend(pairs([(
-                "content-length",
-                message.body.len().to_string().as_str(),
-            )]));
+        if has_body && !has_trailers {
+            let length = message.body.len().to_string();
+            headers.extend(pairs([("content-length", length.as_str())]));
         }
         headers.extend(pairs([("x-forwarded-proto", "http")]));
         let step = self.host.request_headers(id, headers, !has_body && !has_trailers);
