@@ -170,6 +170,13 @@ impl HostBuilder {
         self
     }
 
+    /// The same, with the bytes that the module hands over and is given. Credentials are shown by their length alone when
+    /// a call is printed; `HostCall::redacted` leaves no value at all.
+    pub fn trace_values(mut self) -> Self {
+        self.world.trace.values = true;
+        self.trace()
+    }
+
     /// An upstream that the module may call out to, and what it answers.
     pub fn upstream(mut self, name: &str, script: impl FnMut(&Callout) -> Answer + Send + 'static) -> Self {
         self.world

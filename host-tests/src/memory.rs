@@ -1,5 +1,7 @@
 //! One call from the module into the host: its arguments, the module's memory, and how it can fail.
 
+use std::cell::RefCell;
+
 use wasmtime::{Caller, Extern, Func, Memory, Val};
 
 use crate::abi::Status;
@@ -37,6 +39,15 @@ impl Args<'_> {
         u32::from_ne_bytes(number.to_ne_bytes())
     }
 
+    /// All arguments as numbers.
+    pub(crate) fn numbers(&self) -> Vec<i64> {
+        let number = |value: &Val| value.i64().or_else(|| value.i32().map(i64::from));
+        self.0
+            .iter()
+            .map(|value| number(value).unwrap_or_default())
+            .collect()
+    }
+
     /// The argument at a position as 64 bits; a missing one is 0.
     pub(crate) fn wide(&self, position: usize) -> i64 {
         self.0.get(position).and_then(Val::i64).unwrap_or_default()
@@ -51,6 +62,9 @@ pub(crate) struct Call<'c> {
     fault: i32,
     /// What the call is about, for the trace.
     pub(crate) about: String,
+    /// What the module handed over, and what it was given, where the trace keeps values.
+    pub(crate) taken: RefCell<Vec<Vec<u8>>>,
+    pub(crate) given: Option<Vec<u8>>,
 }
 
 impl<'c> Call<'c> {
@@ -63,6 +77,8 @@ impl<'c> Call<'c> {
             memory,
             fault,
             about: String::new(),
+            taken: RefCell::default(),
+            given: None,
         })
     }
 
@@ -85,11 +101,12 @@ impl<'c> Call<'c> {
     pub(crate) fn bytes(&self, pointer: u32, len: u32) -> Result<Vec<u8>, Fail> {
         let start = pointer as usize;
         let range = start..start.saturating_add(len as usize);
-        self.memory
-            .data(&self.caller)
-            .get(range)
-            .map(<[u8]>::to_vec)
-            .ok_or_else(|| self.bad_pointer())
+        let found = self.memory.data(&self.caller).get(range);
+        let bytes = found.map(<[u8]>::to_vec).ok_or_else(|| self.bad_pointer())?;
+        if self.caller.data().world.trace.values {
+            self.taken.borrow_mut().push(bytes.clone());
+        }
+        Ok(bytes)
     }
 
     /// Reads a number out of the module.
@@ -123,6 +140,9 @@ impl<'c> Call<'c> {
 
     /// Gives bytes to the module in memory of its own, and writes where and how many. No bytes need no memory.
     pub(crate) fn give(&mut self, bytes: &[u8], pointer_out: u32, len_out: u32) -> Answer {
+        if self.caller.data().world.trace.values {
+            self.given = Some(bytes.to_vec());
+        }
         let pointer = if bytes.is_empty() { 0 } else { self.place(bytes)? };
         self.write_u32(pointer_out, pointer)?;
         self.write_len(len_out, bytes.len())

@@ -22,12 +22,17 @@ impl fmt::Debug for Redacted<'_> {
     }
 }
 
+/// Whether a header of this name holds a credential.
+pub(crate) fn is_secret(name: &[u8]) -> bool {
+    SECRET.iter().any(|secret| secret.eq_ignore_ascii_case(name))
+}
+
 struct Field<'h>(&'h [u8], &'h [u8]);
 
 impl fmt::Debug for Field<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.0.escape_ascii();
-        if SECRET.iter().any(|secret| secret.eq_ignore_ascii_case(self.0)) {
+        if is_secret(self.0) {
             return write!(f, "{name}: [{} bytes]", self.1.len());
         }
         write!(f, "{name}: {}", self.1.escape_ascii())

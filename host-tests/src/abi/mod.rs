@@ -353,7 +353,7 @@ fn dispatch(
         Err(Fail::Code(code)) => (Some(code), None),
         Err(Fail::Trap(trap)) => (None, Some(trap)),
     };
-    record(&mut call, function.name, code);
+    record(&mut call, function.name, args, code);
     trap.map_or_else(|| Ok(code.unwrap_or_default()), Err)
 }
 
@@ -372,18 +372,23 @@ fn intercept(call: &mut Call<'_>, function: &Function, wasi: bool) -> Answer {
     }
 }
 
-fn record(call: &mut Call<'_>, function: &'static str, status: Option<i32>) {
+fn record(call: &mut Call<'_>, function: &'static str, args: &Args<'_>, status: Option<i32>) {
     let about = std::mem::take(&mut call.about);
+    let (taken, given) = (call.taken.take(), call.given.take());
     let state = call.state();
-    let context = state.context();
+    let (context, callback) = (state.context(), state.callback);
     let trace = &mut state.world.trace;
     trace.count += 1;
     if trace.enabled {
         trace.calls.push(HostCall {
+            callback,
             function,
             context,
+            arguments: args.numbers(),
             about,
             status,
+            taken,
+            given,
         });
     }
 }

@@ -19,6 +19,8 @@ mod headers;
 #[cfg(test)]
 mod loading;
 #[cfg(test)]
+mod observing;
+#[cfg(test)]
 mod profiles;
 #[cfg(test)]
 mod properties;
