@@ -65,12 +65,14 @@ impl std::fmt::Debug for Callout {
 pub enum Answer {
     /// The upstream answers.
     Response(Response),
-    /// The upstream answers, and the connection breaks inside of the body. Envoy makes a failure of it; NGINX
-    /// hands the headers on and has no body to give.
+    /// The upstream answers, and the connection breaks inside of the body. Envoy makes a failure of it, with no headers
+    /// at all and the status "reset"; NGINX hands the headers on and has no body to give.
     Truncated(Response),
-    /// The connection breaks: the module sees no headers at all.
+    /// The connection breaks before there is an answer. Envoy itself answers 503 in place of the upstream; NGINX and
+    /// the specification show no headers at all.
     Failure,
-    /// Nothing yet: the test answers later with `Host::answer`, or the callout's time is over.
+    /// Nothing yet: the test answers later with `Host::answer`, or the callout's time is over. Then Envoy itself answers
+    /// 504; NGINX and the specification show no headers at all.
     Later,
     /// This answer, when the clock has gone on so far.
     After(Duration, Box<Answer>),
@@ -162,6 +164,9 @@ const ID_STEP: u32 = 4;
 /// What ngx_wasm_module reads of the header block of an answer (`wasm_socket_large_buffers`, 4 of 8 KiB). With
 /// more, it hands on a status and no body, and says `reader failure`.
 const NGINX_HEADER_BYTES: usize = 32 * 1024;
+
+/// How many headers Envoy takes of an answer (`max_headers_count`).
+const ENVOY_HEADERS: usize = 100;
 
 impl Callouts {
     /// Sends a callout, and lets the upstream's script answer.
@@ -265,6 +270,9 @@ impl Ended {
     /// What the module may read of it; nothing where there are no headers.
     pub(crate) fn response(self, profile: Profile) -> Option<CallResponse> {
         let status = self.dispatch_status();
+        if let Some(reply) = self.proxys_own(profile) {
+            return Some(CallResponse::new(reply, profile));
+        }
         let mut response = match self {
             Self::Response(response) => CallResponse::new(response, profile),
             Self::Truncated(response) if profile.truncated_answers_have_headers() => CallResponse {
@@ -285,6 +293,33 @@ impl Ended {
             response.headers.make_up(b":dispatch_status", status.as_bytes());
         }
         Some(response)
+    }
+
+    /// What Envoy answers in place of an upstream of which it has no headers (`Filter::onUpstreamReset` and
+    /// `onUpstreamTimeoutAbort` of its router).
+    fn proxys_own(&self, profile: Profile) -> Option<Response> {
+        const NO_HEADERS: &str = "upstream connect error or disconnect/reset before headers. reset reason: ";
+        let (status, body) = match self {
+            Self::Response(response) | Self::Truncated(response) => {
+                let named = response
+                    .headers
+                    .iter()
+                    .filter(|(name, _)| name.first() != Some(&b':'));
+                if named.count() <= ENVOY_HEADERS {
+                    return None;
+                }
+                (502, format!("{NO_HEADERS}protocol error"))
+            }
+            Self::Broken => (503, format!("{NO_HEADERS}connection termination")),
+            Self::TimedOut => (504, "upstream request timeout".to_owned()),
+            Self::Unresolved => return None,
+        };
+        profile.replies_for_upstreams().then(|| {
+            Response::new(status)
+                .header("content-length", body.len().to_string())
+                .header("content-type", "text/plain")
+                .body(body)
+        })
     }
 
     /// Whether there was an answer, cut or not.

@@ -196,6 +196,15 @@ fn effects(open: &mut Open, event: GrpcEvent) -> Vec<Effect> {
                 text,
             })]
         }
+        GrpcEvent::Http(200) if !begun => vec![
+            Effect::Begin(vec![(b":status".to_vec(), b"200".to_vec())]),
+            Effect::End(End {
+                begins: false,
+                trailers: Headers::new(),
+                status: INTERNAL,
+                text: VIA_UPSTREAM.to_owned(),
+            }),
+        ],
         GrpcEvent::Http(status) => vec![Effect::End(End {
             begins: !begun,
             trailers: Headers::new(),

@@ -123,6 +123,11 @@ impl Profile {
         self == Self::Nginx
     }
 
+    /// Whether the host itself answers a callout in place of an upstream that did not; else there are no headers.
+    pub(crate) fn replies_for_upstreams(self) -> bool {
+        self == Self::Envoy
+    }
+
     /// Whether numbers in properties are 8 bytes little-endian; else they are decimal text.
     pub(crate) fn binary_properties(self) -> bool {
         self != Self::Nginx

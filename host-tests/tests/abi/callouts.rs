@@ -1,6 +1,10 @@
 //! HTTP callouts and their answers.
 
-use scopegate_host_tests::{Answer, Callout, Host, LocalUpstreams, Outcome, Request, Response};
+use std::time::Duration;
+
+use scopegate_host_tests::{
+    Answer, Callout, Clock, Host, LocalUpstreams, Outcome, Profile, Request, Response,
+};
 
 use crate::guest::Arg::{Num, Out, OutNumber, Pairs};
 use crate::guest::{Code, Guest, lines, text};
@@ -64,25 +68,77 @@ fn an_answer_arrives_at_the_root_context_and_lets_the_request_go() {
     assert_eq!(host.callouts(), []);
 }
 
-#[test]
-fn a_broken_callout_has_no_headers_and_a_status() {
-    let guest = Guest::new()
-        .on(HEADERS, |code| http_call(code, "idp", WHOLE, 0))
+/// Tells what can be seen of an answer.
+fn onlooker() -> Guest {
+    Guest::new()
+        .on(HEADERS, |code| http_call(code, "idp", WHOLE, 500))
         .on("proxy_on_http_call_response", |code| {
             code.param(2).param(3).param(4);
-            code.call("proxy_get_header_map_value", &[Num(6), text(":status"), Out]);
-            code.call("proxy_get_buffer_bytes", &[Num(4), Num(0), Num(99), Out]);
+            code.call("proxy_get_header_map_value", &[Num(6), text(":status"), Out])
+                .show();
+            code.call("proxy_get_header_map_value", &[Num(6), text("content-type"), Out]);
+            code.call("proxy_get_buffer_bytes", &[Num(4), Num(0), Num(99), Out])
+                .show();
             code.call("proxy_get_status", &[Num(1016), Out]).show();
-        });
-    let mut host = Host::builder(&guest.module())
-        .upstream("idp", |_| Answer::Failure)
+        })
+}
+
+fn seen(answer: Answer, profile: Profile) -> String {
+    let mut host = Host::builder(&onlooker().module())
+        .clock(Clock::virtual_at(7))
+        .profile(profile)
+        .upstream("idp", move |_| answer.clone())
         .build()
         .unwrap();
-    host.request(Request::get("a.test", "/"));
-    assert_eq!(
-        lines(&mut host),
-        ["0", "4", "0", "0", "0", "2", "1", "0", "reset"]
-    );
+    let stream = host.request(Request::get("a.test", "/")).stream;
+    host.advance(Duration::from_secs(1)).unwrap();
+    host.abort(stream);
+    lines(&mut host)[2..].join(" ")
+}
+
+#[test]
+fn envoy_answers_for_an_upstream_that_does_not() {
+    const NO_HEADERS: &str = "upstream connect error or disconnect/reset before headers. reset reason:";
+    let mut many = Response::new(200);
+    for number in 0..100 {
+        many = many.header(format!("x-{number}"), "a");
+    }
+    let too_many = many.clone().header("x-last", "a");
+    for (answer, expected) in [
+        (
+            Answer::Failure,
+            format!("3 95 0 0 503 0 0 {NO_HEADERS} connection termination 0 "),
+        ),
+        (
+            Answer::Later,
+            "3 24 0 0 504 0 0 upstream request timeout 0 ".to_owned(),
+        ),
+        (
+            Answer::Response(too_many),
+            format!("3 87 0 0 502 0 0 {NO_HEADERS} protocol error 0 "),
+        ),
+        (Answer::Response(many), "101 0 0 0 200 1 0  0 ".to_owned()),
+    ] {
+        assert_eq!(seen(answer, Profile::Envoy), expected);
+    }
+}
+
+#[test]
+fn a_callout_that_breaks_off_has_no_headers_and_a_status() {
+    let cut = || Answer::Truncated(Response::new(200).body("half"));
+    // What was shown before stays where it was: there is nothing to show.
+    for (answer, profile) in [
+        (cut(), Profile::Envoy),
+        (cut(), Profile::Spec),
+        (Answer::Failure, Profile::Spec),
+        (Answer::Later, Profile::Spec),
+    ] {
+        let seen = seen(answer, profile);
+        assert!(
+            seen.starts_with("0 0 0 2 ") && seen.ends_with(" 0 reset"),
+            "{profile:?}: {seen}"
+        );
+    }
 }
 
 #[test]
@@ -193,7 +249,7 @@ fn upstreams_on_loan_are_changed_while_the_host_runs_and_count_what_they_are_ask
     upstreams.document("idp", "/jwks", "{}", "one");
     assert_eq!(ask()[2..], ["0", "200"]);
     upstreams.set_down("idp", true);
-    assert_eq!(ask()[2], "2", "no headers at all");
+    assert_eq!(ask()[2..], ["0", "503"], "the proxy's own answer");
     upstreams.set_down("idp", false);
     assert_eq!(ask()[2..], ["0", "200"]);
     assert_eq!(

@@ -151,6 +151,11 @@ fn what_breaks_is_closed_with_a_status_of_the_hosts() {
         let told = told(&streamer(), GrpcAnswer::new().step(GrpcEvent::Http(http)));
         assert!(told.contains(&format!("close 1 6 {status} 0")), "{http}: {told}");
     }
+    let no_grpc = told(&streamer(), GrpcAnswer::new().step(GrpcEvent::Http(200)));
+    assert_eq!(
+        no_grpc,
+        "0 6 initial 1 6 1 1 trailing 1 6 0 1 close 1 6 13 0 via_upstream"
+    );
     assert!(told(&caller(), GrpcAnswer::failure()).starts_with("0 5 close 1 5 14 0 upstream connect"));
 }
 
