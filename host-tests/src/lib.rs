@@ -18,20 +18,21 @@
 //! # }
 //! ```
 //!
+//! # What there is
+//! - [`Host`]: one plugin in one machine; [`Chain`]: several on the same streams; hosts with one [`SharedData`]: workers.
+//! - [`Request`] in, [`Exchange`] with its [`Outcome`] out; [`Connection`] for TCP; single steps ([`Step`]) for gateways.
+//! - [`Clock`], [`LocalUpstreams`], [`Answer`], [`GrpcAnswer`], [`Faults`], [`Limits`], [`FailurePolicy`]: the world around.
+//! - [`HostCall`], [`LogLine`], [`Metric`], [`Trap`], [`Cost`], [`Leaks`], [`Comparison`]: what is to be seen of it.
+//!
+//! `docs/host.md` is one page on all of it. `examples/any-module` is a first test to copy.
+//!
 //! # What is modelled
 //! Proxy-Wasm ABI 0.1.0, 0.2.0 and 0.2.1 (and 0.2.100, whose further functions answer `UNIMPLEMENTED`), with the
 //! behaviour of Envoy's proxy-wasm-cpp-host; [`Profile`] says what other hosts do differently. All of
 //! `wasi_snapshot_preview1` and `wasi_unstable` that Envoy offers is there, with Envoy's answers.
-//! HTTP callouts go to scripted upstreams ([`LocalUpstreams`]); [`Host::advance`] moves a virtual clock, with ticks,
-//! late answers and time-outs at their instants; hosts that are given one [`SharedData`] are workers of one proxy.
 //!
-//! gRPC callouts go to scripted upstreams of their own ([`GrpcAnswer`]).
-//!
-//! TCP connections go through [`Host::connection`], or step by step.
-//!
-//! Not modelled: metadata frames and watermarks. Where the
-//! profile is [`Profile::Nginx`], the request goes to the upstream as `proxy_pass` without a URI sends it: the target as
-//! it came, whatever the module makes of `:path`.
+//! Not modelled: metadata frames, watermarks and buffer limits. Where the profile is [`Profile::Nginx`], the request goes
+//! to the upstream as `proxy_pass` without a URI sends it: the target as it came, whatever the module makes of `:path`.
 
 mod abi;
 mod answers;
@@ -102,3 +103,8 @@ pub use tcp::{CloseType, Passed, TcpStep};
 pub use trace::HostCall;
 pub use upstreams::LocalUpstreams;
 pub use vm::Trap;
+
+/// The page `docs/host.md`, so that what it shows compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/host.md")]
+pub struct Page;
