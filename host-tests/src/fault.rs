@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::abi::{MapType, Status};
+use crate::abi::{BufferType, MapType, Status};
 
 /// Which host calls fail, and how. With no fault set every call does what the host does.
 ///
@@ -12,6 +12,8 @@ pub struct Faults {
     nth: BTreeMap<usize, Status>,
     functions: Vec<Fault>,
     missing: Vec<MapType>,
+    absent: Vec<BufferType>,
+
     allocation: Option<usize>,
     calls: usize,
     allocations: usize,
@@ -59,6 +61,13 @@ impl Faults {
         self
     }
 
+    /// A buffer that the host does not have.
+    #[must_use]
+    pub fn missing_buffer(mut self, buffer: BufferType) -> Self {
+        self.absent.push(buffer);
+        self
+    }
+
     /// The allocation in the module's memory with this number, counted from 0, and all after it find no memory.
     #[must_use]
     pub fn allocation(mut self, number: usize) -> Self {
@@ -92,6 +101,10 @@ impl Faults {
         let number = self.allocations;
         self.allocations += 1;
         self.allocation.is_some_and(|first| number >= first)
+    }
+
+    pub(crate) fn hides_buffer(&self, buffer: BufferType) -> bool {
+        self.absent.contains(&buffer)
     }
 
     pub(crate) fn hides(&self, map: MapType) -> bool {

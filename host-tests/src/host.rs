@@ -252,7 +252,7 @@ impl Host {
         let root = self.root;
         let finished = self.vm.call(root, "proxy_on_done", &[root]).value != Some(0);
         if finished {
-            self.vm.call(root, "proxy_on_delete", &[root]);
+            self.vm.delete_root(root);
         } else if let Some(context) = self.vm.state_mut().roots.get_mut(&root) {
             context.pending_done = true;
         }

@@ -1,6 +1,6 @@
 //! What the virtual machine's host functions see and change: the contexts, and the world around them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use wasmtime::StoreLimits;
@@ -135,6 +135,8 @@ pub(crate) struct State {
     pub(crate) call_response: Option<CallResponse>,
     /// What may be read of a gRPC callout just now.
     pub(crate) grpc: GrpcReading,
+    /// Root contexts that have said that they are done, and are to be deleted.
+    pub(crate) ended_roots: VecDeque<u32>,
     /// Properties that contexts declared, and whether they can be set only once.
     pub(crate) declared: BTreeMap<(u32, Vec<u8>), bool>,
     /// The argument of `proxy_on_foreign_function`.
@@ -278,6 +280,7 @@ impl State {
             streams: BTreeMap::new(),
             call_response: None,
             grpc: GrpcReading::default(),
+            ended_roots: VecDeque::new(),
             declared: BTreeMap::new(),
             call_data: Vec::new(),
             call_failed: false,

@@ -158,8 +158,22 @@ impl Vm {
     /// export, and whatever it exports once it has failed, is not called and returns nothing.
     pub(crate) fn call(&mut self, context: u32, function: &'static str, args: &[u32]) -> Returned {
         let returned = self.enter(context, function, args);
+        while let Some(root) = self.state_mut().ended_roots.pop_front() {
+            self.delete_root(root);
+        }
         self.hear();
         returned
+    }
+
+    /// The end of a root context, which takes its callouts with it.
+    pub(crate) fn delete_root(&mut self, root: u32) {
+        self.enter(root, "proxy_on_delete", &[root]);
+        let world = &mut self.state_mut().world;
+        world
+            .callouts
+            .pending
+            .retain(|_, pending| pending.asker.root != root);
+        world.grpc.open.retain(|_, open| open.root != root);
     }
 
     /// Tells the module of the queues that it listens to and that were filled, by itself or by another worker.

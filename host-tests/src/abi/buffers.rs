@@ -13,6 +13,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 /// A buffer for reading. A body that is not there is an empty one, as in Envoy.
 fn readable(state: &mut State, buffer: BufferType) -> Option<&[u8]> {
+    if state.world.faults.hides_buffer(buffer) {
+        return None;
+    }
+
     match buffer {
         BufferType::HttpRequestBody => Some(body(state.stream().map(|stream| &stream.request))),
         BufferType::HttpResponseBody => Some(body(state.stream().map(|stream| &stream.response))),

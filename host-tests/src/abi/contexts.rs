@@ -77,13 +77,16 @@ fn set_effective_context(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     Ok(())
 }
 
+/// The root is deleted when the callback has returned.
 fn done(call: &mut Call<'_>, _: &Args<'_>) -> Answer {
-    let root = call
-        .state()
+    let state = call.state();
+    let id = state.root_id();
+    let root = state
         .root()
         .filter(|root| root.pending_done)
         .ok_or(Status::NotFound)?;
     root.pending_done = false;
+    state.ended_roots.push_back(id);
     Ok(())
 }
 

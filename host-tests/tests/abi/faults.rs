@@ -1,6 +1,6 @@
 //! Faults that the test injects, and the trace of host calls.
 
-use scopegate_host_tests::{Faults, Host, MapType, Request, Status};
+use scopegate_host_tests::{BufferType, Clock, Faults, Host, MapType, Request, Status};
 
 use crate::guest::Arg::{Num, Out, OutNumber, Wide};
 use crate::guest::{Guest, lines, text};
@@ -53,6 +53,49 @@ fn a_map_is_missing_and_memory_runs_out() {
     let missing = Faults::none().missing_map(MapType::HttpRequestHeaders);
     assert_eq!(statuses(missing), ["2", "0", "2", "0"]);
     assert_eq!(statuses(Faults::none().allocation(1)), ["0", "6", "6", "0"]);
+}
+
+#[test]
+fn a_buffer_is_missing() {
+    let guest = Guest::new().on("proxy_on_request_body", |code| {
+        code.call("proxy_get_buffer_bytes", &[Num(0), Num(0), Num(9), Out]);
+        code.call("proxy_get_buffer_status", &[Num(0), Out]);
+        code.call("proxy_set_buffer_bytes", &[Num(0), Num(0), Num(9), text("x")]);
+        code.call("proxy_get_buffer_bytes", &[Num(6), Num(0), Num(9), Out]);
+    });
+    let mut host = guest.host();
+    host.inject(Faults::none().missing_buffer(BufferType::HttpRequestBody));
+    let exchange = host.request(Request::get("a.test", "/").body("body"));
+    assert_eq!(lines(&mut host), ["1", "1", "1", "0"]);
+    assert_eq!(exchange.forwarded().unwrap().body, b"body");
+}
+
+#[test]
+fn the_clock_fails_by_itself_or_call_by_call() {
+    let guest = Guest::new().on("proxy_on_request_headers", |code| {
+        for _ in 0..2 {
+            code.call("proxy_get_current_time_nanoseconds", &[OutNumber]);
+            code.wasi("clock_time_get", &[Num(0), Wide(0), OutNumber]);
+        }
+    });
+    let clock = Clock::virtual_at(7);
+    let mut host = Host::builder(&guest.module())
+        .clock(clock.clone())
+        .build()
+        .unwrap();
+    let mut ask = |faults| {
+        host.inject(faults);
+        host.request(Request::get("a.test", "/"));
+        lines(&mut host).join(" ")
+    };
+    let second = Faults::none()
+        .function_call("proxy_get_current_time_nanoseconds", 1, Status::InternalFailure)
+        .function_call("clock_time_get", 1, Status::InternalFailure);
+    assert_eq!(ask(second), "0 0 10 29");
+    clock.fail();
+    assert_eq!(ask(Faults::none()), "10 29 10 29");
+    clock.recover();
+    assert_eq!(ask(Faults::none()), "0 0 0 0");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Loading and starting: ABI markers, links, initialization, configuration.
 
-use scopegate_host_tests::{AbiVersion, Clock, Host, LoadError, Module, Outcome, Request, StartError};
+use scopegate_host_tests::{
+    AbiVersion, Answer, Clock, GrpcAnswer, Host, LoadError, Module, Outcome, Request, StartError,
+};
 
-use crate::guest::Arg::{Num, Out};
+use crate::guest::Arg::{Num, Out, OutNumber, Pairs};
 use crate::guest::{Guest, lines, text};
 
 #[test]
@@ -288,7 +290,10 @@ fn shutting_down_waits_for_a_module_that_wants_to_finish_something() {
             code.returns(0);
         })
         .on("proxy_on_tick", |code| {
-            code.call("proxy_done", &[]);
+            code.call("proxy_done", &[]).say("still here");
+        })
+        .on("proxy_on_delete", |code| {
+            code.say("delete");
         })
         .host();
     assert!(host.tick().unwrap());
@@ -297,7 +302,53 @@ fn shutting_down_waits_for_a_module_that_wants_to_finish_something() {
     assert!(host.tick().unwrap());
     assert_eq!(
         lines(&mut host),
-        ["0", "1", "0", "1"],
+        [
+            "0",
+            "1",
+            "still here",
+            "0",
+            "still here",
+            "delete",
+            "1",
+            "still here"
+        ],
         "not found, then done once, then not found again"
     );
+}
+
+#[test]
+fn a_plugin_takes_its_callouts_with_it() {
+    let headers = [(":method", "GET"), (":path", "/"), (":authority", "idp.test")];
+    let guest = Guest::new()
+        .on("proxy_on_configure", |code| {
+            let args = [
+                text("idp"),
+                Pairs(&headers),
+                text(""),
+                Pairs(&[]),
+                Num(0),
+                OutNumber,
+            ];
+            code.call("proxy_http_call", &args);
+            let args = [text("echo"), text("S"), text("M"), Pairs(&[]), OutNumber];
+            code.call("proxy_grpc_stream", &args);
+        })
+        .on("proxy_on_http_call_response", |code| {
+            code.say("answered");
+        })
+        .on("proxy_on_grpc_receive", |code| {
+            code.say("received");
+        });
+    let mut host = Host::builder(&guest.module())
+        .upstream("idp", |_| Answer::Later)
+        .grpc_upstream("echo", |_| GrpcAnswer::new())
+        .build()
+        .unwrap();
+    let (http, grpc) = (host.callouts()[0].token, host.grpc_callouts()[0].token);
+    assert_eq!(lines(&mut host), ["0", "0"]);
+    assert!(host.shut_down().unwrap());
+    assert_eq!((host.callouts().len(), host.grpc_callouts().len()), (0, 0));
+    host.answer(http, Answer::status(200)).unwrap();
+    host.answer_grpc(grpc, GrpcAnswer::reply("late")).unwrap();
+    assert_eq!(lines(&mut host), [] as [&str; 0]);
 }
