@@ -2,7 +2,8 @@
 //! Envoy's `source/common/grpc/async_client_impl.cc` and of its `Context`.
 
 use crate::callout::CalloutToken;
-use crate::grpc::{GrpcAnswer, GrpcCallout, GrpcEvent, GrpcKind, GrpcReading, Open};
+use crate::grpc::{GrpcAnswer, GrpcCallout, GrpcEvent, GrpcKind};
+use crate::grpc_callouts::{GrpcReading, Open};
 use crate::headers::{HeaderMap, Headers};
 use crate::host::{Host, length};
 use crate::slots::Kind;

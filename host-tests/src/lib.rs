@@ -48,6 +48,7 @@ mod flow;
 mod foreign;
 mod grpc;
 mod grpc_answers;
+mod grpc_callouts;
 mod headers;
 mod host;
 mod lifecycle;

@@ -11,7 +11,7 @@ use crate::clock::{Clock, nanos};
 use crate::exchange::Message;
 use crate::fault::Faults;
 use crate::foreign::ForeignFunctions;
-use crate::grpc::{GrpcCallouts, GrpcReading};
+use crate::grpc_callouts::{GrpcCallouts, GrpcReading};
 use crate::headers::{HeaderMap, Headers};
 use crate::limits::FailurePolicy;
 use crate::local_reply::{ReplyRequest, Shape};

@@ -1,7 +1,8 @@
 //! Host functions for gRPC callouts. All of them work on the root context, whoever calls them.
 
 use super::{Function, Status};
-use crate::grpc::{GrpcCallout, GrpcKind, Opened, Target};
+use crate::grpc::{GrpcCallout, GrpcKind};
+use crate::grpc_callouts::{Opened, Target};
 use crate::memory::{Answer, Args, Call, Fail};
 use crate::pairs;
 
