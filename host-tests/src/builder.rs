@@ -157,6 +157,13 @@ impl HostBuilder {
         self
     }
 
+    /// Bodies come in pieces of so many bytes, as from a network; in one piece by default. A module that must see the whole
+    /// of a body has to wait for its end.
+    pub fn body_pieces(mut self, bytes: usize) -> Self {
+        self.world.piece_bytes = bytes.max(1);
+        self
+    }
+
     /// Whether a module that pauses on headers is shown the body that follows, before it lets the headers go; else it is
     /// shown nothing until then. `allow_on_headers_stop_iteration` of Envoy, off by default; Higress has it on.
     pub fn allow_headers_stop_iteration(mut self, allowed: bool) -> Self {

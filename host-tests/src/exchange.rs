@@ -232,7 +232,8 @@ pub enum Outcome {
         /// What the client gets: 503.
         reply_status: u16,
     },
-    /// The module closed the stream: the client gets no answer at all.
+    /// The module closed the stream, or failed when the client had the response's headers: the client gets no answer, or
+    /// no whole one.
     Reset,
     /// The module holds the stream and waits. `Host::resume` goes on with it.
     Paused,

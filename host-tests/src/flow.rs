@@ -40,6 +40,12 @@ impl Line<'_> {
         self.hosts.get_mut(position)
     }
 
+    /// A message as it comes from the network, by the settings of the first machine.
+    fn frames(&self, headers: Headers, body: Vec<u8>, trailers: Headers) -> Vec<Frame> {
+        let pieces = self.hosts.first().map(|host| host.world().piece_bytes);
+        frames(headers, body, trailers, pieces.unwrap_or(usize::MAX))
+    }
+
     fn host_calls(&self) -> usize {
         self.hosts.iter().map(Host::host_calls).sum()
     }
@@ -206,8 +212,8 @@ impl Flow {
             host_calls,
             fuel,
         };
-        flow.request
-            .hand(0, frames(request.headers, request.body, request.trailers));
+        let frames = line.frames(request.headers, request.body, request.trailers);
+        flow.request.hand(0, frames);
         flow
     }
 
@@ -221,7 +227,7 @@ impl Flow {
             let ended = if let Some((place, frame)) = self.request.next() {
                 self.show_request(line, place, frame)
             } else if let Some(response) = self.upstream.take_if(|_| self.request.is_over) {
-                let frames = frames(response.headers, response.body, response.trailers);
+                let frames = line.frames(response.headers, response.body, response.trailers);
                 self.response.hand(0, frames);
                 None
             } else if let Some((place, frame)) = self.response.next() {
@@ -356,7 +362,12 @@ impl Flow {
         self.upstream = None;
         self.response.hand(
             0,
-            frames(reply.headers.clone(), reply.body.clone(), Headers::new()),
+            frames(
+                reply.headers.clone(),
+                reply.body.clone(),
+                Headers::new(),
+                usize::MAX,
+            ),
         );
         self.reply = Some(reply);
     }
@@ -462,12 +473,14 @@ impl Flow {
     }
 }
 
-/// A message in pieces; those that are empty are left out.
-fn frames(headers: Headers, body: Vec<u8>, trailers: Headers) -> Vec<Frame> {
+/// A message in pieces, the body in pieces of at most so many bytes; those that are empty are left out.
+fn frames(headers: Headers, body: Vec<u8>, trailers: Headers, piece_bytes: usize) -> Vec<Frame> {
     let (has_body, has_trailers) = (!body.is_empty(), !trailers.is_empty());
     let mut frames = vec![Frame::Headers(headers, !has_body && !has_trailers)];
-    if has_body {
-        frames.push(Frame::Data(body, !has_trailers));
+    let mut pieces = body.chunks(piece_bytes.max(1)).peekable();
+    while let Some(piece) = pieces.next() {
+        let is_last = !has_trailers && pieces.peek().is_none();
+        frames.push(Frame::Data(piece.to_vec(), is_last));
     }
     if has_trailers {
         frames.push(Frame::Trailers(trailers));

@@ -41,6 +41,10 @@ pub(crate) fn shape(asked: ReplyRequest, shape: Shape, profile: Profile) -> Loca
     let status = if grpc { GRPC_HTTP_STATUS } else { asked.status };
     headers.add(b":status", status.to_string().as_bytes());
     for (name, value) in &asked.headers {
+        // Envoy sets the status once more after these (`LocalReplyImpl::rewrite`).
+        if name.eq_ignore_ascii_case(b":status") && !profile.merges_reply_headers() {
+            continue;
+        }
         match profile.merges_reply_headers() {
             true => headers.replace(name, value),
             false => headers.add(name, value),
@@ -187,6 +191,12 @@ mod tests {
         assert_eq!(empty.header("content-type"), None);
         assert_eq!(empty.header("content-length"), None);
         assert_eq!(empty.header("x"), Some(&b"y"[..]));
+    }
+
+    #[test]
+    fn a_status_among_the_headers_is_not_the_status() {
+        let twice = reply(401, "", &[(":status", "418")], NONE, HTTP);
+        assert_eq!((twice.status, twice.header(":status")), (401, Some(&b"401"[..])));
     }
 
     #[test]

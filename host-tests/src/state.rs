@@ -37,6 +37,8 @@ pub(crate) struct World {
     pub(crate) vm_id: String,
     pub(crate) vm_configuration: Vec<u8>,
     pub(crate) plugin: Settings,
+    /// The most bytes of a body that come at once.
+    pub(crate) piece_bytes: usize,
     /// Whether a module may hold headers and be shown the body none the less.
     pub(crate) headers_may_stop_alone: bool,
     /// Further plugins in the same machine.
@@ -68,6 +70,7 @@ impl Default for World {
             vm_configuration: Vec::new(),
             plugin: Settings::default(),
             headers_may_stop_alone: false,
+            piece_bytes: usize::MAX,
             further: Vec::new(),
             log_level: LogLevel::Info,
             logs: Logs::default(),

@@ -25,7 +25,7 @@ pub enum Step {
     Paused,
     /// The module answered in place of the upstream: this goes to the client, and the stream is to be finished.
     LocalReply(LocalReply),
-    /// The module failed or was never configured: 503 to the client.
+    /// The module failed or was never configured: 503 to the client. Once the response's headers are gone, it is `Reset`.
     Failed {
         /// Why, for people.
         reason: String,
@@ -393,6 +393,10 @@ impl Host {
         match refusal {
             Some(_) if stream.escaped => return stream.go_on(part),
             Some(_) if open => return stream.go_on(part),
+            // The client has the headers already.
+            Some(_) if part.is_after_response_headers() && !stream.response.headers_alone => {
+                return Step::Reset;
+            }
             Some(reason) => return Step::Failed { reason },
             None if !stream.created => {
                 return Step::Failed {
@@ -469,6 +473,10 @@ fn stops(part: Part, action: u32) -> bool {
 impl Part {
     fn is_headers(self) -> bool {
         matches!(self, Self::RequestHeaders | Self::ResponseHeaders)
+    }
+
+    fn is_after_response_headers(self) -> bool {
+        matches!(self, Self::ResponseBody | Self::ResponseTrailers)
     }
 
     pub(crate) fn is_request(self) -> bool {

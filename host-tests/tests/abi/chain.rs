@@ -446,3 +446,138 @@ fn who_registered_a_queue_last_is_told_of_what_another_worker_puts_into_it() {
         "what a worker takes with it is lost"
     );
 }
+
+#[test]
+fn a_body_in_pieces_is_shown_as_it_comes_and_as_a_whole_to_who_waits_for_its_end() {
+    // What is held stays in the buffer: each piece is shown with those before it.
+    let waiting = Guest::new()
+        .on(BODY, |code| {
+            code.param(1).param(2);
+            code.add("(if (i32.eqz (local.get 2)) (then (return (i32.const 1))))\n");
+            code.call("proxy_get_buffer_bytes", &[Num(0), Num(0), Num(100), Out])
+                .show();
+        })
+        .module();
+    let passing = Guest::new()
+        .on(BODY, |code| {
+            code.param(1).param(2);
+        })
+        .module();
+    let clock = Clock::virtual_at(1_000);
+    let pieces = |plugins: [Plugin; 2]| {
+        let clock = clock.clone();
+        let builder = plugins
+            .into_iter()
+            .fold(Chain::builder(), |builder, plugin| builder.plugin(plugin));
+        builder
+            .machines(move |host| host.clock(clock.clone()).body_pieces(2))
+            .build()
+            .unwrap()
+    };
+    let mut chain = pieces([Plugin::new("a", &passing), Plugin::new("b", &waiting)]);
+    assert_eq!(
+        forwarded(&chain.request(Request::get("a.test", "/").body("12345"))),
+        "12345"
+    );
+    let expected = [
+        "a 2", "a 0", "b 2", "b 0", "a 2", "a 0", "b 4", "b 0", "a 1", "a 1", "b 5", "b 1", "b 0", "b 12345",
+    ];
+    assert_eq!(said(&mut chain), expected);
+    let mut chain = pieces([Plugin::new("a", &waiting), Plugin::new("b", &passing)]);
+    assert_eq!(
+        forwarded(&chain.request(Request::get("a.test", "/").body("12345"))),
+        "12345"
+    );
+    let after: Vec<String> = said(&mut chain)
+        .into_iter()
+        .filter(|line| line.starts_with('b'))
+        .collect();
+    assert_eq!(after, ["b 5", "b 1"], "let go as one");
+}
+
+#[test]
+fn headers_are_held_alone_only_where_that_is_allowed() {
+    let module = Guest::new()
+        .on(HEADERS, |code| {
+            code.returns(1);
+        })
+        .on(BODY, |code| {
+            code.call(
+                "proxy_add_header_map_value",
+                &[Num(0), text("x-late"), text("yes")],
+            );
+        })
+        .module();
+    let request = || Request::get("a.test", "/").body("x");
+    let host = |allowed| {
+        let builder = Host::builder(&module).allow_headers_stop_iteration(allowed);
+        builder.build().unwrap()
+    };
+    let exchange = host(true).request(request());
+    assert_eq!(exchange.forwarded().unwrap().header("x-late"), Some(&b"yes"[..]));
+    assert_eq!(forwarded(&exchange), "x");
+    let mut held = host(false);
+    assert_eq!(held.request(request()).outcome, Outcome::Paused);
+    assert_eq!(held.logs().len(), 0, "the body is not shown");
+}
+
+#[test]
+fn workers_run_in_threads_of_their_own() {
+    let module = Guest::new()
+        .on(HEADERS, |code| {
+            code.call("proxy_register_shared_queue", &[text("all"), OutNumber]);
+            code.call("proxy_resolve_shared_queue", &[text(""), text("all"), OutNumber]);
+            code.add("(drop (call $proxy_enqueue_shared_queue (i32.load (i32.const 1000)) (i32.const 0) (i32.const 4)))\n");
+        })
+        .on("proxy_on_tick", |code| {
+            code.call("proxy_enqueue_shared_queue", &[Num(1), text("x")]);
+        })
+        .on("proxy_on_queue_ready", |code| {
+            code.say("told");
+        })
+        .module();
+    let shared = SharedData::default();
+    let workers = (0..4).map(|_| {
+        let (module, shared) = (module.clone(), shared.clone());
+        std::thread::spawn(move || {
+            let mut host = Host::builder(&module).shared_data(shared).build().unwrap();
+            (0..50).for_each(|_| drop(host.request(Request::get("a.test", "/"))));
+            host
+        })
+    });
+    let hosts: Vec<Host> = workers
+        .collect::<Vec<_>>()
+        .into_iter()
+        .map(|worker| worker.join().unwrap())
+        .collect();
+    let told = hosts.into_iter().map(|mut host| {
+        host.catch_up();
+        host.logs().iter().filter(|line| line.message == "told").count()
+    });
+    assert_eq!(
+        told.sum::<usize>(),
+        200,
+        "each item is told of once, to one worker"
+    );
+}
+
+#[test]
+fn a_failure_in_the_body_of_a_response_leaves_the_client_with_half_of_it() {
+    for (callback, is_reset) in [
+        ("proxy_on_response_headers", false),
+        ("proxy_on_response_body", true),
+    ] {
+        let failing = saying(callback, |code| {
+            code.trap();
+        });
+        let mut host = Host::builder(&failing).build().unwrap();
+        let exchange = host.exchange(Request::get("a.test", "/"), Response::new(200).body("x"));
+        assert_eq!(
+            exchange.outcome == Outcome::Reset,
+            is_reset,
+            "{callback}: {:?}",
+            exchange.outcome
+        );
+        assert!(host.failure().is_some());
+    }
+}

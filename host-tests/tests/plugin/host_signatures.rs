@@ -100,7 +100,7 @@ fn is_asked(host: &mut Host) -> Option<u64> {
         .get("scopegate.host_signatures.ES256")
         .map(|metric| match metric {
             Metric::Gauge(value) => *value,
-            other => panic!("{other:?}"),
+            other @ (Metric::Counter(_) | Metric::Histogram(_)) => panic!("{other:?}"),
         })
 }
 
