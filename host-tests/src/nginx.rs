@@ -1,5 +1,6 @@
 //! What NGINX makes of the target of a request before a module sees it, and the variables that it has of one.
 
+use crate::abi::{BufferType, MapType};
 use crate::headers::{HeaderMap, Headers};
 use crate::profile::Profile;
 use crate::slots::Kind;
@@ -63,6 +64,80 @@ pub(crate) fn variable_of(field: &[u8]) -> Option<&'static [u8]> {
         b"scheme" => b"scheme",
         _ => return None,
     })
+}
+
+/// Bodies are there in some callbacks only (`ngx_proxy_wasm_get_buffer_helper`).
+pub(crate) fn reading_traps(callback: &str, buffer: BufferType) -> Option<&'static str> {
+    let (callbacks, why): (&[&str], _) = match buffer {
+        BufferType::HttpRequestBody => (
+            &[
+                "proxy_on_request_headers",
+                "proxy_on_request_body",
+                "proxy_on_log",
+            ],
+            "can only get request body during \"on_request_body\", \"on_log\"",
+        ),
+        BufferType::HttpResponseBody => (
+            &["proxy_on_response_body"],
+            "can only get response body during \"on_response_body\"",
+        ),
+        BufferType::HttpCallResponseBody => (
+            &["proxy_on_http_call_response", "proxy_on_log"],
+            "can only get dispatch response body during \"on_http_dispatch_response\"",
+        ),
+        BufferType::NetworkDownstreamData
+        | BufferType::NetworkUpstreamData
+        | BufferType::GrpcReceiveBuffer
+        | BufferType::VmConfiguration
+        | BufferType::PluginConfiguration
+        | BufferType::CallData => return None,
+    };
+    (!callbacks.contains(&callback)).then_some(why)
+}
+
+/// Bodies can be changed in fewer (`ngx_proxy_wasm_hfuncs_set_buffer`).
+pub(crate) fn editing_traps(callback: &str, buffer: BufferType) -> Option<&'static str> {
+    let (callbacks, why): (&[&str], _) = match buffer {
+        BufferType::HttpRequestBody => (
+            &["proxy_on_request_headers", "proxy_on_request_body"],
+            "can only set request body during \"on_request_body\"",
+        ),
+        BufferType::HttpResponseBody => (
+            &["proxy_on_response_body"],
+            "can only set response body during \"on_response_body\"",
+        ),
+        BufferType::HttpCallResponseBody
+        | BufferType::NetworkDownstreamData
+        | BufferType::NetworkUpstreamData
+        | BufferType::GrpcReceiveBuffer
+        | BufferType::VmConfiguration
+        | BufferType::PluginConfiguration
+        | BufferType::CallData => return None,
+    };
+    (!callbacks.contains(&callback)).then_some(why)
+}
+
+/// Headers can be changed until they are on their way (`ngx_proxy_wasm_hfuncs_set_header_check`).
+pub(crate) fn headers_trap(callback: &str, map: MapType) -> Option<&'static str> {
+    const REQUEST: [&str; 3] = [
+        "proxy_on_request_headers",
+        "proxy_on_request_body",
+        "proxy_on_http_call_response",
+    ];
+    match map {
+        MapType::HttpRequestHeaders => (!REQUEST.contains(&callback))
+            .then_some("can only set request headers before response is produced"),
+        MapType::HttpResponseHeaders => {
+            let is_open = REQUEST.contains(&callback) || callback == "proxy_on_response_headers";
+            (!is_open).then_some("can only set response headers before \"on_response_body\"")
+        }
+        MapType::HttpRequestTrailers
+        | MapType::HttpResponseTrailers
+        | MapType::GrpcReceiveInitialMetadata
+        | MapType::GrpcReceiveTrailingMetadata
+        | MapType::HttpCallResponseHeaders
+        | MapType::HttpCallResponseTrailers => None,
+    }
 }
 
 /// The name in `Host`: in lower case, without the port and a dot at its end (`ngx_http_validate_host`).

@@ -1,6 +1,8 @@
 //! Which proxy the host behaves like. Every difference between hosts is a question asked here.
 
+use crate::abi::{BufferType, MapType};
 use crate::headers::{HeaderMap, Headers};
+use crate::nginx;
 use crate::slots::Kind;
 
 /// The proxy whose behaviour is modelled.
@@ -126,6 +128,50 @@ impl Profile {
     /// Whether the host itself answers a callout in place of an upstream that did not; else there are no headers.
     pub(crate) fn replies_for_upstreams(self) -> bool {
         self == Self::Envoy
+    }
+
+    /// Why a buffer must not be read in this callback, where that fails the module.
+    pub(crate) fn reading_traps(self, callback: &str, buffer: BufferType) -> Option<&'static str> {
+        match self {
+            Self::Nginx => nginx::reading_traps(callback, buffer),
+            Self::Envoy | Self::Spec => None,
+        }
+    }
+
+    /// Why a buffer must not be changed in this callback, where that fails the module.
+    pub(crate) fn editing_traps(self, callback: &str, buffer: BufferType) -> Option<&'static str> {
+        match self {
+            Self::Nginx => nginx::editing_traps(callback, buffer),
+            Self::Envoy | Self::Spec => None,
+        }
+    }
+
+    /// Why headers must not be changed in this callback, where that fails the module.
+    pub(crate) fn headers_trap(self, callback: &str, map: MapType) -> Option<&'static str> {
+        match self {
+            Self::Nginx => nginx::headers_trap(callback, map),
+            Self::Envoy | Self::Spec => None,
+        }
+    }
+
+    /// Whether a body of no bytes is no body; else it is an empty one.
+    pub(crate) fn has_no_empty_bodies(self) -> bool {
+        self == Self::Nginx
+    }
+
+    /// Whether what is read of a buffer begins at its beginning, whatever is asked for.
+    pub(crate) fn ignores_offsets(self) -> bool {
+        self == Self::Nginx
+    }
+
+    /// Whether the configuration of the plugin can be read at any time; else only while it is being configured.
+    pub(crate) fn always_shows_configuration(self) -> bool {
+        self == Self::Nginx
+    }
+
+    /// Whether a gauge can be set only; to increment one fails the module.
+    pub(crate) fn gauges_are_set_only(self) -> bool {
+        self == Self::Nginx
     }
 
     /// Whether numbers in properties are 8 bytes little-endian; else they are decimal text.
@@ -265,8 +311,10 @@ impl Profile {
 
     /// Host functions that fail the module when called.
     pub(crate) fn traps_on(self, function: &str) -> bool {
-        const NGINX: [&str; 10] = [
+        // The last three it does not even link: a module that imports them does not load there.
+        const NGINX: [&str; 14] = [
             "proxy_done",
+            "proxy_get_status",
             "proxy_continue_response",
             "proxy_close_stream",
             "proxy_grpc_call",
@@ -276,6 +324,9 @@ impl Profile {
             "proxy_grpc_close",
             "proxy_resolve_shared_queue",
             "proxy_clear_route_cache",
+            "proxy_get_log_level",
+            "proxy_get_buffer_status",
+            "proxy_get_header_map_size",
         ];
         self == Self::Nginx && NGINX.contains(&function)
     }

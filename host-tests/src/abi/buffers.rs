@@ -1,7 +1,7 @@
 //! Host functions on buffers: bodies, configurations, the bodies of callouts.
 
 use super::{BufferType, Function, Status};
-use crate::memory::{Answer, Args, Call};
+use crate::memory::{Answer, Args, Call, Fail};
 use crate::state::{Half, State};
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -17,20 +17,33 @@ fn readable(state: &mut State, buffer: BufferType) -> Option<&[u8]> {
         return None;
     }
 
-    match buffer {
+    let profile = state.world.profile;
+    let shows_configuration = state.configuring || profile.always_shows_configuration();
+    let found: Option<&[u8]> = match buffer {
         BufferType::HttpRequestBody => Some(body(state.stream().map(|stream| &stream.request))),
         BufferType::HttpResponseBody => Some(body(state.stream().map(|stream| &stream.response))),
         BufferType::HttpCallResponseBody => state.call_response.as_ref()?.body.as_deref(),
         BufferType::VmConfiguration => Some(&state.world.vm_configuration),
-        BufferType::PluginConfiguration => state.configuring.then(|| state.plugin().configuration.as_slice()),
+        BufferType::PluginConfiguration => {
+            shows_configuration.then(|| state.plugin().configuration.as_slice())
+        }
         BufferType::GrpcReceiveBuffer => Some(state.grpc.message.as_deref().unwrap_or_default()),
         BufferType::NetworkDownstreamData | BufferType::NetworkUpstreamData => {
             let tcp = state.stream().and_then(|stream| stream.tcp.as_mut());
             let flow = tcp.and_then(|tcp| tcp.shown(buffer));
             Some(flow.map_or(&[], |flow| flow.as_slice()))
         }
-        BufferType::CallData => Some(&state.call_data),
-    }
+        BufferType::CallData => Some(state.call_data.as_slice()),
+    };
+    let is_body = matches!(
+        buffer,
+        BufferType::HttpRequestBody | BufferType::HttpResponseBody | BufferType::HttpCallResponseBody
+    );
+    found.filter(|bytes| !(is_body && bytes.is_empty() && profile.has_no_empty_bodies()))
+}
+
+fn trap(why: &'static str) -> Fail {
+    Fail::Trap(wasmtime::Error::msg(why))
 }
 
 /// What is answered where there is no such buffer. An answer without a body is a wrong argument: only
@@ -50,6 +63,12 @@ fn body(half: Option<&Half>) -> &[u8] {
 fn get(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     let buffer = BufferType::from_abi(args.at(0))?;
     let (start, len) = (args.at(1) as usize, args.at(2) as usize);
+    let state = call.state();
+    let profile = state.world.profile;
+    if let Some(why) = profile.reading_traps(state.callback, buffer) {
+        return Err(trap(why));
+    }
+    let start = if profile.ignores_offsets() { 0 } else { start };
     let absent = absent(call.state());
     let bytes = readable(call.state(), buffer).ok_or(absent)?;
     let end = start.saturating_add(len).min(bytes.len());
@@ -68,7 +87,13 @@ fn status(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
 fn set(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     let buffer = BufferType::from_abi(args.at(0))?;
     let (start, len) = (args.at(1) as usize, args.at(2) as usize);
-    if readable(call.state(), buffer).is_none() {
+    let state = call.state();
+    if let Some(why) = state.world.profile.editing_traps(state.callback, buffer) {
+        return Err(trap(why));
+    }
+    // Where there are no empty bodies, one can be made none the less.
+    let can_begin = state.world.profile.has_no_empty_bodies();
+    if !can_begin && readable(state, buffer).is_none() {
         return Err(Status::NotFound.into());
     }
     let data = call.bytes(args.at(3), args.at(4))?;

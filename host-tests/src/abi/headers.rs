@@ -1,7 +1,7 @@
 //! Host functions on header and trailer maps.
 
 use super::{Function, MapType, Status};
-use crate::memory::{Answer, Args, Call};
+use crate::memory::{Answer, Args, Call, Fail};
 use crate::module::AbiVersion;
 use crate::pairs;
 
@@ -34,6 +34,7 @@ fn get_pairs(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
 
 fn set_pairs(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     let map = MapType::from_abi(args.at(0))?;
+    check(call, map)?;
     let given = pairs::decode(&call.bytes(args.at(1), args.at(2))?);
     call.state().map_mut(map)?.replace_all(given);
     Ok(())
@@ -70,6 +71,7 @@ fn replace_value(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
 
 fn remove_value(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     let map = MapType::from_abi(args.at(0))?;
+    check(call, map)?;
     let name = call.bytes(args.at(1), args.at(2))?;
     call.note(&name);
     call.state().map_mut(map)?.remove(&name);
@@ -80,8 +82,18 @@ type NamedValue = (MapType, Vec<u8>, Vec<u8>);
 
 fn named_value(call: &mut Call<'_>, args: &Args<'_>) -> Result<NamedValue, crate::memory::Fail> {
     let map = MapType::from_abi(args.at(0))?;
+    check(call, map)?;
     let name = call.bytes(args.at(1), args.at(2))?;
     call.note(&name);
     let value = call.bytes(args.at(3), args.at(4))?;
     Ok((map, name, value))
+}
+
+/// Some hosts end a module that changes headers too late.
+fn check(call: &mut Call<'_>, map: MapType) -> Answer {
+    let state = call.state();
+    match state.world.profile.headers_trap(state.callback, map) {
+        Some(why) => Err(Fail::Trap(wasmtime::Error::msg(why))),
+        None => Ok(()),
+    }
 }

@@ -27,6 +27,13 @@ fn define(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
 
 fn increment(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
     known(call, args.at(0))?;
+    const KIND: u32 = 0b11;
+    const GAUGE: u32 = 1;
+    if args.at(0) & KIND == GAUGE && call.state().world.profile.gauges_are_set_only() {
+        return Err(Fail::Trap(wasmtime::Error::msg(
+            "could not increment metric: it is a gauge",
+        )));
+    }
     Ok(call.state().world.metrics.increment(args.at(0), args.wide(1))?)
 }
 

@@ -2,7 +2,7 @@
 
 use scopegate_host_tests::{Answer, Host, LocalUpstreams, Outcome, Profile, Request, Response};
 
-use crate::guest::Arg::{Num, Out, OutNumber, Pairs, Text};
+use crate::guest::Arg::{Num, Out, OutNumber, Pairs, Text, Wide};
 use crate::guest::{Guest, lines, text};
 
 const HEADERS: &str = "proxy_on_request_headers";
@@ -261,7 +261,12 @@ fn nginx_adds_a_line_feed_to_a_reply_and_knows_no_grpc() {
 
 #[test]
 fn some_host_calls_end_the_module_in_nginx() {
-    let calls: [(&str, &[crate::guest::Arg<'_>]); 4] = [
+    let calls: [(&str, &[crate::guest::Arg<'_>]); 9] = [
+        ("proxy_get_status", &[OutNumber, Out]),
+        ("proxy_get_log_level", &[OutNumber]),
+        ("proxy_get_buffer_status", &[Num(0), Out]),
+        ("proxy_get_header_map_size", &[Num(0), OutNumber]),
+        ("proxy_get_buffer_bytes", &[Num(1), Num(0), Num(9), Out]),
         ("proxy_done", &[]),
         ("proxy_close_stream", &[Num(0)]),
         ("proxy_grpc_cancel", &[Num(1)]),
@@ -409,7 +414,7 @@ fn in_nginx_an_answer_says_how_the_callout_went() {
         ),
         (
             Answer::Response(long),
-            &["0", "0", "0", "0", "reader failure", "0", "0"],
+            &["0", "0", "0", "0", "reader failure", "0", "1"],
         ),
     ];
     for (answer, expected) in cases {
@@ -548,4 +553,124 @@ fn in_nginx_shared_data_needs_the_exact_version_and_forgets_a_value_without_a_po
     host.request(Request::get("a.test", "/"));
     let expected = ["0", "0", "0", "8", "0", "0", "mine", "8", "0"];
     assert_eq!(lines(&mut host), expected);
+}
+
+#[test]
+fn in_nginx_bodies_and_headers_are_out_of_reach_but_for_their_own_callbacks() {
+    type Calling = fn(&mut crate::guest::Code<'_>);
+    let get_request: Calling = |code| {
+        code.call("proxy_get_buffer_bytes", &[Num(0), Num(0), Num(9), Out]);
+    };
+    let get_response: Calling = |code| {
+        code.call("proxy_get_buffer_bytes", &[Num(1), Num(0), Num(9), Out]);
+    };
+    let get_answer: Calling = |code| {
+        code.call("proxy_get_buffer_bytes", &[Num(4), Num(0), Num(9), Out]);
+    };
+    let set_request: Calling = |code| {
+        code.call("proxy_set_buffer_bytes", &[Num(0), Num(0), Num(9), text("x")]);
+    };
+    let set_response: Calling = |code| {
+        code.call("proxy_set_buffer_bytes", &[Num(1), Num(0), Num(9), text("x")]);
+    };
+    let add_request: Calling = |code| {
+        code.call("proxy_add_header_map_value", &[Num(0), text("a"), text("b")]);
+    };
+    let add_response: Calling = |code| {
+        code.call("proxy_replace_header_map_value", &[Num(2), text("a"), text("b")]);
+    };
+    let remove_response: Calling = |code| {
+        code.call("proxy_remove_header_map_value", &[Num(2), text("a")]);
+    };
+    let set_all: Calling = |code| {
+        code.call("proxy_set_header_map_pairs", &[Num(0), Pairs(&[])]);
+    };
+    let cases: [(&str, Calling, bool); 17] = [
+        (HEADERS, get_request, true),
+        ("proxy_on_request_body", get_request, true),
+        ("proxy_on_response_headers", get_request, false),
+        ("proxy_on_response_body", get_request, false),
+        ("proxy_on_response_body", get_response, true),
+        ("proxy_on_response_headers", get_response, false),
+        (HEADERS, get_answer, false),
+        ("proxy_on_request_body", set_request, true),
+        ("proxy_on_response_body", set_request, false),
+        ("proxy_on_response_body", set_response, true),
+        (HEADERS, set_response, false),
+        (HEADERS, add_request, true),
+        ("proxy_on_response_headers", add_request, false),
+        ("proxy_on_response_headers", add_response, true),
+        ("proxy_on_response_body", add_response, false),
+        ("proxy_on_response_body", remove_response, false),
+        ("proxy_on_response_headers", set_all, false),
+    ];
+    for (number, (callback, calling, lives)) in cases.into_iter().enumerate() {
+        let guest = Guest::new().on(callback, calling);
+        let mut host = under(Profile::Nginx, &guest);
+        host.exchange(
+            Request::get("a.test", "/").body("body"),
+            Response::new(200).body("body"),
+        );
+        assert_eq!(
+            host.failure().is_none(),
+            lives,
+            "case {number}: {callback} {:?}",
+            host.failure()
+        );
+        let mut host = under(Profile::Envoy, &guest);
+        host.exchange(
+            Request::get("a.test", "/").body("body"),
+            Response::new(200).body("body"),
+        );
+        assert_eq!(host.failure(), None, "case {number}: {callback}");
+    }
+}
+
+#[test]
+fn in_nginx_no_body_is_none_and_a_part_of_one_is_read_from_its_beginning() {
+    let guest = Guest::new()
+        .on("proxy_on_configure", |code| {
+            code.call("proxy_get_buffer_bytes", &[Num(7), Num(0), Num(9), Out])
+                .show();
+        })
+        .on(HEADERS, |code| {
+            code.call("proxy_get_buffer_bytes", &[Num(0), Num(0), Num(9), Out]);
+            code.call("proxy_get_buffer_bytes", &[Num(7), Num(0), Num(9), Out])
+                .show();
+        })
+        .on("proxy_on_request_body", |code| {
+            code.call("proxy_get_buffer_bytes", &[Num(0), Num(2), Num(3), Out])
+                .show();
+        });
+    let seen = |profile| {
+        let mut host = Host::builder(&guest.module())
+            .profile(profile)
+            .configuration("conf")
+            .build()
+            .unwrap();
+        host.request(Request::get("a.test", "/").body("abcdef"));
+        lines(&mut host).join(" ")
+    };
+    assert_eq!(seen(Profile::Nginx), "0 conf 1 0 conf 0 abc");
+    assert_eq!(seen(Profile::Envoy), "0 conf 0 1  0 cde");
+}
+
+#[test]
+fn in_nginx_a_gauge_is_set_only() {
+    let guest = Guest::new().on(HEADERS, |code| {
+        code.call("proxy_define_metric", &[Num(1), text("gauge"), OutNumber])
+            .number();
+        code.call("proxy_record_metric", &[Num(5), Wide(7)]);
+        code.call("proxy_increment_metric", &[Num(5), Wide(1)]);
+    });
+    let failed = |profile| {
+        let mut host = under(profile, &guest);
+        host.request(Request::get("a.test", "/"));
+        host.failure().map(|trap| trap.reason.clone())
+    };
+    assert_eq!(
+        failed(Profile::Nginx).as_deref(),
+        Some("could not increment metric: it is a gauge")
+    );
+    assert_eq!(failed(Profile::Envoy), None);
 }
