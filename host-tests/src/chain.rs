@@ -220,6 +220,24 @@ impl Chain {
         self.conclude(flow, outcome)
     }
 
+    /// Goes on with a stream that is held until it is decided, or `patience` is over by the virtual clock: ticks, answers
+    /// and time-outs come as they fall due. What is still held then is `Paused`.
+    pub fn wait(&mut self, stream: StreamId, patience: Duration) -> Exchange {
+        let mut exchange = self.resume(stream);
+        let mut waited = Duration::ZERO;
+        while exchange.outcome == Outcome::Paused && waited < patience {
+            let periods = self.hosts.iter().filter_map(Host::tick_period);
+            let step = periods
+                .min()
+                .unwrap_or(time::IDLE_STEP)
+                .min(patience.saturating_sub(waited));
+            waited = waited.saturating_add(step);
+            time::advance(&mut self.hosts, step);
+            exchange = self.resume(stream);
+        }
+        exchange
+    }
+
     /// The client goes away: a stream that is still held is ended.
     pub fn abort(&mut self, stream: StreamId) -> Exchange {
         match self.flows.remove(&stream.0) {

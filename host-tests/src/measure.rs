@@ -46,7 +46,7 @@ pub struct Holdings {
     pub memory_bytes: usize,
     /// Streams that are not ended.
     pub streams: usize,
-    /// HTTP callouts that wait for an answer.
+    /// HTTP and gRPC callouts that wait for an answer.
     pub callouts: usize,
     /// Keys of shared data, of all machines that share it.
     pub shared_keys: usize,
@@ -114,7 +114,7 @@ impl Host {
         Holdings {
             memory_bytes: self.memory_bytes(),
             streams: self.open_streams(),
-            callouts: self.callouts().len(),
+            callouts: self.callouts().len().saturating_add(self.grpc_callouts().len()),
             shared_keys: self.shared_data().len(),
         }
     }

@@ -14,7 +14,7 @@ use crate::vm::Trap;
 const MAX_TICKS: u64 = 1_000;
 
 /// How far the clock goes on at once for a stream that waits while the module has asked for no tick.
-const IDLE_STEP: Duration = Duration::from_millis(100);
+pub(crate) const IDLE_STEP: Duration = Duration::from_millis(100);
 
 /// Ticks at the very instant before the clock is moved at all: one that asks, and one that sees the answer.
 const TICKS_AT_ONCE: u32 = 2;

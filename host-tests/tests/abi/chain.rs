@@ -581,3 +581,101 @@ fn a_failure_in_the_body_of_a_response_leaves_the_client_with_half_of_it() {
         assert!(host.failure().is_some());
     }
 }
+
+/// Holds responses until its second tick.
+fn slow() -> Module {
+    Guest::new()
+        .on("proxy_on_vm_start", |code| {
+            code.call("proxy_set_tick_period_milliseconds", &[Num(100)]);
+        })
+        .on("proxy_on_response_headers", |code| {
+            code.say("held").returns(1);
+        })
+        .on("proxy_on_tick", |code| {
+            code.call("proxy_set_effective_context", &[Num(2)]);
+            code.call("proxy_continue_stream", &[Num(1)]);
+        })
+        .module()
+}
+
+#[test]
+fn a_response_that_one_holds_those_before_it_wait_for() {
+    let (first, holding) = (plain(), slow());
+    let mut chain = chain([Plugin::new("a", &first), Plugin::new("b", &holding)]);
+    said(&mut chain);
+    let held = chain.exchange(Request::get("a.test", "/"), Response::new(200).body("y"));
+    assert_eq!((held.outcome, held.decided_by), (Outcome::Paused, Some(1)));
+    let seen = said(&mut chain);
+    assert_eq!(seen, ["a context_create", "a request_headers", "b held"]);
+    let exchange = chain.wait(held.stream, Duration::from_millis(50));
+    assert_eq!(exchange.outcome, Outcome::Paused, "not yet");
+    let exchange = chain.wait(held.stream, Duration::from_secs(1));
+    assert_eq!(exchange.response.unwrap().body, b"y");
+    let seen = said(&mut chain);
+    let of_first: Vec<&str> = seen
+        .iter()
+        .map(String::as_str)
+        .filter(|line| line.starts_with('a'))
+        .collect();
+    assert_eq!(
+        of_first,
+        [
+            "a response_headers",
+            "a response_body",
+            "a log",
+            "a done",
+            "a delete"
+        ]
+    );
+}
+
+#[test]
+fn a_client_that_leaves_ends_a_stream_in_all_machines() {
+    let (first, holding) = (plain(), slow());
+    let mut chain = chain([Plugin::new("a", &first), Plugin::new("b", &holding)]);
+    let held = chain.request(Request::get("a.test", "/"));
+    assert_eq!(chain.abort(held.stream).outcome, Outcome::Reset);
+    for plugin in 0..2 {
+        assert_eq!(chain.machine(plugin).unwrap().open_streams(), 0);
+    }
+    assert_eq!(
+        chain.resume(held.stream).outcome,
+        Outcome::Reset,
+        "it is not there any more"
+    );
+}
+
+#[test]
+fn a_reply_to_a_response_goes_to_the_client_past_the_others() {
+    let replying = saying("proxy_on_response_headers", |code| {
+        let reply = [Num(502), text("why"), text("no"), Pairs(&[]), Num(u32::MAX)];
+        code.call("proxy_send_local_response", &reply);
+    });
+    let first = plain();
+    let mut chain = chain([Plugin::new("a", &first), Plugin::new("b", &replying)]);
+    said(&mut chain);
+    let exchange = chain.exchange(Request::get("a.test", "/"), Response::new(200).body("y"));
+    assert_eq!(
+        (exchange.local_reply().unwrap().status, exchange.decided_by),
+        (502, Some(1))
+    );
+    assert!(!said(&mut chain).contains(&"a response_headers".to_owned()));
+}
+
+#[test]
+fn a_plugin_that_fails_open_is_not_there_at_all() {
+    let failing = saying("proxy_on_configure", |_| ());
+    let trapping = saying(HEADERS, |code| {
+        code.trap();
+    });
+    let mut chain = chain([
+        Plugin::new("a", &trapping).failure_policy(FailurePolicy::Open),
+        Plugin::new("b", &failing),
+    ]);
+    chain.request(Request::get("a.test", "/"));
+    said(&mut chain);
+    assert!(chain.request(Request::get("a.test", "/")).forwarded().is_some());
+    let seen = said(&mut chain);
+    assert!(seen.iter().all(|line| line.starts_with('b')), "{seen:?}");
+    assert!(!seen.is_empty());
+}
