@@ -49,8 +49,10 @@ mod foreign;
 mod grpc;
 mod grpc_answers;
 mod grpc_callouts;
+mod handover;
 mod headers;
 mod host;
+mod lane;
 mod lifecycle;
 mod limits;
 mod local_reply;
@@ -79,6 +81,7 @@ mod trace;
 mod upstreams;
 mod vm;
 mod wasi;
+mod world;
 
 pub use abi::{BufferType, MapType, Status, StreamType};
 pub use builder::{HostBuilder, StartError};

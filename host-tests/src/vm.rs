@@ -9,7 +9,8 @@ use crate::StartError;
 use crate::limits::Limits;
 use crate::memory::{Args, Guest};
 use crate::module::Module;
-use crate::state::{Phase, State, World};
+use crate::state::{Phase, State};
+use crate::world::World;
 
 /// The end of a virtual machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
