@@ -13,6 +13,9 @@ const NOT_SHOWN: [&str; 6] = [
 /// What Envoy adds to a response once its filters are through; seen by the module when all is over.
 const ADDED_LAST: (&str, &str) = (", date=", ", server=envoy");
 
+/// What Envoy adds to the answers of upstreams.
+const UPSTREAM_TIME: &str = "x-envoy-upstream-service-time=";
+
 /// A header field in bytes.
 pub type Field = (Vec<u8>, Vec<u8>);
 
@@ -47,17 +50,29 @@ pub fn printed(level: &str, line: &str) -> Option<String> {
     if line == "initialize" {
         return None;
     }
+    let line = without_time(line);
     let line = match (line.find(ADDED_LAST.0), line.find(ADDED_LAST.1)) {
         (Some(start), Some(end)) if start < end => {
             let rest = line.get(end..)?.strip_prefix(ADDED_LAST.1)?;
             format!("{}{rest}", line.get(..start)?)
         }
-        _ => line.to_owned(),
+        _ => line,
     };
     Some(match level {
         "info" => line,
         level => format!("{level}: {line}"),
     })
+}
+
+/// The line without the number of milliseconds that an upstream took.
+fn without_time(line: &str) -> String {
+    match line.split_once(UPSTREAM_TIME) {
+        Some((head, tail)) => format!(
+            "{head}{UPSTREAM_TIME}{}",
+            tail.trim_start_matches(|c: char| c.is_ascii_digit())
+        ),
+        None => line.to_owned(),
+    }
 }
 
 /// The whole transcript.

@@ -15,9 +15,9 @@ use crate::profile::Profile;
 use crate::random::Random;
 use crate::reload::Reload;
 use crate::shared_data::SharedData;
+use crate::state::{Settings, World};
 use crate::upstreams::LocalUpstreams;
 use crate::vm::Trap;
-use crate::world::{Settings, World};
 
 /// Why a module could not be started. A proxy refuses such a plugin before it takes any request.
 #[derive(Debug, thiserror::Error)]

@@ -11,10 +11,10 @@ use crate::host::Host;
 use crate::limits::FailurePolicy;
 use crate::log::LogLine;
 use crate::module::Module;
+use crate::state::Settings;
 use crate::stream::StreamId;
 use crate::time;
 use crate::vm::Trap;
-use crate::world::Settings;
 
 /// A plugin, as the configuration of a proxy describes it.
 #[derive(Debug, Clone)]

@@ -16,10 +16,9 @@ use crate::metrics::Metric;
 use crate::module::Module;
 use crate::reload::Reload;
 use crate::shared_data::SharedData;
-use crate::state::Root;
+use crate::state::{Root, World};
 use crate::trace::HostCall;
 use crate::vm::{Trap, Vm};
-use crate::world::World;
 
 /// One plugin in one virtual machine. Where several plugins share it (see `Chain`), what is said of the plugin holds for
 /// the first of them.

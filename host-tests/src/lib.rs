@@ -49,10 +49,8 @@ mod foreign;
 mod grpc;
 mod grpc_answers;
 mod grpc_callouts;
-mod handover;
 mod headers;
 mod host;
-mod lane;
 mod lifecycle;
 mod limits;
 mod local_reply;
@@ -81,7 +79,6 @@ mod trace;
 mod upstreams;
 mod vm;
 mod wasi;
-mod world;
 
 pub use abi::{BufferType, MapType, Status, StreamType};
 pub use builder::{HostBuilder, StartError};

@@ -9,8 +9,7 @@ use crate::StartError;
 use crate::limits::Limits;
 use crate::memory::{Args, Guest};
 use crate::module::Module;
-use crate::state::{Phase, State};
-use crate::world::World;
+use crate::state::{Phase, State, World};
 
 /// The end of a virtual machine.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! against them in its own tests.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufReader, Write as _};
+use std::io::{self, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -21,6 +21,13 @@ use crate::common::{envoy, root};
 
 /// The name of every plugin's root.
 const ROOT: &str = "root";
+
+/// The listener and the cluster of gRPC callouts.
+const GRPC: &str = "grpc";
+
+/// The clusters behind it.
+const GRPC_ANSWERS: &str = "grpc that answers";
+const GRPC_FAILS: &str = "grpc that fails";
 
 /// What the plugins are configured with; the script is the configuration of their machine.
 const CONFIGURATION: &str = "the configuration of the plugin";
@@ -51,6 +58,12 @@ fn socket(address: SocketAddr) -> Value {
 
 fn any_port() -> Value {
     socket(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+}
+
+/// An address at which nobody listens.
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap()
 }
 
 fn text(value: &str) -> Value {
@@ -93,11 +106,58 @@ fn listener(name: &str, filters: &[Value]) -> Value {
     json!({"name": name, "stat_prefix": name, "address": any_port(), "filter_chains": [{"filters": filters}]})
 }
 
+fn tcp(case: &Case) -> [Value; 2] {
+    [
+        json!({"name": "conformance", "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.wasm.v3.Wasm",
+            "config": wasm(&case.name, &case.script),
+        }}),
+        json!({"name": "envoy.filters.network.tcp_proxy", "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+            "stat_prefix": case.name,
+            "cluster": upstream_name(case),
+        }}),
+    ]
+}
+
+/// gRPC callouts come to a listener of the same Envoy, which makes HTTP/1.1 of them for an upstream of ours.
+fn grpc_listener(address: SocketAddr) -> Value {
+    let script = "";
+    let routes = json!([
+        {"match": {"path": "/test.Service/Http"}, "direct_response": {"status": 404}},
+        {"match": {"path": "/test.Service/Fail"}, "route": {"cluster": GRPC_FAILS}},
+        {"match": {"prefix": ""}, "route": {"cluster": GRPC_ANSWERS}},
+    ]);
+    let mut listener = listener(GRPC, &[connection_manager(GRPC, &wasm(GRPC, script), &routes)]);
+    listener["address"] = socket(address);
+    listener
+}
+
+/// An upstream that answers as soon as something comes, whether or not more follows.
+fn eager(answer: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let mut kept = Vec::new();
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(answer.as_bytes());
+            kept.push(stream);
+        }
+    });
+    address
+}
+
 fn http(case: &Case) -> Value {
+    let routes = json!([{"match": {"prefix": ""}, "route": {"cluster": upstream_name(case)}}]);
+    connection_manager(&case.name, &wasm(&case.name, &case.script), &routes)
+}
+
+fn connection_manager(name: &str, plugin: &Value, routes: &Value) -> Value {
     let filters = json!([
         {"name": "conformance", "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-            "config": wasm(&case.name, &case.script),
+            "config": plugin,
         }},
         {"name": "envoy.filters.http.router", "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
@@ -108,14 +168,14 @@ fn http(case: &Case) -> Value {
         "name": "envoy.filters.network.http_connection_manager",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-            "stat_prefix": case.name,
+            "stat_prefix": name,
             "generate_request_id": false,
             "skip_xff_append": true,
             "http_protocol_options": {"enable_trailers": true},
             "http_filters": filters,
             "route_config": {"name": "all", "virtual_hosts": [{
                 "name": "all", "domains": ["*"],
-                "routes": [{"match": {"prefix": ""}, "route": {"cluster": upstream_name(case)}}],
+                "routes": routes,
             }]},
         },
     })
@@ -156,6 +216,84 @@ impl Upstream {
         });
         Self { address, seen }
     }
+}
+
+/// The upstreams of callouts: one answers, one is silent, one breaks the connection, and nobody listens at the last.
+fn callout_clusters() -> Vec<Value> {
+    let answer = "HTTP/1.1 200 x\r\nx-callee: 1\r\ntransfer-encoding: chunked\r\n\r\n\
+                  6\r\ncallee\r\n0\r\nx-end: 2\r\n\r\n";
+    let answers = Upstream::start(answer.as_bytes().to_vec());
+    let accepting = |keep: bool| {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            let mut kept = Vec::new();
+            for stream in listener.incoming().flatten() {
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                let _ = http1::Message::read(&mut reader, false);
+                kept.extend(Some(stream).filter(|_| keep));
+            }
+        });
+        address
+    };
+    vec![
+        cluster("answers", answers.address),
+        cluster("silent", accepting(true)),
+        cluster("breaks", accepting(false)),
+        cluster("nobody", free_address()),
+    ]
+}
+
+/// A cluster that speaks HTTP/2, as gRPC does.
+fn grpc_cluster(address: SocketAddr) -> Value {
+    let mut cluster = cluster(GRPC, address);
+    cluster["typed_extension_protocol_options"]["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"]["explicit_http_config"] =
+        json!({"http2_protocol_options": {}});
+    cluster
+}
+
+/// An upstream of connections: it reads what a client sends, answers, and goes when the client goes.
+fn connection_upstream(traffic: &[Traffic]) -> Option<Upstream> {
+    let exchanges: Vec<(String, String)> = traffic
+        .iter()
+        .filter_map(|traffic| match traffic {
+            Traffic::Connection { sends, answers } => Some((sends.clone(), answers.clone())),
+            Traffic::Request { .. } => None,
+        })
+        .collect();
+    if exchanges.is_empty() {
+        return None;
+    }
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    let remembered = Arc::clone(&seen);
+    thread::spawn(move || {
+        for (mut stream, (_, answers)) in listener.incoming().flatten().zip(exchanges) {
+            let mut buffer = [0; 1024];
+            let first = stream.read(&mut buffer).unwrap_or(0);
+            let line = format!("\"{}\"", buffer[..first].escape_ascii());
+            remembered.lock().unwrap().push(line);
+            let _ = stream.write_all(answers.as_bytes());
+            while stream.read(&mut buffer).is_ok_and(|read| read > 0) {}
+        }
+    });
+    Some(Upstream { address, seen })
+}
+
+/// Sends over a connection, reads what comes until it is enough or the connection ends, and goes.
+fn converse(address: SocketAddr, sends: &str, enough: usize) -> io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(sends.as_bytes())?;
+    let (mut got, mut buffer) = (Vec::new(), [0; 1024]);
+    while got.len() < enough {
+        match stream.read(&mut buffer) {
+            Ok(read) if read > 0 => got.extend_from_slice(&buffer[..read]),
+            Ok(_) | Err(_) => break,
+        }
+    }
+    Ok(format!("\"{}\"", got.escape_ascii()))
 }
 
 fn fields(fields: &[(String, String)]) -> Vec<Field> {
@@ -231,13 +369,20 @@ fn run(envoy: &Envoy, case: &Case, upstream: &Upstream) -> String {
     let lines = || printed(&envoy.log(), &case.name, envoy.id());
     let mut answers = Vec::new();
     for (number, traffic) in case.traffic.iter().enumerate() {
-        let Traffic::Request {
-            method,
-            path,
-            message,
-        } = traffic
-        else {
-            continue;
+        let (method, path, message) = match traffic {
+            Traffic::Request {
+                method,
+                path,
+                message,
+            } => (method, path, message),
+            Traffic::Connection {
+                sends,
+                answers: enough,
+            } => {
+                answers.push(converse(address, sends, enough.len()).unwrap());
+                come(|| deleted(&lines()) > number);
+                continue;
+            }
         };
         let request = http1::Message::request(
             method.as_bytes(),
@@ -268,16 +413,46 @@ fn the_transcripts_are_those_of_a_real_envoy() {
     let cases = cases::all().unwrap();
     let upstreams: BTreeMap<&str, Upstream> = cases
         .iter()
-        .map(|case| (case.name.as_str(), Upstream::start(response(&case.response))))
+        .map(|case| {
+            let upstream = connection_upstream(&case.traffic);
+            let upstream = upstream.unwrap_or_else(|| Upstream::start(response(&case.response)));
+            (case.name.as_str(), upstream)
+        })
         .collect();
-    let clusters: Vec<Value> = cases
+    let mut clusters: Vec<Value> = cases
         .iter()
         .map(|case| cluster(&upstream_name(case), upstreams[case.name.as_str()].address))
         .collect();
-    let listeners: Vec<Value> = cases
+    let mut listeners: Vec<Value> = cases
         .iter()
-        .map(|case| listener(&case.name, &[http(case)]))
+        .map(|case| {
+            let is_tcp = matches!(case.traffic.first(), Some(Traffic::Connection { .. }));
+            let filters = if is_tcp {
+                tcp(case).to_vec()
+            } else {
+                vec![http(case)]
+            };
+            listener(&case.name, &filters)
+        })
         .collect();
+    let grpc = free_address();
+    clusters.extend(callout_clusters());
+    clusters.push(grpc_cluster(grpc));
+    listeners.push(grpc_listener(grpc));
+    clusters.push(cluster(
+        GRPC_ANSWERS,
+        eager(
+            "HTTP/1.1 200 x\r\ncontent-type: application/grpc\r\nx-initial: i\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n\
+             a\r\n\0\0\0\0\x05reply\r\n0\r\ngrpc-status: 0\r\nx-trailer: t\r\n\r\n",
+        ),
+    ));
+    clusters.push(cluster(
+        GRPC_FAILS,
+        eager(
+            "HTTP/1.1 200 x\r\ncontent-type: application/grpc\r\ngrpc-status: 7\r\ngrpc-message: no\r\n\
+             content-length: 0\r\nconnection: close\r\n\r\n",
+        ),
+    ));
     let bootstrap = json!({
         "admin": {"address": any_port()},
         "static_resources": {"listeners": listeners, "clusters": clusters},

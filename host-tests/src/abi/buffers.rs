@@ -107,6 +107,9 @@ fn set(call: &mut Call<'_>, args: &Args<'_>) -> Answer {
 }
 
 fn writable(state: &mut State, buffer: BufferType) -> Option<&mut Vec<u8>> {
+    if buffer == BufferType::GrpcReceiveBuffer {
+        return state.grpc.message.as_mut();
+    }
     let stream = state.stream()?;
     let half = match buffer {
         BufferType::HttpRequestBody => &mut stream.request,

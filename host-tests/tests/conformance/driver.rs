@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use scopegate_conformance::cases::{Case, Fields, Message, Traffic};
 use scopegate_conformance::transcript;
-use scopegate_host_tests::{Clock, Headers, Host, LocalReply, LogLevel, Module, Profile, Step, StreamId};
+use scopegate_host_tests::{
+    Answer, Clock, CloseType, GrpcAnswer, GrpcCallout, GrpcEvent, Headers, Host, LocalReply, LogLevel,
+    Module, Profile, Response, Step, StreamId, TcpStep,
+};
 
 /// What the plugins are configured with; the script is the configuration of their machine.
 const CONFIGURATION: &str = "the configuration of the plugin";
@@ -42,7 +45,7 @@ pub(crate) fn run(module: &Module, case: &Case, profile: Profile) -> String {
                 path,
                 message,
             } => run.request(case, method, path, message),
-            Traffic::Connection { .. } => {}
+            Traffic::Connection { sends, answers } => run.connection(sends, answers),
         }
     }
     run.finish(case)
@@ -74,6 +77,11 @@ impl Run {
             .environment([("CASE", case.name.as_str())])
             .clock(Clock::virtual_at(NOW))
             .profile(profile)
+            .upstream("answers", |_| Answer::Response(callee()))
+            .upstream("silent", |_| Answer::Later)
+            .upstream("breaks", |_| Answer::Failure)
+            .upstream("nobody", |_| Answer::Failure)
+            .grpc_upstream("grpc", grpc)
             .build()
             .unwrap();
         Self {
@@ -100,6 +108,37 @@ impl Run {
         };
         self.client.push(answer);
         self.host.finish(id);
+    }
+
+    fn connection(&mut self, sends: &str, answers: &str) {
+        let (id, step) = self.host.open_connection([].into());
+        self.connected(id, &step);
+        let step = self.host.downstream_data(id, sends.as_bytes(), false);
+        self.connected(id, &step);
+        if !self.host.passed(id).upstream.is_empty() {
+            let step = self.host.upstream_data(id, answers.as_bytes(), false);
+            self.connected(id, &step);
+        }
+        self.host.downstream_data(id, b"", true);
+        self.host.upstream_data(id, b"", true);
+        let passed = self.host.passed(id);
+        let shown = |bytes: &[u8]| format!("\"{}\"", bytes.escape_ascii());
+        self.upstream.push(shown(&passed.upstream));
+        self.client.push(shown(&passed.downstream));
+        self.host.close_downstream(id, CloseType::Local);
+        self.host.finish(id);
+    }
+
+    /// Waits for a connection that is held.
+    fn connected(&mut self, id: StreamId, step: &TcpStep) {
+        let mut is_held = *step == TcpStep::Paused;
+        for _ in 0..STEPS {
+            if !is_held {
+                break;
+            }
+            let _ = self.host.advance(STEP);
+            is_held = self.host.poll_connection(id) == TcpStep::Paused;
+        }
     }
 
     fn exchange(&mut self, id: StreamId, case: &Case, method: &str, path: &str, message: &Message) -> Going {
@@ -227,6 +266,27 @@ impl Run {
             };
             self.printed.extend(transcript::printed(level, &line.message));
         }
+    }
+}
+
+/// What the upstream `answers` answers to callouts.
+fn callee() -> Response {
+    let response = Response::new(200).header("x-callee", "1");
+    let response = response
+        .header("transfer-encoding", "chunked")
+        .header("x-envoy-upstream-service-time", "0");
+    response.body("callee").trailer("x-end", "2")
+}
+
+/// What the upstream of gRPC callouts does.
+fn grpc(callout: &GrpcCallout) -> GrpcAnswer {
+    match callout.method.as_str() {
+        "Fail" => GrpcAnswer::status(7, "no"),
+        "Http" => GrpcAnswer::new().step(GrpcEvent::Http(404)),
+        _ => GrpcAnswer::new()
+            .headers([("x-initial", "i"), ("date", "now"), ("server", "envoy")])
+            .message("reply")
+            .end_with(0, "", [("x-trailer", "t")]),
     }
 }
 

@@ -1,8 +1,9 @@
 //! The profile `envoy` against the real Envoy.
 
-use scopegate_conformance::{cases, differences};
+use scopegate_conformance::{CALLBACKS, cases, differences, functions};
 use scopegate_host_tests::Profile;
 
+use crate::diff::diff;
 use crate::driver::{module, run};
 
 /// In what this host differs from Envoy, each with its reason.
@@ -34,29 +35,26 @@ fn a_module_sees_of_this_host_what_it_sees_of_envoy() {
     assert!(differing.is_empty(), "{}", differing.join("\n"));
 }
 
-/// The lines in which two texts differ: `-` Envoy's, `+` those of this host.
-fn diff(expected: &str, seen: &str) -> String {
-    let (mut left, mut right): (Vec<&str>, Vec<&str>) = (expected.lines().collect(), seen.lines().collect());
-    let mut out = Vec::new();
-    while let (Some(one), Some(other)) = (left.first().copied(), right.first().copied()) {
-        if one == other {
-            left.remove(0);
-            right.remove(0);
-            continue;
-        }
-        // The nearest line that both have ends the difference.
-        let near = (0..left.len() + right.len()).find_map(|distance| {
-            (0..=distance).find_map(|at| {
-                let both = left.get(at).zip(right.get(distance - at));
-                both.filter(|(one, other)| one == other)
-                    .map(|_| (at, distance - at))
-            })
-        });
-        let (from_left, from_right) = near.unwrap_or((left.len(), right.len()));
-        out.extend(left.drain(..from_left).map(|line| format!("- {line}")));
-        out.extend(right.drain(..from_right).map(|line| format!("+ {line}")));
-    }
-    out.extend(left.iter().map(|line| format!("- {line}")));
-    out.extend(right.iter().map(|line| format!("+ {line}")));
-    out.join("\n")
+/// Callbacks that no case can bring about in Envoy: none of its own foreign functions calls back, and memory is
+/// allocated without a word.
+const UNSEEN: [&str; 2] = ["foreign_function", "memory_allocate"];
+
+#[test]
+fn every_function_and_every_callback_of_the_abi_is_in_a_transcript() {
+    let cases = cases::all().unwrap();
+    let all: String = cases
+        .iter()
+        .map(|case| cases::transcript(&case.name).unwrap())
+        .collect();
+    let absent: Vec<&str> = functions()
+        .into_iter()
+        .filter(|name| !all.contains(&format!("  {name}(")))
+        .chain(
+            CALLBACKS
+                .into_iter()
+                .filter(|name| !all.contains(&format!(" {name}("))),
+        )
+        .collect();
+    assert_eq!(absent, UNSEEN);
+    assert!(!all.contains(" wrong: "), "a script has a line that is no call");
 }

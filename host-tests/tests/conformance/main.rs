@@ -2,6 +2,10 @@
 //! function with edge arguments, held against those that Envoy made of the same cases.
 
 #[cfg(test)]
+mod diff;
+#[cfg(test)]
 mod driver;
 #[cfg(test)]
 mod envoy;
+#[cfg(test)]
+mod profiles;
