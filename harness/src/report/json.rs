@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::agreement::Disagreement;
 use crate::check::Mismatch;
-use crate::coverage::Coverage;
+use crate::coverage::{Coverage, Missing};
 use crate::exchange::Answer;
 use crate::redact::Redactor;
 use crate::report::{RunReport, place};
@@ -103,8 +103,17 @@ fn coverage_json((policy, coverage): &(String, Coverage)) -> Value {
         "percent": coverage.percent(),
         "reached": reached,
         "points": points,
-        "missing": coverage.missing().map(ToString::to_string).collect::<Vec<_>>(),
+        "missing": coverage.missing().map(|missing| missing_json(&missing)).collect::<Vec<_>>(),
         "codes": coverage.codes,
+    })
+}
+
+fn missing_json(missing: &Missing<'_>) -> Value {
+    json!({
+        "what": missing.point.to_string(),
+        "file": missing.place.map(|(file, _)| file),
+        "line": missing.place.map(|(_, line)| line),
+        "hint": missing.hint(),
     })
 }
 

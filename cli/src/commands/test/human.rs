@@ -175,7 +175,8 @@ fn write_coverage(text: &mut String, policy: &str, coverage: &Coverage, style: S
     );
     let colour = if reached == all { Paint::Good } else { Paint::Weak };
     let _ = writeln!(text, "{}", colour.paint(&line, style));
-    for point in coverage.missing() {
-        let _ = writeln!(text, "  {point}");
+    for missing in coverage.missing() {
+        let hint = Paint::Weak.paint(&missing.hint(), style);
+        let _ = writeln!(text, "  {missing}\n      {hint}");
     }
 }

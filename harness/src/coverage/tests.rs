@@ -1,0 +1,154 @@
+use serde_json::json;
+
+use super::points::{Point, points};
+use super::{Coverage, Reach};
+use crate::exchange::{Answer, Outcome};
+use crate::observed::Observed;
+use crate::run::{CaseReport, SuiteReport, Verdict};
+
+fn policy() -> serde_json::Value {
+    json!({
+        "authentication": {"providers": [{"name": "corp", "type": "jwt"}, {"name": "keys", "type": "api_key"}]},
+        "authorization": {
+            "scopes": {
+                "a": "", "b": "", "c": "", "d": "", "unused": "",
+                "team:all": {"implies": ["a"]}, "other:all": {"implies": ["a"]}, "team:a:all": {"implies": ["a"]},
+            },
+            "ceilings": [{"provider": "corp", "scopes": ["a", "team:*"]}],
+            "routes": [
+                {"id": "open", "access": "public"},
+                {"id": "shut", "access": {
+                    "providers": ["corp"], "tenant": "{t}", "acr": ["mfa"], "max_auth_age": "1m",
+                    "scopes": {"all": ["a", {"any": ["b", "c"]}], "none": ["d"]},
+                }},
+                {"id": "both", "access": {"providers": ["corp", "keys"], "authenticated": true}},
+            ],
+        },
+    })
+}
+
+fn coverage() -> Coverage {
+    let points = points(&policy()).into_iter();
+    Coverage {
+        points: points.map(|(point, _)| (point, Reach::default())).collect(),
+        requirements: super::requirements(&policy()),
+        ..Coverage::default()
+    }
+}
+
+fn answer(route: &str, code: &str) -> Answer {
+    Answer {
+        id: json!(null),
+        outcome: if code == "allow" {
+            Outcome::Forward
+        } else {
+            Outcome::Reply
+        },
+        status: None,
+        code: Some(code.to_owned()),
+        would_deny: None,
+        layer: None,
+        route: Some(route.to_owned()),
+        reply_headers: Vec::new(),
+        reply_body: Vec::new(),
+        upstream: None,
+        audit: Vec::new(),
+        observed: Observed::default(),
+        elapsed_us: 0,
+    }
+}
+
+fn reached(answer: Answer, effective: Option<&[&str]>) -> Vec<String> {
+    let records = effective.map(|scopes| vec![json!({"event": "authorization", "effective": scopes})]);
+    let case = CaseReport {
+        name: String::new(),
+        line: None,
+        place: None,
+        verdict: Verdict::Passed,
+        requests: Vec::new(),
+        answers: vec![answer],
+        records: records.into_iter().collect(),
+        elapsed_us: 0,
+    };
+    let mut coverage = coverage();
+    coverage.add(&SuiteReport {
+        cases: vec![case],
+        ..SuiteReport::default()
+    });
+    let reached = coverage.points.iter().filter(|(_, reach)| reach.reached);
+    reached.map(|(point, _)| format!("{point:?}")).collect()
+}
+
+#[test]
+fn every_rule_and_every_scope_is_a_point() {
+    let all: Vec<String> = points(&policy())
+        .into_iter()
+        .filter(|(point, _)| !matches!(point, Point::Code(_)))
+        .map(|(point, path)| format!("{} <{point}>", path.unwrap_or_default()))
+        .collect();
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
+fn an_answer_reaches_its_route_its_rule_and_the_scopes_of_its_caller() {
+    assert_eq!(
+        reached(answer("shut", "allow"), Some(&["a", "b"])),
+        [r#"Allowed("shut")"#, r#"Granted("a")"#, r#"Granted("b")"#]
+    );
+    // Of whom nothing is recorded this much is sure.
+    assert_eq!(
+        reached(answer("shut", "allow"), None),
+        [r#"Allowed("shut")"#, r#"Granted("a")"#]
+    );
+    assert_eq!(
+        reached(answer("shut", "scope_missing"), Some(&["b"])),
+        [
+            r#"Refused("shut")"#,
+            r#"Rule { route: "shut", rule: "scopes", code: "scope_missing" }"#,
+            r#"Lacking("a")"#,
+            r#"Lacking("c")"#,
+            r#"Code("scope_missing")"#,
+        ]
+    );
+    assert_eq!(
+        reached(answer("shut", "step_up_required"), None),
+        [
+            r#"Refused("shut")"#,
+            r#"Rule { route: "shut", rule: "acr`, `max_auth_age", code: "step_up_required" }"#,
+            r#"Code("step_up_required")"#,
+        ]
+    );
+    let shadowed = Answer {
+        outcome: Outcome::Forward,
+        would_deny: Some("tenant_mismatch".to_owned()),
+        ..answer("shut", "allow")
+    };
+    assert_eq!(
+        reached(shadowed, None),
+        [
+            r#"Refused("shut")"#,
+            r#"Rule { route: "shut", rule: "tenant", code: "tenant_mismatch" }"#,
+            r#"Code("tenant_mismatch")"#,
+        ]
+    );
+}
+
+#[test]
+fn a_share_is_never_rounded_up() {
+    let mut coverage = coverage();
+    let last = coverage.points.len() - 1;
+    for (at, reach) in coverage.points.values_mut().enumerate() {
+        reach.reached = at != last;
+    }
+    assert!(coverage.percent() < 100);
+    assert_eq!(coverage.missing().count(), 1);
+    assert_eq!(Coverage::default().percent(), 100);
+}
+
+#[test]
+fn every_point_has_a_hint_of_its_own() {
+    for (point, _) in points(&policy()) {
+        let hint = super::hint::hint(&point);
+        assert!(!hint.starts_with("send a request that is refused so"), "{point}");
+    }
+}
