@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agreement;
+pub mod bench;
 mod build;
 pub mod check;
 pub mod coverage;

@@ -17,6 +17,8 @@ pub struct Observed {
     pub metrics: Option<BTreeMap<String, u64>>,
     /// What the plugin told the proxy of the request, for logs and later filters: properties by dotted path.
     pub properties: Option<BTreeMap<String, String>>,
+    /// The fuel that the module burnt for the request, about one unit for each instruction.
+    pub fuel: Option<u64>,
 }
 
 /// One question to an upstream.
@@ -61,6 +63,7 @@ impl Observed {
             "callouts": callouts.map(|callouts| callouts.iter().map(asked).collect::<Vec<_>>()),
             "metrics": self.metrics,
             "properties": self.properties,
+            "fuel": self.fuel,
         })
     }
 }

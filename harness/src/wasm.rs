@@ -205,6 +205,7 @@ impl WasmSession {
             callouts: Some(std::mem::take(&mut lock(&self.world).asked)),
             metrics: Some(changes),
             properties: Some(told(exchange)),
+            fuel: Some(exchange.fuel),
         }
     }
 }

@@ -9,22 +9,29 @@ use scopegate_harness::executor::Executor;
 use scopegate_harness::native::Native;
 use scopegate_harness::report::RunReport;
 use scopegate_harness::run::pool::default_jobs;
+use scopegate_harness::suite::Suite;
 use scopegate_harness::wasm::Wasm;
 use scopegate_host_tests::Profile;
 
 use crate::{Exit, Failure, diagnostics, files, module, output, style};
 
+mod bench;
 mod diff;
 mod human;
 mod progress;
 mod session;
 mod trace;
+mod watch;
 
 /// Runs policy tests (*.test.yaml)
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  scopegate test --init policy.yaml\n  scopegate test policies\n  scopegate test --engine native --filter tenant policy.test.yaml\n  \
-                        scopegate test --threshold 100 --format junit policies > report.xml"
+    after_help = "Examples:\n  scopegate test --init policy.yaml\n  scopegate test policies\n  \
+                        scopegate test --engine native --filter tenant policy.test.yaml\n  \
+                        scopegate test --engine both policies\n  scopegate test --watch policy.test.yaml\n  \
+                        scopegate test --threshold 100 --format junit policies > report.xml\n\n\
+                  Exit status: 0 all hold; 1 a case failed, the executors disagree, or coverage is below the threshold;\n\
+                  2 a file is wrong or no case ran; 3 a file or the module is missing."
 )]
 pub(crate) struct Test {
     /// Test files, or folders that hold some; by default this folder
@@ -51,6 +58,12 @@ pub(crate) struct Test {
     /// Ends at the first failure
     #[arg(long)]
     fail_fast: bool,
+    /// Runs again whenever a file changes that the tests read, until Ctrl-C
+    #[arg(long)]
+    watch: bool,
+    /// Measures how fast the cases run, in place of saying whether they hold
+    #[arg(long, conflicts_with = "watch")]
+    bench: bool,
     /// Lists passing cases too
     #[arg(long)]
     verbose: bool,
@@ -113,11 +126,18 @@ impl Test {
         if self.init {
             return super::init::run(&self.paths, self.output, self.format == Format::Json);
         }
-        if self.mutate {
-            return super::mutate::run(&self.files()?, self.format == Format::Json);
+        match (self.mutate, self.bench, self.watch) {
+            (true, _, _) => super::mutate::run(&self.files()?, self.format == Format::Json),
+            (false, true, _) => self.measure(&self.executors()?),
+            (false, false, true) => self.watch(),
+            (false, false, false) => self.pass(&mut |_| ()),
         }
+    }
+
+    /// Runs the tests once and prints what came of them. `loaded` is shown the files as they were read.
+    fn pass(&self, loaded: &mut dyn FnMut(&[Suite])) -> Result<Exit, Failure> {
         let executors = self.executors()?;
-        let report = match self.once(&executors) {
+        let report = match self.once(&executors, loaded) {
             Err(Failure::Unreadable(fault)) if self.format == Format::Json => {
                 output::write(&format!(
                     "{}\n",
@@ -131,12 +151,15 @@ impl Test {
         Ok(self.exit(&report))
     }
 
-    fn files(&self) -> Result<Vec<PathBuf>, Failure> {
-        let paths = match self.paths.as_slice() {
+    fn given_paths(&self) -> Vec<PathBuf> {
+        match self.paths.as_slice() {
             [] => vec![PathBuf::from(".")],
             paths => paths.to_vec(),
-        };
-        let found = files::test_files(&paths)?;
+        }
+    }
+
+    fn files(&self) -> Result<Vec<PathBuf>, Failure> {
+        let found = files::test_files(&self.given_paths())?;
         match found.is_empty() {
             true => Err(Failure::Invalid(
                 "no test files found: their names end in `.test.yaml`".to_owned(),

@@ -122,6 +122,7 @@ fn seen_beside() -> Answer {
         callouts: Some(vec![asked("/jwks"), asked("/jwks")]),
         metrics: Some([(text("hits"), 2)].into()),
         properties: Some([(text("scopegate.code"), text("scope_missing"))].into()),
+        fuel: None,
     };
     Answer {
         observed,

@@ -16,18 +16,15 @@ use crate::commands::test::progress::Progress;
 
 impl Test {
     /// Reads the files and runs them.
-    pub(super) fn once(&self, executors: &[Box<dyn Executor>]) -> Result<RunReport, Failure> {
-        let found = self.files()?;
-        let loaded = files::load(&found, self.jobs());
-        let suites = loaded.into_iter().collect::<Result<Vec<Suite>, _>>()?;
+    pub(super) fn once(
+        &self,
+        executors: &[Box<dyn Executor>],
+        loaded: &mut dyn FnMut(&[Suite]),
+    ) -> Result<RunReport, Failure> {
+        let suites = self.suites()?;
+        loaded(&suites);
         let executors: Vec<&dyn Executor> = executors.iter().map(AsRef::as_ref).collect();
-        let options = Options {
-            filter: self.filter.as_deref(),
-            jobs: self.jobs(),
-            fail_fast: self.fail_fast,
-            explain: true,
-            ..Options::default()
-        };
+        let options = self.options();
         let wanted = |suite: &Suite| suite.cases.iter().filter(|case| options.wants(case)).count();
         let (chosen, all) = (
             suites.iter().map(wanted).sum::<usize>(),
@@ -48,6 +45,22 @@ impl Test {
         match self.nothing_ran(&report) {
             Some(failure) => Err(failure),
             None => Ok(report),
+        }
+    }
+
+    /// The test files, read.
+    pub(super) fn suites(&self) -> Result<Vec<Suite>, Failure> {
+        let loaded = files::load(&self.files()?, self.jobs());
+        Ok(loaded.into_iter().collect::<Result<Vec<Suite>, _>>()?)
+    }
+
+    pub(super) fn options(&self) -> Options<'_> {
+        Options {
+            filter: self.filter.as_deref(),
+            jobs: self.jobs(),
+            fail_fast: self.fail_fast,
+            explain: true,
+            ..Options::default()
         }
     }
 
