@@ -250,15 +250,29 @@ fn check_audits(expected: &[Value], records: &[Value]) -> Vec<Mismatch> {
 }
 
 fn check_audit(expected: &Value, records: &[Value]) -> Option<Mismatch> {
-    let seen = || {
-        records
-            .iter()
-            .map(Value::to_string)
-            .collect::<Vec<_>>()
-            .join("\n")
-    };
     let holds = records.iter().any(|record| includes(record, expected));
-    (!holds).then(|| Mismatch::new("audit record", expected.to_string(), seen()))
+    let mismatch = || {
+        let seen = nearest(expected, records).unwrap_or_else(|| "no record was written".to_owned());
+        Mismatch::new("audit record", expected.to_string(), seen)
+    };
+    (!holds).then(mismatch)
+}
+
+/// The record that has most of what is expected: of its members those that are.
+fn nearest(expected: &Value, records: &[Value]) -> Option<String> {
+    let members = expected.as_object()?;
+    let fits = |record: &&Value| {
+        let same = members
+            .iter()
+            .filter(|(name, value)| record.get(name) == Some(value));
+        same.count()
+    };
+    // Of several that fit alike, the first.
+    let record = records.iter().rev().max_by_key(fits)?;
+    let shown = members
+        .keys()
+        .filter_map(|name| Some((name.clone(), record.get(name)?.clone())));
+    Some(Value::Object(shown.collect()).to_string())
 }
 
 /// Whether `value` has at least what `part` has.

@@ -163,3 +163,256 @@ fn a_test_file_that_says_less_than_it_seems_to_is_faulty() {
         assert!(joined.contains(message), "{text}: {said}");
     }
 }
+
+/// A policy whose keys are fetched, and which lets credentials go on: what it forwards holds a token.
+const FETCHING: &str = "\
+scopegate: v1
+authentication:
+  providers:
+    - name: corp
+      type: jwt
+      issuer: https://idp.example.com
+      audiences: [api]
+      algorithms: [HS256, ES256]
+      forward_credential: true
+      keys: {jwks_uri: https://idp.example.com/jwks, upstream: idp}
+authorization:
+  scopes: {api:use: Use the API}
+  routes:
+    - {id: health, match: {methods: [GET], path: /healthz}, access: public}
+    - {id: api, match: {methods: [GET], path: /api}, access: {scopes: {all: [api:use]}}}
+";
+
+/// A folder with that policy, and a test file that holds `tests`.
+fn fetching(tests: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("policy.yaml"), FETCHING).unwrap();
+    let head = "policy: policy.yaml\n\
+                keys: {k1: {alg: ES256, provider: corp}}\n\
+                tokens: {user: {key: k1, claims: {sub: anna, scope: \"api:use\"}}}\n\
+                upstreams: {idp: [{path: /jwks, jwks: [k1]}]}\n";
+    std::fs::write(folder.path().join("a.test.yaml"), format!("{head}{tests}")).unwrap();
+    folder
+}
+
+/// Runs the tests in a folder.
+fn run_in(folder: &std::path::Path, arguments: &[&str]) -> std::process::Output {
+    let mut command = crate::common::command(&["test"]);
+    command.args(arguments).current_dir(folder).output().unwrap()
+}
+
+#[test]
+fn callouts_metrics_and_properties_can_be_expected_of_the_module() {
+    let folder = fetching(
+        "tests:
+  - name: keys are fetched once
+    steps:
+      - request: {path: /api, token: user}
+        expect:
+          allow: api
+          callouts: [{upstream: idp, method: GET, path: /jwks}]
+          metrics: {scopegate.authorization.api.allow: 1, scopegate.authorization.api.deny.scope_missing: 0}
+          properties: {scopegate.code: allow, scopegate.route: api, scopegate.would_deny: null}
+      - request: {path: /api, token: user}
+        expect: {allow: api, callouts: [], metrics: {scopegate.authentication.corp.success: 1}}
+",
+    );
+    let output = run_in(folder.path(), &[]);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}{}",
+        stdout(&output),
+        stderr(&output)
+    );
+    // The engine itself counts nothing: that is never taken for a zero.
+    let output = run_in(folder.path(), &["--engine", "native"]);
+    let said = stderr(&output);
+    assert_eq!(
+        (output.status.code(), said.as_str()),
+        (Some(2), "error: no case ran: all 1 were skipped\n")
+    );
+    let output = run_in(folder.path(), &["--engine", "both", "--format", "tap"]);
+    assert!(
+        stdout(&output).contains("# SKIP `native` does not show metrics and properties"),
+        "{}",
+        stdout(&output)
+    );
+}
+
+#[test]
+fn what_differs_is_shown_as_a_difference_and_holds_no_token() {
+    let folder = fetching(
+        "tests:
+  - name: more is asked than that
+    request: {path: /api, token: user, headers: {cookie: \"sid=abc\"}}
+    expect:
+      allow: health
+      callouts: [{upstream: idp, path: /jwks, times: 2}]
+      metrics: {scopegate.authorization.api.allow: 2}
+      properties: {scopegate.code: null}
+      upstream: {authorization: null}
+      audit: [{event: authorization, outcome: allow, effective: [\"api:use\"]}]
+",
+    );
+    let output = run_in(folder.path(), &[]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    insta::assert_snapshot!("differences", stdout(&output));
+    for format in ["human", "json", "junit", "tap", "github"] {
+        let output = run_in(folder.path(), &["--format", format, "--verbose"]);
+        assert!(!stdout(&output).contains("eyJ"), "{}", stdout(&output));
+    }
+}
+
+#[test]
+fn a_filter_says_how_many_it_has_chosen() {
+    let output = run(&["test", "--filter", "nobody", "weak.test.yaml"], "");
+    assert_eq!(stderr(&output), "1 of 2 cases have `nobody` in their names\n");
+}
+
+#[test]
+fn the_first_failure_ends_a_run_that_is_to_fail_fast() {
+    let output = run(&["test", "--fail-fast", "../failing/wrong.test.yaml"], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stdout(&output).ends_with("0 passed, 1 failed, 0 skipped\n"),
+        "{}",
+        stdout(&output)
+    );
+}
+
+#[test]
+fn output_does_not_depend_on_how_many_cases_run_at_a_time() {
+    let said = ["1", "7"].map(|jobs| {
+        let arguments = ["test", "--jobs", jobs, "--verbose", "--engine", "native", "."];
+        stdout(&run(&arguments, ""))
+    });
+    assert_eq!(said[0], said[1]);
+    assert_eq!(run(&["test", "--jobs", "0", "."], "").status.code(), Some(2));
+}
+
+#[test]
+fn the_module_runs_as_if_in_another_proxy() {
+    let folder = fetching(
+        "tests:
+  - name: health is public
+    request: {path: /healthz}
+    expect: {allow: health}
+",
+    );
+    for (profile, name) in [("envoy", "wasm"), ("nginx", "nginx"), ("spec", "spec")] {
+        let output = run_in(folder.path(), &["--profile", profile]);
+        let said = stdout(&output);
+        assert_eq!(output.status.code(), Some(0), "{said}{}", stderr(&output));
+        assert!(
+            said.starts_with(&format!("./a.test.yaml ({name}): 1 passed")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn the_speed_of_both_engines_is_measured() {
+    let arguments = [
+        "test",
+        "--bench",
+        "--engine",
+        "both",
+        "--format",
+        "json",
+        "weak.test.yaml",
+    ];
+    let output = run(&arguments, "");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let [native, wasm] = [&report["bench"][0], &report["bench"][1]];
+    assert_eq!(
+        (&native["executor"], &wasm["executor"]),
+        (&"native".into(), &"wasm".into())
+    );
+    assert!(
+        native["cases_per_second"].as_f64() > Some(0.0) && native["fuel"].is_null(),
+        "{native}"
+    );
+    assert!(wasm["fuel"]["p50"].as_u64() > Some(1_000), "{wasm}");
+}
+
+/// A command that runs, its lines as they come.
+struct Running {
+    child: std::process::Child,
+    lines: std::sync::mpsc::Receiver<String>,
+}
+
+impl Running {
+    fn start(mut command: std::process::Command) -> Self {
+        use std::io::BufRead as _;
+        use std::process::Stdio;
+
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, lines) = std::sync::mpsc::channel();
+        let pipes: [Box<dyn std::io::Read + Send>; 2] = [
+            Box::new(child.stdout.take().unwrap()),
+            Box::new(child.stderr.take().unwrap()),
+        ];
+        for pipe in pipes {
+            let sender = sender.clone();
+            std::thread::spawn(move || {
+                for line in std::io::BufReader::new(pipe).lines().map_while(Result::ok) {
+                    if sender.send(line).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        Self { child, lines }
+    }
+
+    /// Waits for a line with this in it, on standard output or standard error.
+    fn wait_for(&self, text: &str) {
+        let patience = std::time::Duration::from_secs(120);
+        loop {
+            let line = self.lines.recv_timeout(patience);
+            if line
+                .unwrap_or_else(|_| panic!("nobody said `{text}`"))
+                .contains(text)
+            {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_watch_runs_again_after_each_change_survives_faults_and_ends_as_the_last_run_did() {
+    let test = |name: &str, code: &str| {
+        format!("tests: [{{name: {name}, request: {{path: /nowhere}}, expect: {{deny: {code}}}}}]\n")
+    };
+    let folder = fetching(&test("one", "no_route"));
+    let path = folder.path().join("a.test.yaml");
+    let good = std::fs::read_to_string(&path).unwrap();
+    let mut command = crate::common::command(&["test", "--engine", "native", "--watch", "."]);
+    command.current_dir(folder.path());
+    let mut running = Running::start(command);
+    running.wait_for("1 passed, 0 failed");
+    std::fs::write(&path, good.replace("no_route", "scope_missing")).unwrap();
+    running.wait_for("0 passed, 1 failed");
+    std::fs::write(&path, "policy: [").unwrap();
+    running.wait_for("unclosed bracket");
+    // The policy is read too, though it is not named.
+    std::fs::write(&path, &good).unwrap();
+    running.wait_for("1 passed, 0 failed");
+    let policy = folder.path().join("policy.yaml");
+    std::fs::write(&policy, FETCHING.replace("/healthz", "/nowhere")).unwrap();
+    running.wait_for("0 passed, 1 failed");
+    let id = running.child.id().to_string();
+    std::process::Command::new("kill")
+        .args(["-INT", &id])
+        .status()
+        .unwrap();
+    assert_eq!(running.child.wait().unwrap().code(), Some(1));
+}

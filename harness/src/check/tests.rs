@@ -177,6 +177,28 @@ fn what_is_seen_beside_an_answer_is_held_against_what_is_expected() {
 }
 
 #[test]
+fn of_records_the_nearest_is_shown_with_what_was_expected_of_it() {
+    let record = |event: &str, outcome: &str| json!({"event": event, "outcome": outcome, "time": "now"});
+    let answer = Answer {
+        audit: vec![
+            record("authentication", "success"),
+            record("authorization", "deny"),
+        ],
+        ..refusal()
+    };
+    let expect = json!({"deny": "scope_missing", "audit": [{"event": "authorization", "outcome": "allow"}]});
+    let expect = serde_json::from_value(expect).unwrap();
+    let seen: Vec<String> = check(&expect, &answer).into_iter().map(|it| it.seen).collect();
+    assert_eq!(seen, [r#"{"event":"authorization","outcome":"deny"}"#]);
+    let silent = Answer {
+        audit: Vec::new(),
+        ..answer
+    };
+    let seen: Vec<String> = check(&expect, &silent).into_iter().map(|it| it.seen).collect();
+    assert_eq!(seen, ["no record was written"]);
+}
+
+#[test]
 fn an_empty_list_of_audit_records_says_that_none_was_written() {
     let expect = json!({"deny": "scope_missing", "audit": []});
     assert_eq!(mismatches(&expect, &refusal()), ["audit records"]);
