@@ -20,7 +20,7 @@ pub struct Disagreement {
     pub right: String,
 }
 
-/// All points in which two reports on the same test file differ.
+/// All points in which two reports on the same test file differ, without any token.
 #[must_use]
 pub fn disagreements(left: &SuiteReport, right: &SuiteReport) -> Vec<Disagreement> {
     let pairs = left.cases.iter().zip(&right.cases);
@@ -29,20 +29,15 @@ pub fn disagreements(left: &SuiteReport, right: &SuiteReport) -> Vec<Disagreemen
             .iter()
             .zip(&two.answers)
             .flat_map(compare)
-            .map(|(what, left, right)| Disagreement {
-                suite: String::new(),
+            .map(|(what, left_says, right_says)| Disagreement {
+                suite: left.name.clone(),
                 case: one.name.clone(),
                 what,
-                left,
-                right,
+                left: left.redactor.clean(&left_says),
+                right: right.redactor.clean(&right_says),
             })
     });
-    differing
-        .map(|difference| Disagreement {
-            suite: left.name.clone(),
-            ..difference
-        })
-        .collect()
+    differing.collect()
 }
 
 /// How a point of an answer is shown.
@@ -119,4 +114,63 @@ fn without_id(mut value: Value) -> String {
         members.remove("request_id");
     }
     value.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::disagreements;
+    use crate::exchange::{Answer, Outcome, Upstream};
+    use crate::observed::Observed;
+    use crate::redact::Redactor;
+    use crate::run::{CaseReport, SuiteReport, Verdict};
+
+    fn report(header: &str) -> SuiteReport {
+        let token = "a-long-opaque-token";
+        let answer = Answer {
+            id: json!(null),
+            outcome: Outcome::Forward,
+            status: None,
+            code: Some("allow".to_owned()),
+            would_deny: None,
+            layer: None,
+            route: None,
+            reply_headers: Vec::new(),
+            reply_body: Vec::new(),
+            upstream: Some(Upstream {
+                path: b"/".to_vec(),
+                headers: vec![
+                    (b"authorization".to_vec(), format!("Bearer {token}").into_bytes()),
+                    (header.as_bytes().to_vec(), b"1".to_vec()),
+                ],
+            }),
+            audit: Vec::new(),
+            observed: Observed::default(),
+            elapsed_us: 0,
+        };
+        let case = CaseReport {
+            name: "one".to_owned(),
+            line: None,
+            place: None,
+            verdict: Verdict::Passed,
+            requests: Vec::new(),
+            answers: vec![answer],
+            records: Vec::new(),
+            elapsed_us: 0,
+        };
+        SuiteReport {
+            cases: vec![case],
+            redactor: Redactor::of(&[("user".to_owned(), token.to_owned())].into()),
+            ..SuiteReport::default()
+        }
+    }
+
+    #[test]
+    fn what_differs_is_named_and_holds_no_token() {
+        assert_eq!(disagreements(&report("x-a"), &report("x-a")), []);
+        let found = disagreements(&report("x-a"), &report("x-b"));
+        let shown: Vec<&str> = found.iter().map(|it| it.left.as_str()).collect();
+        assert_eq!(shown, ["/ authorization: Bearer <token user> | x-a: 1"]);
+    }
 }

@@ -20,6 +20,8 @@ pub struct RunReport {
     pub suites: Vec<SuiteReport>,
     /// The coverage of each policy, by the name of its first file.
     pub coverage: Vec<(String, Coverage)>,
+    /// Whether what is not covered is to be annotated: where a threshold was asked for.
+    pub wants_coverage: bool,
     /// Where executors do not agree.
     pub disagreements: Vec<Disagreement>,
 }

@@ -28,6 +28,19 @@ impl RunReport {
                 );
             }
         }
+        for (_, coverage) in &self.coverage {
+            for missing in coverage.missing().filter(|_| self.wants_coverage) {
+                let place = missing
+                    .place
+                    .map(|(file, line)| format!("file={},line={line},", property(file)));
+                let message = data(&format!("{}; {}", missing.point, missing.hint()));
+                let _ = writeln!(
+                    text,
+                    "::warning {}title=not covered::{message}",
+                    place.unwrap_or_default()
+                );
+            }
+        }
         let _ = writeln!(text, "::notice title=policy tests::{}", data(&self.summary()));
         text
     }

@@ -81,6 +81,7 @@ impl Test {
             let reached = coverage.entry(policy).or_insert_with(|| Coverage::of(suite));
             runs.iter().for_each(|run| reached.add(run));
         }
+        report.wants_coverage = self.threshold.is_some();
         report.suites = runs;
         report.coverage = coverage.into_iter().collect();
         report
