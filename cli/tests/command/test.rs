@@ -376,10 +376,8 @@ impl Running {
         let patience = std::time::Duration::from_secs(120);
         loop {
             let line = self.lines.recv_timeout(patience);
-            if line
-                .unwrap_or_else(|_| panic!("nobody said `{text}`"))
-                .contains(text)
-            {
+            assert!(line.is_ok(), "nobody said `{text}`");
+            if line.unwrap().contains(text) {
                 return;
             }
         }
