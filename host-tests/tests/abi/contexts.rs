@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scopegate_host_tests::{Clock, Host, LogLevel, Outcome, Profile, Request, Status};
+use scopegate_host_tests::{Clock, Connection, Host, LogLevel, Outcome, Profile, Request, Status};
 
 use crate::guest::Arg::{Num, Out, OutNumber, OutSecond, Text};
 use crate::guest::{Code, Guest, lines, text};
@@ -264,6 +264,10 @@ fn filter_state_is_set_by_the_names_that_envoy_knows() {
         })
         .on("proxy_on_request_headers", |code| {
             foreign(code, "set_envoy_filter_state", &known);
+            // The context that runs counts, whatever was made the effective one.
+            code.call("proxy_set_effective_context", &[Num(1)]);
+            foreign(code, "set_envoy_filter_state", &known);
+            code.call("proxy_set_effective_context", &[Num(2)]);
             foreign(code, "set_envoy_filter_state", &field(1, b"mine"));
             foreign(code, "set_envoy_filter_state", b"\xff");
             code.call(
@@ -278,7 +282,7 @@ fn filter_state_is_set_by_the_names_that_envoy_knows() {
         });
     let mut host = guest.host();
     let exchange = host.request(Request::get("a.test", "/"));
-    assert_eq!(lines(&mut host).join(" "), "1 0 1 2 0 green 0 0 set 1");
+    assert_eq!(lines(&mut host).join(" "), "1 0 0 0 0 1 2 0 green 0 0 set 1");
     let set = exchange
         .properties
         .get(&b"filter_state\0envoy.tcp_proxy.cluster"[..]);
@@ -297,6 +301,13 @@ fn the_route_is_chosen_anew_for_requests_alone() {
     assert_eq!(
         (lines(&mut host).join(" "), host.route_cache_clears()),
         ("0 0".to_owned(), 1)
+    );
+    let by_connection = Guest::new().on("proxy_on_new_connection", clear);
+    let mut host = by_connection.host();
+    host.connection(Connection::new());
+    assert_eq!(
+        (lines(&mut host).join(" "), host.route_cache_clears()),
+        ("0".to_owned(), 0)
     );
     let first = Guest::of("proxy_abi_version_0_1_0").on("proxy_on_request_headers", |code| {
         code.call("proxy_clear_route_cache", &[]);

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use scopegate_host_tests::{
-    Clock, GrpcAnswer, GrpcCallout, GrpcEvent, GrpcKind, Host, Outcome, Profile, Request,
+    Clock, FailurePolicy, GrpcAnswer, GrpcCallout, GrpcEvent, GrpcKind, Host, Outcome, Profile, Request,
 };
 
 use crate::guest::Arg::{Num, Out, OutNumber, OutSecond, Pairs, Param};
@@ -465,4 +465,31 @@ fn nginx_has_no_grpc() {
     for guest in [caller(), streamer(), send, cancel, close] {
         assert!(matches!(nginx(&guest), Outcome::Failed { .. }));
     }
+}
+
+#[test]
+fn a_new_machine_hears_nothing_of_what_the_old_one_asked() {
+    let guest = listening(Guest::new().on(HEADERS, |code| stream(code, "echo")).on(
+        "proxy_on_request_body",
+        |code| {
+            code.trap();
+        },
+    ));
+    let mut host = Host::builder(&guest.module())
+        .failure_policy(FailurePolicy::Reload)
+        .clock(Clock::virtual_at(7))
+        .grpc_upstream("echo", |_| GrpcAnswer::new())
+        .build()
+        .unwrap();
+    host.request(Request::get("a.test", "/").body("trap"));
+    assert!(host.failure().is_some());
+    let old = host.grpc_callouts()[0].token;
+    // The new machine comes after a while.
+    host.clock().advance(60);
+    host.request(Request::get("a.test", "/"));
+    assert_eq!(host.failure(), None);
+    assert_eq!(host.grpc_callouts().len(), 1, "that of the new machine");
+    lines(&mut host);
+    host.answer_grpc(old, GrpcAnswer::reply("late")).unwrap();
+    assert_eq!(lines(&mut host), Vec::<String>::new());
 }

@@ -354,6 +354,7 @@ fn repeated_headers_are_joined_where_envoy_has_one_slot_for_them() {
             .header("authorization", "Bearer b")
             .header("accept", "")
             .header("accept", "x")
+            .header("accept", "")
             .header("cookie", "a=1")
             .header("cookie", "b=2")
             .header("x-other", "1")
