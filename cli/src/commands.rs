@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod decide;
+pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod mutate;
 pub(crate) mod schema;

@@ -41,6 +41,7 @@ enum Command {
     Test(commands::test::Test),
     Decide(commands::decide::Decide),
     Serve(commands::serve::Serve),
+    Import(commands::import::Import),
     Schema(commands::schema::Schema),
 }
 
@@ -52,6 +53,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Test(test) => test.run(),
         Command::Decide(decide) => decide.run(),
         Command::Serve(serve) => serve.run(),
+        Command::Import(import) => import.run(),
         Command::Schema(schema) => schema.run(),
     };
     match outcome {

@@ -136,7 +136,8 @@ fn verdict(expect: &ExpectSpec, answer: &Answer) -> Option<Mismatch> {
     let is_allowed = is_forwarded && answer.would_deny.is_none();
     let is_refused_with = |code: &String| !is_forwarded && answer.code.as_deref() == Some(code.as_str());
     let (holds, expected, field) = match (&expect.allow, &expect.deny, &expect.reject) {
-        (Some(Allow::Any(_)), _, _) => (is_allowed, "allowed".to_owned(), "allow"),
+        (Some(Allow::Any(false)), _, _) => (!is_forwarded, "refused".to_owned(), "allow"),
+        (Some(Allow::Any(true)), _, _) => (is_allowed, "allowed".to_owned(), "allow"),
         (Some(Allow::Route(route)), _, _) => (
             is_allowed && answer.route.as_ref() == Some(route),
             format!("allowed, route {route}"),

@@ -9,6 +9,21 @@ use crate::format::{HeadersSpec, MatrixSpec, OneOrMany, RequestSpec, TestSpec};
 /// A fault: the path of the field, what is wrong, what would be right.
 pub(crate) type Fault = (String, String, String);
 
+/// What help says of a name that is not there: the one that is most like it, and all there are.
+pub(crate) fn nearest(name: &str, known: &[String], what: &str) -> String {
+    if known.is_empty() {
+        return "none are described".to_owned();
+    }
+    let near = |other: &&String| strsim::damerau_levenshtein(name, other);
+    let most = (name.chars().count() / 3).max(1);
+    let best = known.iter().min_by_key(near).filter(|other| near(other) <= most);
+    let all = format!("{what}: {}", known.join(", "));
+    match best {
+        Some(best) => format!("did you mean `{best}`? {all}"),
+        None => all,
+    }
+}
+
 /// Tests of one name cannot be told apart in a report.
 pub(crate) fn same_names(tests: &[TestSpec]) -> Vec<Fault> {
     let fault = |(at, name): (usize, &str)| {

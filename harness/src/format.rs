@@ -18,6 +18,10 @@ use crate::tokens::TokenSpec;
 pub struct TestDocument {
     /// The policy: a path, or several that are joined; relative to this file.
     pub policy: OneOrMany,
+    /// Files with keys, tokens, upstreams and an environment that this one has too: a path, or several; relative to
+    /// this file.
+    #[serde(default)]
+    pub fixtures: Option<OneOrMany>,
     /// What time it is for the policy; 2026-01-01T00:00:00Z where it does not matter.
     pub now: Option<Instant>,
     /// The environment of the plugin, for secrets that the policy names by `{env: NAME}`.
@@ -39,6 +43,23 @@ pub struct TestDocument {
     pub tests: Vec<TestSpec>,
     /// Callers against requests. A cell that is not listed fails.
     pub matrix: Option<MatrixSpec>,
+}
+
+/// What several test files share. It is named by their `fixtures`.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "Scopegate test fixtures")]
+pub struct FixtureDocument {
+    /// Files that this one takes from in turn; relative to this file.
+    pub fixtures: Option<OneOrMany>,
+    /// The environment of the plugin.
+    pub environment: BTreeMap<String, String>,
+    /// Keys, made at run time.
+    pub keys: BTreeMap<String, KeySpec>,
+    /// Tokens, made at run time.
+    pub tokens: BTreeMap<String, TokenSpec>,
+    /// What the policy's upstreams answer.
+    pub upstreams: BTreeMap<String, Vec<UpstreamSpec>>,
 }
 
 /// One text or several.
@@ -224,7 +245,8 @@ impl Default for HeadersSpec {
 #[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExpectSpec {
-    /// The request is forwarded: by this route, or `true` for any.
+    /// The request is forwarded: by this route, or `true` for any. `false` beside a `status`: it is refused, whatever
+    /// the code.
     pub allow: Option<Allow>,
     /// The request is refused with this code.
     pub deny: Option<String>,
@@ -282,7 +304,7 @@ pub struct CalloutExpect {
 pub enum Allow {
     /// By this route.
     Route(String),
-    /// By any route.
+    /// By any route; or not.
     Any(bool),
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use scopegate_document::{PolicyError, UnixTime};
 use serde_json::json;
 
+use crate::faults::nearest;
 use crate::issuer::{Issuer, Location};
 use crate::keys::{Algorithm, Key, KeyError};
 use crate::policy::TestPolicy;
@@ -51,6 +52,11 @@ impl PlannedTokens {
         Self(planned)
     }
 
+    /// The names of all of them.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
@@ -93,10 +99,7 @@ fn resolve(
     let missing = || Fault {
         field: ".from",
         message: format!("there is no token `{name}`"),
-        help: format!(
-            "known here: {}",
-            specs.keys().cloned().collect::<Vec<_>>().join(", ")
-        ),
+        help: nearest(name, &specs.keys().cloned().collect::<Vec<_>>(), "known here"),
     };
     let spec = specs.get(name).ok_or_else(missing)?;
     let Some(base) = &spec.from else {
@@ -155,7 +158,7 @@ fn finish(spec: TokenSpec, keys: &Keys, issuers: &[Issuer]) -> Result<Planned, F
         Some(name) => keys.get(name).cloned().ok_or_else(|| Fault {
             field: ".key",
             message: format!("there is no key `{name}`"),
-            help: format!("known here: {}", known()),
+            help: nearest(name, &keys.keys().cloned().collect::<Vec<_>>(), "known here"),
         })?,
         None => (unused()?, None),
     };
@@ -192,10 +195,7 @@ fn bound(mut spec: TokenSpec, keys: &Keys) -> Result<TokenSpec, Fault> {
     let (key, _) = keys.get(name).ok_or_else(|| Fault {
         field: ".bound_to",
         message: format!("there is no key `{name}`"),
-        help: format!(
-            "known here: {}",
-            keys.keys().cloned().collect::<Vec<_>>().join(", ")
-        ),
+        help: nearest(name, &keys.keys().cloned().collect::<Vec<_>>(), "known here"),
     })?;
     let claim = spec.claims.entry("cnf").or_insert_with(|| json!({}));
     if let Some(members) = claim.as_object_mut() {

@@ -13,17 +13,18 @@ use scopegate_engine::document::deserialize;
 use scopegate_engine::source::{Source, SourceFile, Unreadable};
 
 use crate::executor::{ExecutorError, Setup, Time};
-use crate::faults;
+use crate::faults::{self, nearest};
 use crate::fixtures::{self, Answers};
 use crate::format::{
-    Allow, ExpectSpec, HostNote, MatrixSpec, OneOrMany, RequestSpec, StepSpec, TestDocument, TestSpec,
-    UpstreamSpec,
+    Allow, ExpectSpec, HostNote, KeySpec, MatrixSpec, OneOrMany, RequestSpec, StepSpec, TestDocument,
+    TestSpec, UpstreamSpec,
 };
 use crate::issuer::Issuer;
 use crate::keys::{Key, KeyRing};
 use crate::native::Environment;
 use crate::planned::PlannedTokens;
 use crate::policy::TestPolicy;
+use crate::shared::Shared;
 
 /// The name of the caller without a token in a matrix.
 pub const NOBODY: &str = "none";
@@ -51,6 +52,8 @@ pub struct Suite {
     environment: BTreeMap<String, String>,
     upstreams: Answers,
     described: Value,
+    /// The files that it shares with others, as they were read.
+    pub fixtures: Vec<PathBuf>,
 }
 
 /// One case.
@@ -197,10 +200,12 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    fn load(mut self, name: String, document: TestDocument) -> Result<Suite, Unreadable> {
+    fn load(mut self, name: String, mut document: TestDocument) -> Result<Suite, Unreadable> {
+        let shared = Shared::join(&mut document, self.source, self.base)?;
         let described = serde_json::to_value(&document).unwrap_or_default();
         let TestDocument {
             policy,
+            fixtures: _,
             now,
             environment,
             keys,
@@ -209,12 +214,13 @@ impl Loader<'_> {
             tests,
             matrix,
         } = document;
-        let keys = self.keys(&keys);
+        let specs = keys;
+        let keys = self.keys(&specs);
         let published = published(&keys);
         let paths = self.paths(&policy);
         let served: BTreeSet<String> = upstreams.keys().cloned().collect();
         let mut policy = TestPolicy::load(&paths, &published, &served)?;
-        self.check_providers(&policy);
+        self.check_providers(&specs, &policy);
         if tokens.contains_key(NOBODY) {
             let message = format!("`{NOBODY}` stands for no token at all");
             self.fault(format!("tokens.{NOBODY}"), message, "give the token another name");
@@ -249,7 +255,7 @@ impl Loader<'_> {
         }
         self.check_tokens(&cases, &tokens);
         if !self.faults.is_empty() {
-            return Err(unreadable(self.source, self.faults));
+            return Err(shared.unreadable(self.source, self.faults));
         }
         let suite = Suite {
             name,
@@ -263,6 +269,7 @@ impl Loader<'_> {
             environment,
             upstreams,
             described,
+            fixtures: shared.paths().to_vec(),
         };
         suite.check_policy()?;
         Ok(suite)
@@ -287,10 +294,7 @@ impl Loader<'_> {
             .collect()
     }
 
-    fn keys(
-        &mut self,
-        specs: &BTreeMap<String, crate::format::KeySpec>,
-    ) -> BTreeMap<String, (Key, Option<String>)> {
+    fn keys(&mut self, specs: &BTreeMap<String, KeySpec>) -> BTreeMap<String, (Key, Option<String>)> {
         let mut ring = KeyRing::default();
         let mut keys = BTreeMap::new();
         for (name, spec) in specs {
@@ -319,29 +323,27 @@ impl Loader<'_> {
         for (name, provider, id) in tokens.api_keys() {
             if let Err(known) = policy.replace_api_key(provider, id) {
                 let message = format!("the provider `{provider}` has no API key `{id}`");
-                let help = format!("its keys: {}", known.join(", "));
+                let help = nearest(id, &known, "its keys");
                 self.fault(format!("tokens.{name}.api_key"), message, &help);
             }
         }
     }
 
-    fn check_providers(&mut self, policy: &TestPolicy) {
+    fn check_providers(&mut self, specs: &BTreeMap<String, KeySpec>, policy: &TestPolicy) {
         let known: Vec<String> = crate::issuer::Issuer::all(&policy.document)
             .into_iter()
             .map(|issuer| issuer.name)
             .collect();
-        let keys = self.source.document().get("keys").and_then(Value::as_object);
-        let named = keys
-            .into_iter()
-            .flatten()
-            .filter_map(|(name, key)| Some((name, key.get("provider")?.as_str()?)));
+        let named = specs
+            .iter()
+            .filter_map(|(name, spec)| Some((name, spec.provider.as_deref()?)));
         let unknown = named.filter(|(_, provider)| !known.iter().any(|known| known == provider));
         let unknown: Vec<_> = unknown
             .map(|(name, provider)| (name.clone(), provider.to_owned()))
             .collect();
         for (name, provider) in unknown {
             let message = format!("the policy has no provider `{provider}`");
-            let help = format!("its providers: {}", known.join(", "));
+            let help = nearest(&provider, &known, "its providers");
             self.fault(format!("keys.{name}.provider"), message, &help);
         }
     }
@@ -505,7 +507,9 @@ impl Loader<'_> {
             expect.reject.is_some(),
             expect.would_deny.is_some(),
         ];
-        if verdicts.iter().filter(|stated| **stated).count() != 1 || expect.allow == Some(Allow::Any(false)) {
+        // A refusal of whatever kind is told by its status at least.
+        let is_vague = expect.allow == Some(Allow::Any(false)) && expect.status.is_none();
+        if verdicts.iter().filter(|stated| **stated).count() != 1 || is_vague {
             let message = "what is expected is not one decision".to_owned();
             self.fault(
                 path.to_owned(),
@@ -544,7 +548,8 @@ impl Loader<'_> {
             };
             for unknown in listed.keys().filter(|caller| !callers.contains(caller)) {
                 let message = format!("`{unknown}` is none of the matrix's callers");
-                self.fault(path.clone(), message, "add it to `callers`");
+                let help = format!("add it to `callers`; {}", nearest(unknown, &callers, "there"));
+                self.fault(format!("{path}.{unknown}"), message, &help);
             }
             for caller in &callers {
                 let mut request = request.clone();
@@ -565,27 +570,24 @@ impl Loader<'_> {
         cases
     }
 
+    /// Tokens that requests send and nobody describes, each where it stands first.
     fn check_tokens(&mut self, cases: &[Case], tokens: &PlannedTokens) {
-        let requests = cases
-            .iter()
-            .flat_map(|case| &case.steps)
-            .filter_map(|step| match step {
-                Step::Send(request, _) => Some(request),
-                Step::Advance(_) | Step::Answer(_) | Step::Reconfigure(..) => None,
-            });
-        let mut unknown: Vec<&str> = requests
-            .flat_map(|request| request.token.iter().flat_map(OneOrMany::as_slice))
-            .map(String::as_str)
-            .filter(|name| *name != NOBODY && !tokens.contains(name))
-            .collect();
-        unknown.sort_unstable();
-        unknown.dedup();
-        for name in unknown {
-            self.fault(
-                "tests".to_owned(),
-                format!("there is no token `{name}`"),
-                "describe it under `tokens`",
-            );
+        let mut told = BTreeSet::new();
+        for case in cases {
+            for (at, step) in case.steps.iter().enumerate() {
+                let Step::Send(request, _) = step else { continue };
+                let names = request.token.iter().flat_map(OneOrMany::as_slice);
+                let unknown = names.filter(|name| *name != NOBODY && !tokens.contains(name));
+                for name in unknown.filter(|name| told.insert((*name).clone())) {
+                    let path = match &case.kind {
+                        Kind::Plain => format!("{}.request.token", case.path),
+                        Kind::Steps => format!("{}.steps[{at}].request.token", case.path),
+                        Kind::Cell(_) => "matrix.callers".to_owned(),
+                    };
+                    let help = nearest(name, &tokens.names(), "known here");
+                    self.fault(path, format!("there is no token `{name}`"), &help);
+                }
+            }
         }
     }
 }

@@ -25,18 +25,7 @@ pub(crate) fn run(files: &[PathBuf], target: Option<PathBuf>, is_json: bool) -> 
     let names: Vec<String> = files.iter().map(|file| relative(file, &base)).collect();
     let now = system_time().map_or(UnixTime(0), |now| now.minus(now.0.rem_euclid(3_600)));
     let written = first_tests(&source, &names, &base, now)?;
-    let file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&target);
-    let done = file.and_then(|mut file| file.write_all(written.text.as_bytes()));
-    if let Err(error) = done {
-        let help = "name another file with `-o FILE`".to_owned();
-        return Err(match error.kind() == ErrorKind::AlreadyExists {
-            true => exists(&target),
-            false => Failure::Environment(format!("cannot write `{}`: {error}", target.display()), help),
-        });
-    }
+    create(&target, &written.text)?;
     let shown = target.display().to_string();
     output::write(&match is_json {
         true => format!(
@@ -46,6 +35,22 @@ pub(crate) fn run(files: &[PathBuf], target: Option<PathBuf>, is_json: bool) -> 
         false => said(&shown, written.tests, written.gaps),
     })?;
     Ok(Exit::Fine)
+}
+
+/// Writes a file that is not there yet.
+pub(crate) fn create(target: &Path, text: &str) -> Result<(), Failure> {
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(target);
+    let done = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    done.map_err(|error| {
+        let help = "name another file with `-o FILE`".to_owned();
+        match error.kind() == ErrorKind::AlreadyExists {
+            true => exists(target),
+            false => Failure::Environment(format!("cannot write `{}`: {error}", target.display()), help),
+        }
+    })
 }
 
 fn said(file: &str, tests: usize, gaps: usize) -> String {
@@ -72,7 +77,7 @@ fn beside(policy: &Path) -> PathBuf {
 }
 
 /// The policy as seen from the folder of its tests.
-fn relative(policy: &Path, base: &Path) -> String {
+pub(crate) fn relative(policy: &Path, base: &Path) -> String {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let (policy, base) = (absolute(policy), absolute(base));
     let shared = policy

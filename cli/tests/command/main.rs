@@ -5,7 +5,9 @@
 mod check;
 mod common;
 mod decide;
+mod import;
 mod newcomer;
 mod pipe;
+mod schemas;
 mod serve;
 mod test;

@@ -5,27 +5,25 @@ use serde_json::{Value, json};
 use super::derive::{Derived, text};
 use super::edit::{Edit, Place};
 use super::routes::windows;
+use super::scopes;
 
 pub(super) fn derive(derived: &mut Derived<'_>) {
-    let all = json!(derived.scopes());
-    roles(derived, &all);
+    roles(derived);
     ceilings(derived);
-    grants(derived, &all);
+    grants(derived);
 }
 
-fn roles(derived: &mut Derived<'_>, all: &Value) {
+/// A role that gives every scope, as far as ceilings would let anything of that through.
+fn roles(derived: &mut Derived<'_>) {
     let roles = Place::of(&["authorization", "roles"]);
     let names: Vec<&String> = derived.members(&roles).map(|(name, _)| name).collect();
     for name in names {
+        let place = roles.field(name);
+        let more = scopes::let_through(derived);
+        let value = scopes::widened(derived, derived.items(&place), more);
         let hint =
             format!("send a caller with no more than the role `{name}` to a route that it does not open");
-        derived.replace(
-            "roles",
-            roles.field(name),
-            all.clone(),
-            "the role gives every scope",
-            &hint,
-        );
+        derived.replace("roles", place, value, "the role gives every scope", &hint);
     }
 }
 
@@ -39,7 +37,7 @@ fn ceilings(derived: &mut Derived<'_>) {
     }
 }
 
-fn grants(derived: &mut Derived<'_>, all: &Value) {
+fn grants(derived: &mut Derived<'_>) {
     let grants = Place::of(&["authorization", "grants"]);
     for (at, grant) in derived.items(&grants).iter().enumerate() {
         let place = grants.item(at);
@@ -50,11 +48,13 @@ fn grants(derived: &mut Derived<'_>, all: &Value) {
         windows(derived, &place.field("windows"), hint);
         let hint = "expect that it is worth nothing on another route";
         derived.remove("grants", place.field("routes"), "it counts on every route", hint);
+        let more = scopes::seen_of(derived, grant);
+        let value = scopes::widened(derived, derived.items(&place.field("scopes")), more);
         let hint = "send whom it is for to a route that needs more: `expect: {deny: scope_missing}`";
         derived.replace(
             "grants",
             place.field("scopes"),
-            all.clone(),
+            value,
             "it gives every scope",
             hint,
         );

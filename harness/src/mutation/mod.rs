@@ -21,6 +21,7 @@ mod derive;
 mod edit;
 mod providers;
 mod routes;
+mod scopes;
 mod seen;
 #[cfg(test)]
 mod tests;

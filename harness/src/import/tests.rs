@@ -1,0 +1,128 @@
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{Imported, plugin_tester};
+
+const SUITE: &str = r#"
+# A suite of the shape that the tester has.
+env { time_secs: 1795338000 log_level: TRACE wasm_path: "plugin.wasm" }
+test {
+  name: "LetsIn"
+  benchmark: true
+  properties { path: "source.address" value: "192.0.2.1:4711" }
+  properties { path: "request.id" value: "x" }
+  request_headers {
+    input {
+      header { key: ":method" value: "GET" }
+      header { key: ":path" value: "/orders?x=1" }
+      header { key: ":authority" value: "api.example.com" }
+      header { key: "x-a" value: "1" }
+      header { key: "x-a" value: "\377" }
+    }
+    result {
+      has_header { key: "x-b" value: "2" }
+      no_header { key: "x-c" }
+      headers { exact: "x-d: 3" }
+      headers { regex: "x-e: .*" }
+      log { regex: ".*" }
+    }
+  }
+}
+test {
+  name: "Refuses"
+  request_headers {
+    input { content: "POST /orders HTTP/1.1\r\nHost: api.example.com\r\nX-F: g\r\n" }
+    result {
+      immediate { http_status: 403 details: "why" }
+      body { exact: "no" }
+      has_header { key: "x-h" value: "i" }
+    }
+  }
+  request_body { input { content: "one " } }
+  request_body { input { content: "two" } result { body { exact: "one two" } } }
+}
+test { name: "Refuses" request_headers { input { header { key: ":path" value: "/" } } } }
+test { name: "Nothing" response_headers { input { header { key: ":status" value: "200" } } } }
+"#;
+
+fn imported(source: &str) -> Imported {
+    plugin_tester("tests.textpb", source, "policy.yaml", Path::new("")).unwrap()
+}
+
+#[test]
+fn a_suite_becomes_tests_that_say_the_same() {
+    let found = imported(SUITE);
+    let read: Value = serde_saphyr::from_str(&found.text).unwrap();
+    let expected = json!({
+        "policy": "policy.yaml",
+        "now": "2026-11-22T09:00:00Z",
+        "tests": [
+            {
+                "name": "LetsIn",
+                "request": {
+                    "method": "GET", "path": "/orders?x=1", "authority": "api.example.com",
+                    "headers": [["x-a", "1"]], "headers_hex": [["x-a", "ff"]], "peer": {"address": "192.0.2.1:4711"},
+                },
+                "expect": {"allow": true, "upstream": {"x-b": "2", "x-c": null, "x-d": "3"}},
+            },
+            {
+                "name": "Refuses",
+                "request": {
+                    "method": "POST", "path": "/orders", "authority": "api.example.com",
+                    "headers": [["x-f", "g"]], "body": "one two",
+                },
+                "expect": {"allow": false, "status": 403, "headers": {"x-h": "i"}, "body": "no"},
+            },
+            {"name": "Refuses (2)", "request": {"path": "/"}, "expect": {"allow": true}},
+        ],
+    });
+    assert_eq!(read, expected, "{}", found.text);
+    assert_eq!(found.tests, 3);
+}
+
+#[test]
+fn what_has_no_counterpart_is_told_with_its_line() {
+    let found = imported(SUITE);
+    let lost: Vec<(Option<usize>, &str)> = found
+        .lost
+        .iter()
+        .map(|lost| (lost.line, lost.what.split([':', ' ']).next().unwrap()))
+        .collect();
+    let expected = [
+        (Some(3), "`log_level`"),
+        (Some(3), "`wasm_path`"),
+        (Some(6), "`benchmark`"),
+        (Some(7), "the"),
+        (Some(20), "`headers`"),
+        (Some(21), "`log`"),
+        (Some(30), "`details`"),
+        (Some(36), "`request_body"),
+        (Some(39), "the"),
+        (Some(39), "`response_headers`"),
+    ];
+    for (line, what) in expected {
+        assert!(
+            lost.iter().any(|(_, found)| *found == what),
+            "{what} (line {line:?}) is lost in silence: {lost:?}"
+        );
+    }
+    assert!(found.lost.iter().all(|lost| lost.line.is_some()), "{lost:?}");
+}
+
+#[test]
+fn a_text_that_is_no_suite_is_told_where_it_is_wrong() {
+    for (source, line, column) in [
+        ("test {\n  nme: \"x\"\n}", 2, 3),
+        ("test {", 1, 7),
+        ("test: \"", 1, 7),
+    ] {
+        let fault = plugin_tester("a.textpb", source, "p", Path::new("")).unwrap_err();
+        let place = fault.diagnostics[0].location;
+        assert!(
+            place.is_none_or(|place| (place.line, place.column) == (line, column)),
+            "{source}: {place:?}"
+        );
+        assert!(!fault.diagnostics[0].message.is_empty());
+    }
+}
