@@ -223,6 +223,8 @@ fn policies(workspace: &Workspace) -> Result<Verdict, Failure> {
     // The policies are examples of good tests; the corpus asks each thing once.
     test(&["policies", "--threshold", "100"])?;
     test(&["corpus"])?;
+    // Each rule of each policy is missed by some test of it.
+    test(&["policies", "--mutate"])?;
     Ok(Verdict::Passed)
 }
 

@@ -66,7 +66,7 @@ fn human(policies: &[PolicyMutants]) -> String {
                 Fate::Equivalent => {
                     writeln!(
                         text,
-                        "  the same {what}\n           the rule allows as much already"
+                        "  the same {what}\n           nothing that is decided or told to an upstream would differ"
                     )
                 }
             };

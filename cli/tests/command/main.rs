@@ -5,6 +5,8 @@
 mod check;
 mod common;
 mod decide;
+mod documented;
+mod faults;
 mod import;
 mod newcomer;
 mod pipe;

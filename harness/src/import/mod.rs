@@ -176,7 +176,7 @@ fn case(test: &DynamicMessage, base: &Path, losses: &mut Losses<'_>) -> Option<(
     if flag(test, "benchmark") {
         losses.add(
             "benchmark",
-            "`benchmark`: any test is measured by `scopegate test --bench`",
+            "`benchmark`: a test says what is decided, and measures nothing",
         );
     }
     for field in ["num_chunks", "chunk_size"] {

@@ -29,11 +29,19 @@ fn roles(derived: &mut Derived<'_>) {
 
 fn ceilings(derived: &mut Derived<'_>) {
     let ceilings = Place::of(&["authorization", "ceilings"]);
-    for at in 0..derived.items(&ceilings).len() {
+    for (at, ceiling) in derived.items(&ceilings).iter().enumerate() {
         let place = ceilings.item(at).field("scopes");
+        let listed = ceiling
+            .get("scopes")
+            .and_then(Value::as_array)
+            .map_or(&[][..], Vec::as_slice);
+        let value = match scopes::stands_for_all(derived, listed) {
+            true => json!(listed),
+            false => json!(["*"]),
+        };
         let hint =
             "send a caller whom it bounds, with a token that says more: `expect: {deny: scope_missing}`";
-        derived.replace("ceilings", place, json!(["*"]), "it bounds nothing", hint);
+        derived.replace("ceilings", place, value, "it bounds nothing", hint);
     }
 }
 
@@ -47,7 +55,14 @@ fn grants(derived: &mut Derived<'_>) {
         derived.remove("grants", place.field("windows"), "it counts at any hour", hint);
         windows(derived, &place.field("windows"), hint);
         let hint = "expect that it is worth nothing on another route";
-        derived.remove("grants", place.field("routes"), "it counts on every route", hint);
+        let routes = place.field("routes");
+        if routes.get(derived.document).is_some() {
+            let edits = match scopes::is_of_its_routes_alone(derived, grant) {
+                true => Vec::new(),
+                false => vec![Edit::Remove(routes.clone())],
+            };
+            derived.add("grants", &routes, "it counts on every route", hint, edits);
+        }
         let more = scopes::seen_of(derived, grant);
         let value = scopes::widened(derived, derived.items(&place.field("scopes")), more);
         let hint = "send whom it is for to a route that needs more: `expect: {deny: scope_missing}`";

@@ -52,7 +52,7 @@ pub enum Fate {
     Survived,
     /// It is no policy: what the compiler says.
     Refused(String),
-    /// It is the policy itself: the rule allows as much already.
+    /// It is the policy itself: nothing that is decided, or told to an upstream, would differ.
     Equivalent,
 }
 

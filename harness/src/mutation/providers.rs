@@ -12,8 +12,8 @@ use crate::keys::Algorithm;
 /// An audience that is nobody's.
 const NOBODYS: &str = "urn:scopegate:nobodys-audience";
 
-/// Longer than any test waits.
-const LONG: &str = "3650d";
+/// The longest that a policy may say, and longer than tests wait.
+const LONG: &str = "7d";
 
 pub(super) fn derive(derived: &mut Derived<'_>, described: &[&Value]) {
     let providers = Place::of(&["authentication", "providers"]);
@@ -31,13 +31,11 @@ pub(super) fn derive(derived: &mut Derived<'_>, described: &[&Value]) {
         let hint = "expect that the upstream sees no credential: `upstream: {authorization: null}`";
         let forwarded = place.field("forward_credential");
         let change = "the upstream gets the credential";
-        derived.add(
-            "forward_credential",
-            &place,
-            change,
-            hint,
-            vec![Edit::Set(forwarded, json!(true))],
-        );
+        // A certificate belongs to the connection, and goes nowhere.
+        if text(provider, "type") != "mtls" {
+            let edits = vec![Edit::Set(forwarded, json!(true))];
+            derived.add("forward_credential", &place, change, hint, edits);
+        }
     }
     revocation(derived);
     let hint = "send a request with that header, and expect what the upstream sees under its name";
@@ -94,9 +92,15 @@ fn tokens(derived: &mut Derived<'_>, place: &Place, provider: &Value, described:
         .iter()
         .filter_map(Value::as_str);
     let secrets = listed.filter(is_symmetric).count() > 0;
-    let all = Algorithm::ALL
-        .iter()
-        .filter(|algorithm| algorithm.is_symmetric() == secrets);
+    let is_svid = text(provider, "profile") == "spiffe";
+    let fits = |algorithm: &&Algorithm| match is_svid {
+        // JWT-SVID section 2.1.
+        true => ["RS", "PS", "ES"]
+            .iter()
+            .any(|kind| algorithm.name().starts_with(kind)),
+        false => algorithm.is_symmetric() == secrets,
+    };
+    let all = Algorithm::ALL.iter().filter(fits);
     let all: Vec<&str> = all.map(|algorithm| algorithm.name()).collect();
     let hint =
         "send a token that names another algorithm (`alg: RS256`): `expect: {deny: algorithm_not_allowed}`";

@@ -157,8 +157,8 @@ fn scope_lists(derived: &mut Derived<'_>, access: &Place, place: &Place, require
     // A route says in writing that no scope is needed.
     let without = |place: Place| {
         vec![
-            Edit::Remove(place),
             Edit::Set(access.field("authenticated"), json!(true)),
+            Edit::Remove(place),
         ]
     };
     let name = |item: &Value| item.as_str().map_or_else(|| item.to_string(), str::to_owned);

@@ -47,25 +47,51 @@ pub(super) fn let_through(derived: &Derived<'_>) -> BTreeSet<String> {
         .collect()
 }
 
-/// The scopes that can be noticed of this grant: all of them, or what its routes ask for, where it is for some routes
-/// and no header tells the upstream the scopes.
+/// The scopes that can be noticed of this grant: what the routes ask for on which it counts. All of them, where a header
+/// tells the upstream the scopes, or an expression may look at any.
 pub(super) fn seen_of(derived: &Derived<'_>, grant: &Value) -> BTreeSet<String> {
-    let all: BTreeSet<String> = derived.scopes().into_iter().cloned().collect();
-    let told = Place::of(&["authentication", "identity_headers", "scopes"]).get(derived.document);
     let named = grant.get("routes").and_then(Value::as_array);
-    let (None, Some(named)) = (told, named) else {
-        return all;
+    asked_by(derived, grant, |id| named.is_none_or(|named| named.contains(id)))
+}
+
+/// Whether no route beside those that the grant names asks for what it gives.
+pub(super) fn is_of_its_routes_alone(derived: &Derived<'_>, grant: &Value) -> bool {
+    let named = grant.get("routes").and_then(Value::as_array);
+    let elsewhere = asked_by(derived, grant, |id| {
+        named.is_some_and(|named| !named.contains(id))
+    });
+    let given = grant
+        .get("scopes")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
+    closed(derived, given).is_disjoint(&elsewhere)
+}
+
+/// Whether a list stands for the whole catalogue.
+pub(super) fn stands_for_all(derived: &Derived<'_>, listed: &[Value]) -> bool {
+    let patterns: Vec<&str> = listed.iter().filter_map(Value::as_str).collect();
+    let mut all = derived.scopes().into_iter();
+    all.all(|scope| patterns.iter().any(|pattern| covers(pattern, scope)))
+}
+
+/// The scopes that some routes ask for of callers of the grant's provider.
+fn asked_by(derived: &Derived<'_>, grant: &Value, is_meant: impl Fn(&Value) -> bool) -> BTreeSet<String> {
+    let all: BTreeSet<String> = derived.scopes().into_iter().cloned().collect();
+    let provider = grant.pointer("/caller/provider").unwrap_or(&Value::Null);
+    let takes = |route: &&Value| match route.pointer("/access/providers").and_then(Value::as_array) {
+        Some(providers) => providers.contains(provider),
+        None => true,
     };
     let routes = derived.items(&Place::of(&["authorization", "routes"])).iter();
-    let own: Vec<&Value> = routes
-        .filter(|route| route.get("id").is_some_and(|id| named.contains(id)))
-        .collect();
-    // An expression may look at any scope.
-    if own.iter().any(|route| mentions(route, "when")) {
+    let meant = routes.filter(|route| route.get("id").is_some_and(&is_meant));
+    let meant: Vec<&Value> = meant.filter(takes).collect();
+    let told = Place::of(&["authentication", "identity_headers", "scopes"]).get(derived.document);
+    if told.is_some() || meant.iter().any(|route| mentions(route, "when")) {
         return all;
     }
     let mut asked = BTreeSet::new();
-    own.iter()
+    meant
+        .iter()
         .filter_map(|route| route.pointer("/access/scopes"))
         .for_each(|scopes| names(scopes, &mut asked));
     all.into_iter()
@@ -132,7 +158,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::derive::Derived;
-    use super::{let_through, seen_of, widened};
+    use super::{is_of_its_routes_alone, let_through, seen_of, stands_for_all, widened};
 
     fn policy(routes: &Value) -> Value {
         json!({
@@ -158,7 +184,19 @@ mod tests {
         };
         assert_eq!(list(let_through(&derived)), ["a:x", "a:y"]);
         assert_eq!(list(seen_of(&derived, &json!({"routes": ["r"]}))), ["a:x"]);
-        assert_eq!(list(seen_of(&derived, &json!({}))), ["a:x", "a:y", "b"]);
+        assert_eq!(list(seen_of(&derived, &json!({}))), ["a:x"]);
+        assert!(is_of_its_routes_alone(
+            &derived,
+            &json!({"routes": ["r"], "scopes": ["b"]})
+        ));
+        assert!(!is_of_its_routes_alone(
+            &derived,
+            &json!({"routes": ["q"], "scopes": ["b"]})
+        ));
+        assert!(
+            stands_for_all(&derived, &[json!("a:*"), json!("b")])
+                && !stands_for_all(&derived, &[json!("a:*")])
+        );
         let listed = [json!("b")];
         assert_eq!(
             widened(&derived, &listed, ["a:x".to_owned()].into()),
