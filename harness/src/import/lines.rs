@@ -10,9 +10,9 @@ impl<'a> Lines<'a> {
 
     /// The first line, from 1, that names `field`; of a test, after the line with its name.
     pub(super) fn of(&self, test: Option<&str>, field: &str) -> Option<usize> {
-        let is_name = |line: &&str| test.is_some_and(|test| has_word(line, "name") && line.contains(test));
+        let is_name = |line: &str| test.is_some_and(|test| has_word(line, "name") && line.contains(test));
         let start = match test {
-            Some(_) => self.0.iter().position(|line| is_name(&line))?,
+            Some(_) => self.0.iter().position(|line| is_name(line))?,
             None => 0,
         };
         let mut after = self.0.iter().enumerate().skip(start);

@@ -1,6 +1,6 @@
 //! Reading messages by the names of their fields. Whatever is not written is not there.
 
-use prost_reflect::{DynamicMessage, ReflectMessage as _, Value};
+use prost_reflect::{DynamicMessage, ReflectMessage as _};
 
 /// Whether the field is written.
 pub(super) fn has(message: &DynamicMessage, field: &str) -> bool {
@@ -9,10 +9,7 @@ pub(super) fn has(message: &DynamicMessage, field: &str) -> bool {
 
 pub(super) fn text(message: &DynamicMessage, field: &str) -> Option<String> {
     let value = has(message, field).then(|| message.get_field_by_name(field))??;
-    match value.as_ref() {
-        Value::String(text) => Some(text.clone()),
-        _ => None,
-    }
+    value.as_str().map(str::to_owned)
 }
 
 pub(super) fn bytes(message: &DynamicMessage, field: &str) -> Option<Vec<u8>> {
