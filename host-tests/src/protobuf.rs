@@ -133,4 +133,32 @@ mod tests {
             assert_eq!(fields(bytes), None, "{why}");
         }
     }
+
+    #[test]
+    fn bytes_without_sense_are_read_to_their_end_and_no_further() {
+        let mut state = 1_u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33).to_le_bytes()[0]
+        };
+        let mut messages = 0;
+        for round in 0..20_000_usize {
+            // Small numbers make tags of low fields and short lengths, so that some are messages.
+            let message: Vec<u8> = (0..round % 24).map(|_| next() % 32).collect();
+            let Some(read) = fields(&message) else { continue };
+            messages += 1;
+            let bytes: usize = read
+                .iter()
+                .map(|(_, value)| match value {
+                    Value::Bytes(bytes) => bytes.len(),
+                    Value::Number(_) | Value::Other => 0,
+                })
+                .sum();
+            assert!(
+                bytes <= message.len() && read.len() <= message.len(),
+                "{message:?}"
+            );
+        }
+        assert!(messages > 1_000, "{messages}");
+    }
 }
