@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use scopegate_host_tests::{
-    Chain, Clock, Exchange, FailurePolicy, Host, Module, Outcome, Plugin, Request, Response, SharedData,
+    Chain, Clock, Exchange, FailurePolicy, GrpcAnswer, Host, Module, Outcome, Plugin, Request, Response,
+    SharedData,
 };
 
 use crate::guest::Arg::*;
@@ -678,4 +679,39 @@ fn a_plugin_that_fails_open_is_not_there_at_all() {
     let seen = said(&mut chain);
     assert!(seen.iter().all(|line| line.starts_with('b')), "{seen:?}");
     assert!(!seen.is_empty());
+}
+
+#[test]
+fn a_grpc_callout_is_known_to_the_plugin_that_opened_it_alone() {
+    let module = Guest::new()
+        .on("proxy_on_configure", |code| {
+            let args = [text("echo"), text("S"), text("M"), Pairs(&[]), OutNumber];
+            code.call("proxy_grpc_stream", &args).number();
+        })
+        .on(HEADERS, |code| {
+            for token in [6, 10] {
+                code.call("proxy_grpc_send", &[Num(token), text("x"), Num(0)]);
+                code.call("proxy_grpc_close", &[Num(token)]);
+                code.call("proxy_grpc_cancel", &[Num(token)]);
+            }
+        })
+        .module();
+    let mut chain = Chain::builder()
+        .plugin(Plugin::new("a", &module))
+        .plugin(Plugin::new("b", &module).configuration("other"))
+        .machines(|host| host.grpc_upstream("echo", |_| GrpcAnswer::new()))
+        .build()
+        .unwrap();
+    assert_eq!(chain.machines(), 1);
+    assert_eq!(said(&mut chain), ["a 0", "a 6", "b 0", "b 10"]);
+    chain.request(Request::get("a.test", "/"));
+    let told = said(&mut chain);
+    let of = |plugin: &str| -> Vec<_> {
+        told.iter()
+            .filter_map(|line| line.strip_prefix(plugin))
+            .map(str::trim)
+            .collect()
+    };
+    assert_eq!(of("a"), ["0", "0", "0", "1", "1", "1"]);
+    assert_eq!(of("b"), ["1", "1", "1", "0", "0", "0"]);
 }
