@@ -11,6 +11,32 @@ use scopegate_host_tests::Module;
 pub(crate) const OLD: &str = "gpustack-higress-plugins-0.2.0";
 pub(crate) const NEW: &str = "gpustack-higress-plugins-0.5.1";
 
+/// Every module of the wheels.
+const ALL: [(&str, &str); 22] = [
+    (OLD, "ai-proxy/2.0.0"),
+    (OLD, "ai-statistics/2.0.0"),
+    (OLD, "ext-auth/2.0.0"),
+    (OLD, "gpustack-set-header-pre-route/1.0.0"),
+    (OLD, "gpustack-token-usage/1.0.0"),
+    (OLD, "model-mapper/2.0.0"),
+    (OLD, "model-router/2.0.0"),
+    (OLD, "transformer/2.0.0"),
+    (NEW, "ai-data-masking/2.0.3"),
+    (NEW, "ai-statistics/2.0.0"),
+    (NEW, "gpustack-ai-proxy/2.0.3-patched"),
+    (NEW, "gpustack-ext-auth/0.1.3"),
+    (NEW, "gpustack-generic-proxy-router/1.0.1"),
+    (NEW, "gpustack-ip-acl/0.1.0"),
+    (NEW, "gpustack-lb/0.1.2"),
+    (NEW, "gpustack-lb-decision-service/0.2.1"),
+    (NEW, "gpustack-lb-least-load/0.1.0"),
+    (NEW, "gpustack-lb-session-affinity/0.1.0"),
+    (NEW, "gpustack-rate-limit/1.0.1"),
+    (NEW, "gpustack-set-header-pre-route/1.0.1"),
+    (NEW, "gpustack-token-usage/1.2.2"),
+    (NEW, "transformer/2.0.0"),
+];
+
 fn folder() -> PathBuf {
     let caches = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache");
@@ -20,6 +46,7 @@ fn folder() -> PathBuf {
 
 /// A module of a wheel, by its name and version; `None`, and a word about it, where it is absent.
 pub(crate) fn module(wheel: &str, plugin: &str) -> Option<Module> {
+    assert!(ALL.contains(&(wheel, plugin)), "{wheel}: {plugin} is in no list");
     let file = folder().join(wheel);
     let file = file
         .join("gpustack_higress_plugins/plugins")
@@ -49,4 +76,24 @@ fn skip(what: &str) {
     }
     let is_strict = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
     assert!(!is_strict, "{line}");
+}
+
+/// The test of each is found by its name in `modules`.
+#[test]
+fn no_module_of_the_wheels_is_left_out() {
+    let tests = include_str!("modules.rs");
+    for (wheel, plugin) in ALL {
+        assert!(
+            tests.contains(&format!("\"{plugin}\"")),
+            "{wheel}: {plugin} has no test"
+        );
+    }
+    for wheel in [OLD, NEW] {
+        let plugins = folder().join(wheel).join("gpustack_higress_plugins/plugins");
+        let Ok(folders) = std::fs::read_dir(plugins) else {
+            return skip(wheel);
+        };
+        let listed = ALL.iter().filter(|(of, _)| *of == wheel).count();
+        assert_eq!(folders.count(), listed, "{wheel}");
+    }
 }
