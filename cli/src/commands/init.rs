@@ -62,6 +62,7 @@ fn said(file: &str, tests: usize, gaps: usize) -> String {
     format!(
         "wrote {file}: {tests} tests, all of which pass\n{gaps}\nNext:\n  \
          scopegate test {file}             runs them through the plugin\n  \
+         scopegate test --watch {file}     runs them again at every change\n  \
          scopegate test --mutate {file}    says which rules no test would miss\n"
     )
 }
