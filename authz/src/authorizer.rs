@@ -1,7 +1,5 @@
 //! The compiled `authorization` section: routes, scopes, grants, ready to decide.
 
-use std::collections::BTreeMap;
-
 use scopegate_authn::Verified;
 use scopegate_document::PolicyError;
 
@@ -11,6 +9,7 @@ use crate::checks::when::{Asked, When};
 use crate::compile::access::Guard;
 use crate::compile::readings;
 use crate::compile::routes::{CompiledRoute, Routes};
+use crate::decision::Grounds;
 use crate::request::Understood;
 use crate::scopes::effective::{Effective, Moment, ScopeRules};
 use crate::scopes::requirement::Verdict;
@@ -237,11 +236,10 @@ impl PublicAction<'_> {
 
     /// The permit of a public route: no scopes, nobody's identity.
     #[must_use]
-    pub fn permit(&self) -> Permit {
+    pub fn permit(&self) -> Permit<'_> {
         Permit {
-            route: self.route.id.clone(),
-            effective: Vec::new(),
-            granted_by: BTreeMap::new(),
+            route: &self.route.id,
+            grounds: None,
         }
     }
 }
@@ -263,27 +261,41 @@ impl GuardedAction<'_> {
     ///
     /// # Errors
     /// The first check that fails: providers, clients, actors, tenant, scopes, step-up, time, conditions.
-    pub fn authorize(&self, caller: &Verified, asked: &Circumstances<'_>) -> Result<Permit, Denial> {
-        self.decide(&CallerFacts::from(caller), asked)
+    pub fn authorize<'a>(
+        &'a self,
+        caller: &'a Verified,
+        asked: &Circumstances<'_>,
+    ) -> Result<Permit<'a>, Denial> {
+        self.decide(CallerFacts::from(caller), asked)
     }
 
-    fn decide(&self, caller: &CallerFacts<'_>, asked: &Circumstances<'_>) -> Result<Permit, Denial> {
+    fn decide<'a>(
+        &'a self,
+        caller: CallerFacts<'a>,
+        asked: &Circumstances<'_>,
+    ) -> Result<Permit<'a>, Denial> {
         let scopes = &self.authorizer.scopes;
         let at = Moment {
             route: self.route.place,
             now: asked.now,
         };
-        let effective = scopes.effective(caller, at);
-        let names = |set| scopes.catalogue.names(set);
-        let used = self.check(caller, &effective, asked);
+        let effective = scopes.effective(&caller, at);
+        let names = |set| scopes.catalogue.names(set).map(str::to_owned).collect();
+        let used = self.check(&caller, &effective, asked);
         let used = used.map_err(|deny| Denial {
             deny,
             effective: names(&effective.effective),
         })?;
+        let grounds = Grounds {
+            rules: scopes,
+            caller,
+            scopes: effective,
+            used,
+            at,
+        };
         Ok(Permit {
-            route: self.route.id.clone(),
-            effective: names(&effective.effective),
-            granted_by: scopes.sources(used, &effective, caller, at),
+            route: &self.route.id,
+            grounds: Some(grounds),
         })
     }
 
@@ -339,7 +351,10 @@ impl GuardedAction<'_> {
         circumstances: &Circumstances<'_>,
     ) -> Result<(), Deny> {
         let names = match when.reads().scopes {
-            true => self.authorizer.scopes.catalogue.names(&scopes.effective),
+            true => {
+                let names = self.authorizer.scopes.catalogue.names(&scopes.effective);
+                names.map(str::to_owned).collect()
+            }
             false => Vec::new(),
         };
         when.check(&Asked {

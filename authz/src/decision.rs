@@ -3,6 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use smallvec::SmallVec;
+
+use crate::scopes::effective::{Effective, Moment, ScopeRules};
+use crate::scopes::selector::CallerFacts;
+use crate::scopes::set::ScopeId;
+
 /// A request that cannot be authorized because it cannot be understood in one way only: 400.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RequestError {
@@ -224,31 +230,55 @@ impl fmt::Display for GrantedBy {
 /// A scope requirement of a route, as its author wrote it: `{"all":["orders:read"]}`.
 pub type Requirement = serde_json::Value;
 
-/// Permission for one request: names the route and what granted it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Permit {
-    pub(crate) route: String,
-    pub(crate) effective: Vec<String>,
-    pub(crate) granted_by: BTreeMap<String, GrantedBy>,
+/// Permission for one request: names the route and what granted it. What nobody asks it for is not computed.
+#[derive(Debug, Clone)]
+pub struct Permit<'a> {
+    pub(crate) route: &'a str,
+    /// What a caller was permitted by; nothing on a public route.
+    pub(crate) grounds: Option<Grounds<'a>>,
 }
 
-impl Permit {
+/// What a caller was permitted by.
+#[derive(Debug, Clone)]
+pub(crate) struct Grounds<'a> {
+    pub(crate) rules: &'a ScopeRules,
+    pub(crate) caller: CallerFacts<'a>,
+    pub(crate) scopes: Effective,
+    /// The scopes that were needed.
+    pub(crate) used: &'a [ScopeId],
+    pub(crate) at: Moment,
+}
+
+impl<'a> Permit<'a> {
     /// The id of the route.
     #[must_use]
-    pub fn route(&self) -> &str {
-        &self.route
+    pub const fn route(&self) -> &'a str {
+        self.route
     }
 
-    /// The caller's effective scopes, sorted; empty on a public route.
-    #[must_use]
-    pub fn effective(&self) -> &[String] {
-        &self.effective
+    /// The caller's effective scopes, sorted; none on a public route.
+    pub fn effective(&self) -> impl Iterator<Item = &'a str> {
+        let names = |grounds: &Grounds<'a>| {
+            let names = grounds.rules.catalogue.names(&grounds.scopes.effective);
+            names.collect::<SmallVec<[&'a str; 8]>>()
+        };
+        self.grounds.as_ref().map(names).into_iter().flatten()
     }
 
     /// For each scope the decision used, where it came from.
     #[must_use]
-    pub const fn granted_by(&self) -> &BTreeMap<String, GrantedBy> {
-        &self.granted_by
+    pub fn granted_by(&self) -> BTreeMap<String, GrantedBy> {
+        let sources = |grounds: &Grounds<'_>| {
+            let Grounds {
+                rules,
+                caller,
+                scopes,
+                used,
+                at,
+            } = grounds;
+            rules.sources(used, scopes, caller, *at)
+        };
+        self.grounds.as_ref().map(sources).unwrap_or_default()
     }
 }
 

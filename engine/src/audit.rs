@@ -38,7 +38,7 @@ pub(crate) struct Failure<'a> {
 /// What happened in the authorization layer.
 pub(crate) enum Authorization<'a> {
     /// Permission was given.
-    Allow(&'a Permit),
+    Allow(&'a Permit<'a>),
     /// Permission was refused to a proved caller.
     Deny(&'a Denial),
     /// Permission would have been refused, were the route not in a dry run.
@@ -253,12 +253,12 @@ fn without_user(authority: &[u8]) -> &[u8] {
     authority.rsplit(|byte| *byte == b'@').next().unwrap_or_default()
 }
 
-fn permission(record: &mut Record, permit: &Permit) {
-    record.push("effective", permit.effective().into());
+fn permission(record: &mut Record, permit: &Permit<'_>) {
+    record.push("effective", permit.effective().collect());
     let origins = permit
         .granted_by()
-        .iter()
-        .map(|(scope, origin)| (scope.clone(), granted_by(origin)));
+        .into_iter()
+        .map(|(scope, origin)| (scope, granted_by(&origin)));
     record.push("granted_by", Value::Object(origins.collect()));
 }
 

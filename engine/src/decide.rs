@@ -222,7 +222,7 @@ impl Engine {
         )
     }
 
-    fn public(&self, context: &Context<'_>, permit: &Permit) -> Decision {
+    fn public(&self, context: &Context<'_>, permit: &Permit<'_>) -> Decision {
         let forward = self.identity.anonymous(context.request, &self.authenticator);
         let outcome = Outcome::Forward(forward);
         self.decision(
@@ -252,7 +252,7 @@ impl Engine {
         }
     }
 
-    fn permitted(&self, context: &Context<'_>, caller: &Verified, permit: &Permit) -> Decision {
+    fn permitted(&self, context: &Context<'_>, caller: &Verified, permit: &Permit<'_>) -> Decision {
         match self
             .identity
             .proved(context.request, &self.authenticator, caller, permit)
@@ -398,12 +398,18 @@ impl Engine {
         let is_allowed = matches!(outcome, Outcome::Forward(_))
             && !authorization.is_denial()
             && !authentication.is_failure();
-        let thinned = is_allowed && !self.is_sampled(context.request.serial);
-        let mut records = Vec::new();
-        if authentication.is_recorded(&self.audit) && !thinned {
+        let recorded = (
+            authentication.is_recorded(&self.audit),
+            authorization.is_recorded(&self.audit),
+        );
+        if recorded == (false, false) || (is_allowed && !self.is_sampled(context.request.serial)) {
+            return Vec::new();
+        }
+        let mut records = Vec::with_capacity(2);
+        if recorded.0 {
             records.push(authentication.record(context));
         }
-        if authorization.is_recorded(&self.audit) && !thinned {
+        if recorded.1 {
             records.push(authorization.record(context));
         }
         records

@@ -53,7 +53,7 @@ impl Identity {
         request: &Request<'_>,
         authenticator: &Authenticator,
         caller: &Verified,
-        permit: &Permit,
+        permit: &Permit<'_>,
     ) -> Result<Forward, Reject> {
         let mut forward = self.anonymous(request, authenticator);
         for header in &self.headers {
@@ -68,19 +68,37 @@ impl Identity {
     }
 }
 
-fn value(source: &IdentitySource, caller: &Verified, permit: &Permit) -> Option<String> {
+fn value(source: &IdentitySource, caller: &Verified, permit: &Permit<'_>) -> Option<String> {
     match source {
         IdentitySource::Subject => caller.subject().map(str::to_owned),
         IdentitySource::Client => caller.client().map(str::to_owned),
         IdentitySource::Tenant => caller.tenant().map(str::to_owned),
         IdentitySource::Provider => Some(caller.provider().to_owned()),
-        IdentitySource::Scopes => Some(permit.effective().join(" ")).filter(|scopes| !scopes.is_empty()),
+        IdentitySource::Scopes => Some(joined(permit.effective())).filter(|scopes| !scopes.is_empty()),
         IdentitySource::Claim(path) => path.text_in(caller.claims()),
     }
 }
 
+fn joined<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    for word in words {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(word);
+    }
+    text
+}
+
 fn is_carried_unchanged(value: &str) -> bool {
-    value.trim() == value && !value.chars().any(char::is_control)
+    match value.is_ascii() {
+        true => {
+            let bytes = value.as_bytes();
+            let is_blank = |byte: Option<&u8>| byte == Some(&b' ');
+            !is_blank(bytes.first()) && !is_blank(bytes.last()) && !bytes.iter().any(u8::is_ascii_control)
+        }
+        false => value.trim() == value && !value.chars().any(char::is_control),
+    }
 }
 
 /// The request target with another query; without one where it is empty.

@@ -15,6 +15,8 @@ pub(crate) struct Metrics {
     ids: RefCell<HashMap<String, u32>>,
     /// Whether the host fails the plugin for a metric too many, or for too long a name.
     is_limited: Cell<bool>,
+    /// Where names are put together: what is counted on every request allocates nothing.
+    scratch: RefCell<String>,
 }
 
 /// How long the name of a metric may be where that is limited: 256 bytes in ngx_wasm_module, less the plugin's name and
@@ -33,24 +35,30 @@ impl Metrics {
 
     /// Counts a decision in both layers.
     pub(crate) fn count(&self, decision: &Decision) -> Result<(), HostError> {
-        self.add(name("authentication", &decision.authentication), 1)?;
-        self.add(name("authorization", &decision.authorization), 1)
+        self.step("authentication", &decision.authentication)?;
+        self.step("authorization", &decision.authorization)
+    }
+
+    fn step(&self, layer: &str, counted: &Counted) -> Result<(), HostError> {
+        let mut name = self.scratch.borrow_mut();
+        put_name(&mut name, layer, counted);
+        self.add(&name, 1)
     }
 
     /// Counts what became of a fetch. Where counting fails, fetching goes on.
     pub(crate) fn fetched(&self, document: &str, outcome: &str) {
-        let _ = self.add(format!("scopegate.fetch.{document}.{outcome}"), 1);
+        let _ = self.add(&format!("scopegate.fetch.{document}.{outcome}"), 1);
     }
 
     /// Shows how old a document is, in seconds.
     pub(crate) fn aged(&self, document: &str, seconds: i64) {
         let seconds = u64::try_from(seconds).unwrap_or_default();
-        self.set(format!("scopegate.age.{document}"), seconds);
+        self.set(&format!("scopegate.age.{document}"), seconds);
     }
 
     /// Shows whether the host is asked about signatures made with `algorithm`: 1, or 0 where it is not after it was tried.
     pub(crate) fn asks_host(&self, algorithm: &str, is_asked: bool) {
-        self.set(format!("scopegate.host_signatures.{algorithm}"), is_asked.into());
+        self.set(&format!("scopegate.host_signatures.{algorithm}"), is_asked.into());
     }
 
     /// Counts what the token cache did since `before`, and shows what it holds.
@@ -69,23 +77,23 @@ impl Metrics {
             ("evictions", evictions, before.evictions),
         ] {
             if let Some(more @ 1..) = now.checked_sub(before).and_then(|more| i64::try_from(more).ok()) {
-                let _ = self.add(format!("scopegate.token_cache.{name}"), more);
+                let _ = self.add(&format!("scopegate.token_cache.{name}"), more);
             }
         }
         let tokens = u64::try_from(*tokens).unwrap_or_default();
         for (name, value) in [("tokens", tokens), ("bytes", *bytes), ("bound", *bound)] {
-            self.set(format!("scopegate.token_cache.{name}"), value);
+            self.set(&format!("scopegate.token_cache.{name}"), value);
         }
     }
 
     /// Where a number cannot be shown, nothing else is held up.
-    fn set(&self, name: String, value: u64) {
+    fn set(&self, name: &str, value: u64) {
         if let Ok(Some(id)) = self.defined(Metric::Gauge, name) {
             let _ = host::record(id, value);
         }
     }
 
-    fn add(&self, name: String, more: i64) -> Result<(), HostError> {
+    fn add(&self, name: &str, more: i64) -> Result<(), HostError> {
         match self.defined(Metric::Counter, name)? {
             Some(id) => host::increment(id, more),
             None => Ok(()),
@@ -93,25 +101,27 @@ impl Metrics {
     }
 
     /// The metric's number; none where the host would fail for it.
-    fn defined(&self, kind: Metric, name: String) -> Result<Option<u32>, HostError> {
-        if let Some(known) = self.ids.borrow().get(&name) {
+    fn defined(&self, kind: Metric, name: &str) -> Result<Option<u32>, HostError> {
+        if let Some(known) = self.ids.borrow().get(name) {
             return Ok(Some(*known));
         }
         if self.is_limited.get() && (name.len() > NAME_BYTES || self.ids.borrow().len() >= MOST) {
             return Ok(None);
         }
-        let id = host::define_metric(kind, &name)?;
-        self.ids.borrow_mut().insert(name, id);
+        let id = host::define_metric(kind, name)?;
+        self.ids.borrow_mut().insert(name.to_owned(), id);
         Ok(Some(id))
     }
 }
 
 /// As in `scopegate.authorization.orders.list.deny.scope_missing`.
-fn name(layer: &str, counted: &Counted) -> String {
+fn put_name(text: &mut String, layer: &str, counted: &Counted) {
     let name = counted.name.as_deref().unwrap_or("none");
-    match counted.reason {
-        Some(reason) => format!("scopegate.{layer}.{name}.{}.{reason}", counted.outcome),
-        None => format!("scopegate.{layer}.{name}.{}", counted.outcome),
+    text.clear();
+    text.push_str("scopegate");
+    for part in [layer, name, counted.outcome].into_iter().chain(counted.reason) {
+        text.push('.');
+        text.push_str(part);
     }
 }
 
@@ -119,7 +129,13 @@ fn name(layer: &str, counted: &Counted) -> String {
 mod tests {
     use scopegate_engine::Counted;
 
-    use super::name;
+    use super::put_name;
+
+    fn name(layer: &str, counted: &Counted) -> String {
+        let mut text = "what stood there before".to_owned();
+        put_name(&mut text, layer, counted);
+        text
+    }
 
     #[test]
     fn a_counter_is_named_by_layer_name_outcome_and_reason() {

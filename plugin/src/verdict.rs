@@ -10,13 +10,31 @@ use crate::proxy::Proxy;
 /// on goes on there when its callouts have ended, and what it meets then is up to the configuration.
 const NGINX_VERDICT: &str = "ngx\0scopegate";
 
+/// A property: its name in Envoy, its name for filters in NGINX, and the variable there.
+#[derive(Debug, Clone, Copy)]
+struct Property {
+    envoy: &'static str,
+    wasmx: &'static str,
+    variable: &'static str,
+}
+
+macro_rules! property {
+    ($name:literal) => {
+        Property {
+            envoy: concat!("scopegate.", $name),
+            wasmx: concat!("wasmx\0scopegate_", $name),
+            variable: concat!("ngx\0scopegate_", $name),
+        }
+    };
+}
+
 /// Shows the decision.
 pub(crate) fn show(proxy: Proxy, decision: &Decision) -> Result<(), HostError> {
-    set(proxy, "layer", decision.layer.name())?;
-    set(proxy, "code", decision.code)?;
-    set(proxy, "route", decision.route.as_deref().unwrap_or_default())?;
+    set(proxy, property!("layer"), decision.layer.name())?;
+    set(proxy, property!("code"), decision.code)?;
+    set(proxy, property!("route"), decision.route.as_deref().unwrap_or_default())?;
     if let Some(code) = decision.would_deny {
-        set(proxy, "would_deny", code)?;
+        set(proxy, property!("would_deny"), code)?;
     }
     match &decision.caller {
         Some(caller) => show_caller(proxy, caller),
@@ -31,8 +49,12 @@ fn show_caller(proxy: Proxy, caller: &Caller) -> Result<(), HostError> {
         client,
         tenant,
     } = caller;
-    set(proxy, "provider", provider)?;
-    let names = [("subject", subject), ("client", client), ("tenant", tenant)];
+    set(proxy, property!("provider"), provider)?;
+    let names = [
+        (property!("subject"), subject),
+        (property!("client"), client),
+        (property!("tenant"), tenant),
+    ];
     let mut known = names
         .into_iter()
         .filter_map(|(name, value)| Some((name, value.as_deref()?)));
@@ -56,12 +78,12 @@ pub(crate) fn allow(proxy: Proxy) -> Result<(), HostError> {
 
 /// Envoy: `scopegate.code`. NGINX: `wasmx.scopegate_code` for filters, and the variable `$scopegate_code` where the
 /// configuration declares it.
-fn set(proxy: Proxy, name: &str, value: &str) -> Result<(), HostError> {
+fn set(proxy: Proxy, property: Property, value: &str) -> Result<(), HostError> {
     match proxy {
-        Proxy::Envoy => host::set_property(&format!("scopegate.{name}"), value),
+        Proxy::Envoy => host::set_property(property.envoy, value),
         Proxy::Nginx => {
-            host::set_property(&format!("wasmx\0scopegate_{name}"), value)?;
-            match host::set_property(&format!("ngx\0scopegate_{name}"), value) {
+            host::set_property(property.wasmx, value)?;
+            match host::set_property(property.variable, value) {
                 Err(HostError {
                     status: NOT_FOUND, ..
                 }) => Ok(()),

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 use super::{CredentialLocation, cookie_pairs, form_decode, is_same_header_name, name_and_value, trim};
 use crate::{Fields, Reject};
 
@@ -101,7 +103,7 @@ fn values<'r>(fields: Fields<'r>, name: &[u8]) -> impl Iterator<Item = &'r [u8]>
 fn with_scheme<'r>(scheme: &[u8], values: impl Iterator<Item = &'r [u8]>) -> Occurrences<'r> {
     let (mut count, mut ours) = (0_usize, None);
     for value in values {
-        for (index, part) in value.split(|byte| *byte == b',').enumerate() {
+        for (index, part) in parts(value).enumerate() {
             let part = trim(part);
             let (name, rest) = part.split_at(token_length(part));
             let is_ours = name.eq_ignore_ascii_case(scheme);
@@ -122,6 +124,18 @@ fn with_scheme<'r>(scheme: &[u8], values: impl Iterator<Item = &'r [u8]>) -> Occ
         (Some(rest), 1) => Occurrences::One(Cow::Borrowed(without_spaces(rest))),
         (Some(_), _) => Occurrences::Many,
     }
+}
+
+/// The parts of a list, cut at its commas.
+fn parts(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(value);
+    std::iter::from_fn(move || {
+        let here = rest?;
+        let cut = memchr(b',', here).and_then(|at| Some((here.get(..at)?, here.get(at.checked_add(1)?..)?)));
+        let (part, after) = cut.map_or((here, None), |(part, after)| (part, Some(after)));
+        rest = after;
+        Some(part)
+    })
 }
 
 fn begins_credential(name: &[u8], rest: &[u8]) -> bool {

@@ -59,8 +59,8 @@ impl Catalogue {
     }
 
     /// The names of `scopes`, sorted.
-    pub(crate) fn names(&self, scopes: &ScopeSet) -> Vec<String> {
-        scopes.iter().map(|scope| self.name(scope).to_owned()).collect()
+    pub(crate) fn names<'a>(&'a self, scopes: &ScopeSet) -> impl Iterator<Item = &'a str> {
+        scopes.iter().map(|scope| self.name(scope))
     }
 
     /// A scope and everything it implies, added to `set`.

@@ -1,5 +1,7 @@
 //! Sets of scopes as bits.
 
+use std::iter::successors;
+
 use smallvec::SmallVec;
 
 /// The index of a scope in the catalogue, which is sorted.
@@ -76,8 +78,11 @@ impl ScopeSet {
     /// Its scopes, in the order of the catalogue.
     pub(crate) fn iter(&self) -> impl Iterator<Item = ScopeId> {
         self.words.iter().enumerate().flat_map(|(index, word)| {
-            let bits = (0..BITS).filter(move |bit| word & (1 << bit) != 0);
-            bits.map(move |bit| index.saturating_mul(BITS).saturating_add(bit))
+            let first = index.saturating_mul(BITS);
+            let lowest = |rest: &u64| rest & (rest.wrapping_sub(1));
+            let rests = successors(Some(*word), move |rest| Some(lowest(rest)));
+            let bits = rests.take_while(|rest| *rest != 0).map(u64::trailing_zeros);
+            bits.filter_map(move |bit| first.checked_add(usize::try_from(bit).ok()?))
         })
     }
 }

@@ -102,7 +102,7 @@ proptest! {
                 let target = Target { method: b"GET", path: path.as_bytes(), authority: Some(b"a"), headers: &[] };
                 let Ok(Action::Guarded(action)) = authorizer.select(target) else { panic!("{path} is guarded") };
                 let decided = action.authorize(&caller, &tokens::now(target));
-                decided.map(|permit| permit.effective().to_vec()).map_err(|denial| denial.deny)
+                decided.map(|permit| permit.effective().map(str::to_owned).collect::<Vec<_>>()).map_err(|denial| denial.deny)
             })
         };
         prop_assert_eq!(decide(&grants, &ceilings), decide(&shuffled_grants, &shuffled_ceilings));
