@@ -1,12 +1,18 @@
 //! What the plugin adds to a request in Envoy, beside Envoy's own filters.
 //!
-//! The figure is Envoy's CPU time for each request, from the kernel's account of the process: on a shared machine
+//! The figure is Envoy's processor time for each request, from the kernel's account of the process: on a shared machine
 //! it is steady where latency is not. All rows are listeners of one process with one worker, measured in turn,
 //! round after round.
 
-mod filters;
 mod load;
+mod native;
+mod plot;
+mod policies;
+mod process;
 mod report;
+mod requests;
+mod rows;
+mod start;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,14 +20,14 @@ use std::{fs, io};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::envoy::bootstrap::bootstrap;
+use crate::envoy::bootstrap::{Listener, bootstrap};
 use crate::envoy::{Envoy, EnvoyError, find};
 use crate::mint::MintError;
-use filters::Row;
+use load::Requests;
 pub use report::Measured;
-
-/// Clock ticks in a second, as Linux counts processor time for every program (`USER_HZ`).
-const TICKS_PER_SECOND: f64 = 100.0;
+use requests::Load;
+use rows::Row;
+pub use start::Started;
 
 /// How much to measure.
 #[derive(Debug, Clone, clap::Args)]
@@ -29,14 +35,20 @@ pub struct Options {
     /// Rounds; the median of them counts.
     #[arg(long, default_value_t = 5)]
     pub rounds: u32,
-    /// Seconds for each row in each round.
-    #[arg(long, default_value_t = 3)]
-    pub seconds: u64,
+    /// Requests for each row in each round, where one request is sent again and again.
+    #[arg(long, default_value_t = 20_000)]
+    pub requests: usize,
+    /// Requests for each row in each round, where each brings a token or a proof of its own.
+    #[arg(long, default_value_t = 2_000)]
+    pub first_sights: usize,
     /// Connections kept busy.
     #[arg(long, default_value_t = 16)]
     pub connections: usize,
-    /// Where the results are written, as Markdown.
-    #[arg(long, default_value = "bench/RESULTS.md")]
+    /// Measures only the rows whose name contains this, and the first.
+    #[arg(long, value_name = "TEXT")]
+    pub only: Option<String>,
+    /// The folder in which the results are written: `RESULTS.md`, `results.json` and `results.svg`.
+    #[arg(long, default_value = "bench")]
     pub output: PathBuf,
     /// Print the results as JSON.
     #[arg(long)]
@@ -72,17 +84,55 @@ pub enum BenchError {
 /// # Errors
 /// There is no Envoy, or something did not answer as it must.
 pub fn run(module: &Path, options: &Options) -> Result<(), BenchError> {
-    let rows = filters::rows(module)?;
-    let listeners: Vec<_> = rows.iter().map(|row| row.listener.clone()).collect();
-    let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
+    let folder = tempfile::tempdir()?;
+    let mut rows = rows::rows(module, folder.path())?;
+    if let Some(only) = &options.only {
+        let mut number = 0_usize..;
+        rows.retain(|row| number.next() == Some(0) || row.name.contains(only.as_str()));
+    }
     let program = find()?;
-    let envoy = Envoy::start(&program, &bootstrap(&listeners, nowhere), Path::new("."), &[])?;
+    let samples = measure(&program, &rows, options)?;
+    let results = report::Results {
+        rows: report::measured(&rows, &samples),
+        started: match options.only {
+            None => start::measure(&program, module)?,
+            Some(_) => Vec::new(),
+        },
+        module_bytes: fs::metadata(module)?.len(),
+        machine: report::machine(),
+    };
+    match options.json {
+        true => println!("{}", results.json(options)),
+        false => println!("{}", results.table()),
+    }
+    fs::create_dir_all(&options.output)?;
+    fs::write(options.output.join("RESULTS.md"), results.markdown(options))?;
+    fs::write(
+        options.output.join("results.json"),
+        format!("{:#}\n", results.json(options)),
+    )?;
+    fs::write(options.output.join("results.svg"), plot::bars(&results.rows))?;
+    eprintln!("written to `{}`", options.output.display());
+    Ok(())
+}
+
+/// The microseconds of each row in each round.
+fn measure(program: &Path, rows: &[Row], options: &Options) -> Result<Vec<Vec<f64>>, BenchError> {
+    let listener = |(number, row): (usize, &Row)| {
+        Listener::new(&number.to_string(), row.filters.clone())
+            .answering_at_once()
+            .plain()
+    };
+    let listeners: Vec<_> = rows.iter().enumerate().map(listener).collect();
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
+    let envoy = Envoy::start(program, &bootstrap(&listeners, nowhere), Path::new("."), &[])?;
+    process::pin(envoy.id(), 0);
     let mut samples = vec![Vec::new(); rows.len()];
     let bar = progress(u64::from(options.rounds).saturating_mul(u64::try_from(rows.len()).unwrap_or(0)));
     for round in 0..=options.rounds {
-        for (row, samples) in rows.iter().zip(&mut samples) {
-            bar.set_message(row.listener.name.clone());
-            let sample = measure(&envoy, row, options, round == 0)?;
+        for (number, (row, samples)) in rows.iter().zip(&mut samples).enumerate() {
+            bar.set_message(row.name.clone());
+            let sample = sample(&envoy, (number, row), options, round)?;
             // The first round warms up: V8's optimising compiler, caches, connections.
             if round > 0 {
                 samples.push(sample);
@@ -91,47 +141,44 @@ pub fn run(module: &Path, options: &Options) -> Result<(), BenchError> {
         }
     }
     bar.finish_and_clear();
-    let measured = report::measured(&rows, &samples);
-    if options.json {
-        println!("{}", report::json(&measured, options));
-    } else {
-        println!("{}", report::table(&measured));
-    }
-    if let Some(folder) = options.output.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    fs::write(&options.output, report::markdown(&measured, options, module)?)?;
-    eprintln!("written to `{}`", options.output.display());
-    Ok(())
+    Ok(samples)
 }
 
 /// Microseconds of Envoy's processor time for each request.
-fn measure(envoy: &Envoy, row: &Row, options: &Options, warm_up: bool) -> Result<f64, BenchError> {
-    let address = envoy
-        .listener(&row.listener.name)
-        .ok_or_else(|| io::Error::other("a listener is missing"))?;
-    let seconds = if warm_up { 1 } else { options.seconds };
-    let before = ticks(envoy.id())?;
-    let served = load::run(address, row, options.connections, seconds)?;
-    let after = ticks(envoy.id())?;
-    Ok((after - before) / TICKS_PER_SECOND * 1e6 / served)
-}
-
-/// The processor time a process has used, in ticks: fields 14 and 15 of `/proc/PID/stat`.
-fn ticks(process: u32) -> io::Result<f64> {
-    let line = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    let fields = line.rsplit(')').next().unwrap_or_default().split_whitespace();
-    let times: Vec<f64> = fields
-        .skip(11)
-        .take(2)
-        .filter_map(|field| field.parse().ok())
-        .collect();
-    match times.as_slice() {
-        [user, system] => Ok(user + system),
-        _ => Err(io::Error::other(
-            "the kernel's account of Envoy has another shape than expected",
-        )),
-    }
+fn sample(
+    envoy: &Envoy,
+    (number, row): (usize, &Row),
+    options: &Options,
+    round: u32,
+) -> Result<f64, BenchError> {
+    let address = envoy.listener(&number.to_string());
+    let address = address.ok_or_else(|| io::Error::other("a listener is missing"))?;
+    let count = match row.load {
+        Load::Same(_) => options.requests,
+        Load::Fresh(_) => options.first_sights,
+    };
+    // One more, which is looked at whole.
+    let each = count.saturating_add(1);
+    let round = usize::try_from(round).unwrap_or_default();
+    let made = row.load.requests(round.saturating_mul(each), each)?;
+    let (first, rest) = match made.as_slice() {
+        [only] => (only, made.as_slice()),
+        [first, rest @ ..] => (first, rest),
+        [] => return Err(io::Error::other("there are no requests").into()),
+    };
+    let requests = Requests {
+        requests: rest,
+        count,
+    };
+    let before = process::processor_time(envoy.id())?;
+    load::run(
+        (&row.name, address),
+        requests,
+        (first, row.status),
+        options.connections,
+    )?;
+    let used = process::processor_time(envoy.id())?.saturating_sub(before);
+    Ok(used.as_secs_f64() * 1e6 / f64::from(u32::try_from(each).unwrap_or(u32::MAX)))
 }
 
 fn progress(length: u64) -> ProgressBar {

@@ -118,7 +118,8 @@ fn changed(base: Value, changes: &Map<String, Value>) -> Value {
 }
 
 /// The public key alone (RFC 9449 section 4.2).
-fn public(key: &Key) -> Value {
+#[must_use]
+pub fn public(key: &Key) -> Value {
     let mut jwk = key.jwk("sig");
     if let Some(members) = jwk.as_object_mut() {
         members.retain(|name, _| {
@@ -129,7 +130,8 @@ fn public(key: &Key) -> Value {
 }
 
 /// The thumbprint of a key (RFC 7638): its required members alone, in order.
-pub(crate) fn thumbprint(key: &Key) -> String {
+#[must_use]
+pub fn thumbprint(key: &Key) -> String {
     let jwk = public(key);
     let required = ["alg", "crv", "e", "kty", "n", "pub", "x", "y"];
     let members = required

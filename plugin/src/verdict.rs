@@ -32,7 +32,11 @@ macro_rules! property {
 pub(crate) fn show(proxy: Proxy, decision: &Decision) -> Result<(), HostError> {
     set(proxy, property!("layer"), decision.layer.name())?;
     set(proxy, property!("code"), decision.code)?;
-    set(proxy, property!("route"), decision.route.as_deref().unwrap_or_default())?;
+    set(
+        proxy,
+        property!("route"),
+        decision.route.as_deref().unwrap_or_default(),
+    )?;
     if let Some(code) = decision.would_deny {
         set(proxy, property!("would_deny"), code)?;
     }

@@ -196,7 +196,11 @@ fn a_grant_ends_to_the_second() {
     let of_ops = |now| ask(&policy, "/write", "corp", &json!({"sub": "ops"}), now);
     let permit = of_ops(NOW.minus(1)).expect("a live grant");
     assert_eq!(granted_by(&permit), ["orders:write=grant:INC-4711"]);
-    assert!(permit.effective().eq(["orders:admin", "orders:read", "orders:write"]));
+    assert!(
+        permit
+            .effective()
+            .eq(["orders:admin", "orders:read", "orders:write"])
+    );
     assert_eq!(outcome(&of_ops(NOW)), "scope_missing");
     assert_eq!(outcome(&of_ops(NOW.plus(1))), "scope_missing");
     let none = ask(

@@ -59,7 +59,9 @@ pub(super) fn provider(policy: Value, field: &str, value: Value) -> Value {
 
 /// The policy, with an expression on every guarded route.
 pub(super) fn with_condition(mut policy: Value, expression: &str) -> Value {
-    let routes = policy.pointer_mut("/authorization/routes").and_then(Value::as_array_mut);
+    let routes = policy
+        .pointer_mut("/authorization/routes")
+        .and_then(Value::as_array_mut);
     for route in routes.into_iter().flatten() {
         if let Some(access) = route.get_mut("access").and_then(Value::as_object_mut) {
             access.insert("when".to_owned(), json!(expression));

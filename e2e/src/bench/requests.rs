@@ -42,7 +42,12 @@ impl Load {
             Self::Same(request) => return Ok(vec![request.clone()]),
             Self::Fresh(make) => make,
         };
-        let part = |signer: usize| (0..count).skip(signer).step_by(SIGNERS).map(|number| make(first.saturating_add(number)));
+        let part = |signer: usize| {
+            (0..count)
+                .skip(signer)
+                .step_by(SIGNERS)
+                .map(|number| make(first.saturating_add(number)))
+        };
         thread::scope(|scope| {
             let signers: Vec<_> = (0..SIGNERS)
                 .map(|signer| scope.spawn(move || part(signer).collect::<Result<Vec<_>, _>>()))
@@ -142,8 +147,18 @@ fn request(path: &str, authorization: Option<&str>, proof: Option<&str>) -> Vec<
     .map(|(name, value)| (name.into(), value.into()))
     .to_vec();
     let more = [("authorization", authorization), ("dpop", proof)];
-    headers.extend(more.into_iter().filter_map(|(name, value)| Some((name.into(), value?.into()))));
-    Message::request(b"GET", path.as_bytes(), Some(b"api.example.com"), &headers, b"", &[])
+    headers.extend(
+        more.into_iter()
+            .filter_map(|(name, value)| Some((name.into(), value?.into()))),
+    );
+    Message::request(
+        b"GET",
+        path.as_bytes(),
+        Some(b"api.example.com"),
+        &headers,
+        b"",
+        &[],
+    )
 }
 
 fn proof(key: &Key, token: &str, number: usize) -> Result<String, MintError> {
@@ -155,5 +170,8 @@ fn proof(key: &Key, token: &str, number: usize) -> Result<String, MintError> {
     });
     let signed = format!("{}.{}", encoded(&header), encoded(&claims));
     let signature = key.sign(signed.as_bytes())?;
-    Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode_to_string(signature)))
+    Ok(format!(
+        "{signed}.{}",
+        URL_SAFE_NO_PAD.encode_to_string(signature)
+    ))
 }

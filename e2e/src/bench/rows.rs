@@ -17,7 +17,8 @@ use crate::mint::Mint;
 const ROUTES: usize = 23;
 
 /// An expression of three terms.
-const CONDITION: &str = "caller.subject == 'anna' && request.method == 'GET' && request.params.tenant == caller.tenant";
+const CONDITION: &str =
+    "caller.subject == 'anna' && request.method == 'GET' && request.params.tenant == caller.tenant";
 
 /// What a row belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,18 +70,40 @@ pub(super) fn rows(module: &Path, folder: &Path) -> Result<Vec<Row>, BenchError>
     let same = |algorithm| parts.sender.same(algorithm);
     let mut rows = vec![
         row(Group::Floor, "no filter", vec![], same(RS256)?, 200),
-        row(Group::Floor, "Wasm, one host call", vec![plugin(&floor, "", &BTreeMap::new())], same(RS256)?, 200),
+        row(
+            Group::Floor,
+            "Wasm, one host call",
+            vec![plugin(&floor, "", &BTreeMap::new())],
+            same(RS256)?,
+            200,
+        ),
     ];
     let jwt = |cached| jwt_authn(&parts.jwks, cached);
     for (name, filters, algorithm) in [
         ("jwt_authn RS256, cache on", vec![jwt(true)], RS256),
-        ("jwt_authn RS256, cache on, rbac 23", vec![jwt(true), rbac(ROUTES)], RS256),
-        ("jwt_authn RS256, cache on, rbac 1,000", vec![jwt(true), rbac(1_000)], RS256),
-        ("jwt_authn RS256, cache on, rbac 10,000", vec![jwt(true), rbac(10_000)], RS256),
+        (
+            "jwt_authn RS256, cache on, rbac 23",
+            vec![jwt(true), rbac(ROUTES)],
+            RS256,
+        ),
+        (
+            "jwt_authn RS256, cache on, rbac 1,000",
+            vec![jwt(true), rbac(1_000)],
+            RS256,
+        ),
+        (
+            "jwt_authn RS256, cache on, rbac 10,000",
+            vec![jwt(true), rbac(10_000)],
+            RS256,
+        ),
         ("jwt_authn RS256, rbac 23", vec![jwt(false), rbac(ROUTES)], RS256),
         ("jwt_authn ES256, rbac 23", vec![jwt(false), rbac(ROUTES)], ES256),
         ("jwt_authn EdDSA, rbac 23", vec![jwt(false), rbac(ROUTES)], EdDSA),
-        ("jwt_authn HS256, rbac 23", vec![jwt_authn(&parts.shared_jwks, false), rbac(ROUTES)], HS256),
+        (
+            "jwt_authn HS256, rbac 23",
+            vec![jwt_authn(&parts.shared_jwks, false), rbac(ROUTES)],
+            HS256,
+        ),
     ] {
         rows.push(row(Group::Native, name, filters, same(algorithm)?, 200));
     }
@@ -89,7 +112,11 @@ pub(super) fn rows(module: &Path, folder: &Path) -> Result<Vec<Row>, BenchError>
         ("RS256, 1,000 routes", parts.routes(1_000), RS256),
         ("RS256, 10,000 routes", parts.routes(10_000), RS256),
         ("ES256, 23 routes", parts.policy.clone(), ES256),
-        ("RS256, an expression", with_condition(parts.policy.clone(), CONDITION), RS256),
+        (
+            "RS256, an expression",
+            with_condition(parts.policy.clone(), CONDITION),
+            RS256,
+        ),
         ("RS256, everything audited", parts.audited(), RS256),
     ] {
         rows.push(row(Group::Warm, name, guard(&policy), same(algorithm)?, 200));
@@ -103,10 +130,26 @@ pub(super) fn rows(module: &Path, folder: &Path) -> Result<Vec<Row>, BenchError>
         ("RS256, in the sandbox", alone(parts.policy.clone()), RS256),
         ("ES256, in the sandbox", alone(parts.policy.clone()), ES256),
     ] {
-        rows.push(row(Group::FirstSight, name, guard(&policy), parts.sender.fresh(algorithm), 200));
+        rows.push(row(
+            Group::FirstSight,
+            name,
+            guard(&policy),
+            parts.sender.fresh(algorithm),
+            200,
+        ));
     }
-    let bound = provider(provider(parts.policy.clone(), "binding", json!("dpop")), "dpop", json!({"algorithms": ["ES256"]}));
-    rows.push(row(Group::FirstSight, "a DPoP proof, ES256", guard(&bound), parts.sender.proofs()?, 200));
+    let bound = provider(
+        provider(parts.policy.clone(), "binding", json!("dpop")),
+        "dpop",
+        json!({"algorithms": ["ES256"]}),
+    );
+    rows.push(row(
+        Group::FirstSight,
+        "a DPoP proof, ES256",
+        guard(&bound),
+        parts.sender.proofs()?,
+        200,
+    ));
     for (name, load, status) in [
         ("no token", parts.sender.anonymous(PATH), 401),
         ("another tenant's", parts.sender.at("/r7/other", RS256)?, 403),
@@ -143,6 +186,10 @@ impl Parts {
     }
 
     fn audited(&self) -> Value {
-        changed(self.policy.clone(), "/audit", json!({"authentication": "all", "authorization": "all"}))
+        changed(
+            self.policy.clone(),
+            "/audit",
+            json!({"authentication": "all", "authorization": "all"}),
+        )
     }
 }

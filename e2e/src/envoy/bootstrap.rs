@@ -32,6 +32,8 @@ pub struct Listener {
     pub filters: Vec<Value>,
     /// What the router does: forward to the upstream, or answer at once.
     pub direct: bool,
+    /// Whether answers say nothing of the decision: what nobody reads costs nothing.
+    pub plain: bool,
     /// Whether Envoy normalises paths before the plugin sees them.
     pub normalises: bool,
     /// TLS, where it speaks it.
@@ -48,6 +50,7 @@ impl Listener {
             name: name.to_owned(),
             filters,
             direct: false,
+            plain: false,
             normalises: false,
             tls: None,
             client_certificate_header: ClientCertificateHeader::default(),
@@ -58,6 +61,12 @@ impl Listener {
     #[must_use]
     pub fn answering_at_once(self) -> Self {
         Self { direct: true, ..self }
+    }
+
+    /// The same, and answers say nothing of the decision.
+    #[must_use]
+    pub fn plain(self) -> Self {
+        Self { plain: true, ..self }
     }
 
     /// The same behind TLS.
@@ -190,14 +199,21 @@ fn connection_manager(listener: &Listener) -> Value {
         },
         "http_protocol_options": {"enable_trailers": true, "allow_custom_methods": true},
         "http_filters": filters,
-        "local_reply_config": {"mappers": [{
-            "filter": {"status_code_filter": {"comparison": {
-                "op": "GE", "value": {"default_value": 0, "runtime_key": "none"},
-            }}},
-            "headers_to_add": [decision(), path()],
-        }]},
-        "route_config": route(listener.direct),
+        "local_reply_config": {"mappers": mappers(listener)},
+        "route_config": route(listener),
     })
+}
+
+fn mappers(listener: &Listener) -> Value {
+    if listener.plain {
+        return json!([]);
+    }
+    json!([{
+        "filter": {"status_code_filter": {"comparison": {
+            "op": "GE", "value": {"default_value": 0, "runtime_key": "none"},
+        }}},
+        "headers_to_add": [decision(), path()],
+    }])
 }
 
 /// What the plugin says of its decision, in properties of the stream.
@@ -213,8 +229,13 @@ fn path() -> Value {
     json!({"header": {"key": PATH, "value": "%REQ(:PATH)%"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"})
 }
 
-fn route(direct: bool) -> Value {
-    let action = if direct {
+fn route(listener: &Listener) -> Value {
+    let shown = if listener.plain {
+        vec![]
+    } else {
+        vec![decision(), path()]
+    };
+    let action = if listener.direct {
         (
             "direct_response",
             json!({"status": 200, "body": {"inline_string": "ok"}}),
@@ -224,7 +245,7 @@ fn route(direct: bool) -> Value {
     };
     json!({
         "name": "all",
-        "response_headers_to_add": [decision(), path()],
+        "response_headers_to_add": shown,
         "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
             {"match": {"prefix": ""}, action.0: action.1},
             {"match": {"connect_matcher": {}}, action.0: action.1},

@@ -1,0 +1,207 @@
+//! The results as a table, JSON and Markdown.
+
+use std::fmt::Write as _;
+use std::{fs, thread};
+
+use comfy_table::{CellAlignment, Table, presets};
+use scopegate_document::Instant;
+use serde_json::{Value, json};
+
+use super::rows::{Group, Row};
+use super::{Options, Started};
+
+/// A row and its figures, in microseconds of processor time for each request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// What it belongs to.
+    pub group: &'static str,
+    /// What was measured.
+    pub name: String,
+    /// The median of the rounds.
+    pub median: f64,
+    /// The lowest and the highest round.
+    pub range: (f64, f64),
+    /// What it adds to the row without filters.
+    pub added: f64,
+    /// The same as a part of what Envoy's own filters add as they are by default.
+    pub ratio: f64,
+}
+
+/// The row that everything is compared with: Envoy's own check, as it is configured by default, and its rules.
+const NATIVE: &str = "jwt_authn RS256, rbac 23";
+
+/// Everything that was measured.
+#[derive(Debug)]
+pub(super) struct Results {
+    pub(super) rows: Vec<Measured>,
+    pub(super) started: Vec<Started>,
+    pub(super) module_bytes: u64,
+    pub(super) machine: String,
+}
+
+pub(super) fn measured(rows: &[Row], samples: &[Vec<f64>]) -> Vec<Measured> {
+    let medians: Vec<f64> = samples.iter().map(|samples| median(samples)).collect();
+    let base = medians.first().copied().unwrap_or_default();
+    let native = rows.iter().position(|row| row.name == NATIVE);
+    let native = native
+        .and_then(|place| medians.get(place))
+        .map_or(f64::NAN, |median| median - base);
+    let figures = rows
+        .iter()
+        .zip(samples)
+        .zip(medians)
+        .map(|((row, samples), median)| {
+            let (low, high) = samples.iter().fold((f64::MAX, 0.0_f64), |(low, high), one| {
+                (low.min(*one), high.max(*one))
+            });
+            let added = median - base;
+            Measured {
+                group: group(row.group),
+                name: row.name.clone(),
+                median,
+                range: (low, high),
+                added,
+                ratio: added / native,
+            }
+        });
+    figures.collect()
+}
+
+const fn group(group: Group) -> &'static str {
+    match group {
+        Group::Floor => "floor",
+        Group::Native => "Envoy's own filters",
+        Group::Warm => "Scopegate, a token seen before",
+        Group::FirstSight => "Scopegate, a first sight",
+        Group::Others => "Scopegate, no caller or no access",
+    }
+}
+
+fn median(samples: &[f64]) -> f64 {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+}
+
+const HEADER: [&str; 6] = [
+    "",
+    "filter",
+    "us/request",
+    "range",
+    "added us",
+    "of native default",
+];
+const STARTED: [&str; 4] = ["filter", "workers", "start, ms of processor time", "memory, MB"];
+
+fn cells(row: &Measured) -> [String; 6] {
+    [
+        row.group.to_owned(),
+        row.name.clone(),
+        format!("{:.1}", row.median),
+        format!("{:.1} to {:.1}", row.range.0, row.range.1),
+        format!("{:.1}", row.added),
+        format!("{:.2}", row.ratio),
+    ]
+}
+
+fn start_cells(start: &Started) -> [String; 4] {
+    [
+        start.name.clone(),
+        start.workers.to_string(),
+        format!("{:.0}", start.milliseconds),
+        format!("{:.0}", start.megabytes),
+    ]
+}
+
+impl Results {
+    pub(super) fn table(&self) -> Table {
+        let mut table = Table::new();
+        table.load_style(presets::UTF8_BORDERS_ONLY).set_header(HEADER);
+        table.add_rows(self.rows.iter().map(cells));
+        for column in table.column_iter_mut().skip(2) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        table
+    }
+
+    pub(super) fn json(&self, options: &Options) -> Value {
+        let row = |row: &Measured| {
+            json!({"group": row.group, "filter": row.name, "us_per_request": row.median, "lowest": row.range.0,
+                   "highest": row.range.1, "added_us": row.added, "of_native_default": row.ratio})
+        };
+        let start = |start: &Started| {
+            json!({"filter": start.name, "workers": start.workers, "start_ms": start.milliseconds,
+                   "memory_mb": start.megabytes})
+        };
+        json!({
+            "date": Instant(crate::mint::now()), "machine": self.machine, "module_bytes": self.module_bytes,
+            "rounds": options.rounds, "requests": options.requests, "first_sights": options.first_sights,
+            "connections": options.connections,
+            "rows": self.rows.iter().map(row).collect::<Vec<_>>(),
+            "starts": self.started.iter().map(start).collect::<Vec<_>>(),
+        })
+    }
+
+    pub(super) fn markdown(&self, options: &Options) -> String {
+        let date = serde_json::to_string(&Instant(crate::mint::now())).unwrap_or_default();
+        let mut text = format!(
+            "# What Scopegate adds to a request in Envoy\n\n\
+             Envoy's processor time for each request (the kernel's account of its threads), one worker on one core, {} \
+             connections,\na direct response. {} rounds in turn, the median of them: {} requests a round where one \
+             request is sent again and again,\n{} where each brings a token or a proof that nobody has seen. \
+             `cargo xtask bench` writes this file, `results.json` and the picture.\n\n\
+             - Date: {}\n- Machine: {}\n- Module: {} bytes\n\n\
+             ![What each filter adds to a request](results.svg)\n\n",
+            options.connections,
+            options.rounds,
+            options.requests,
+            options.first_sights,
+            date.trim_matches('"'),
+            self.machine,
+            self.module_bytes,
+        );
+        put_table(&mut text, &HEADER, 2, self.rows.iter().map(cells));
+        let _ = write!(
+            text,
+            "\n\"Of native default\" compares what a row adds with what `{NATIVE}` adds: Envoy's own filters with the \
+             cache of\n`jwt_authn` off, as it is by default. \"In the sandbox\" is `host_signatures: never`: the \
+             signature is checked in pure Rust,\nas in every host that offers no check of its own.\n",
+        );
+        if !self.started.is_empty() {
+            text.push_str("\n## Start and memory\n\n");
+            put_table(&mut text, &STARTED, 1, self.started.iter().map(start_cells));
+        }
+        text
+    }
+}
+
+/// A table; the first `left` columns are texts.
+fn put_table<const N: usize>(
+    text: &mut String,
+    header: &[&str; N],
+    left: usize,
+    rows: impl Iterator<Item = [String; N]>,
+) {
+    let mut line = |cells: &[String]| {
+        let _ = writeln!(text, "| {} |", cells.join(" | "));
+    };
+    line(&header.map(str::to_owned));
+    let rule: [String; N] =
+        std::array::from_fn(|column| if column < left { "---" } else { "---:" }.to_owned());
+    line(&rule);
+    rows.for_each(|cells| line(&cells));
+}
+
+pub(super) fn machine() -> String {
+    let facts = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = facts
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split(':').nth(1).map(str::trim));
+    let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or_default();
+    format!(
+        "{}, {cores} cores, load average {load}",
+        model.unwrap_or("unknown processor")
+    )
+}
