@@ -78,8 +78,15 @@ impl Hash for Key {
 
 impl Equivalent<Key> for Sought<'_> {
     fn equivalent(&self, key: &Key) -> bool {
-        self.location == key.location && *self.credential == *key.credential
+        self.location == key.location && is_same(self.credential, &key.credential)
     }
+}
+
+/// Whether both are the same, eight bytes at a time: what Wasm has for comparing goes byte by byte.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let ((words, rest), (others, other_rest)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
+    let number = |word: &[u8; 8]| u64::from_le_bytes(*word);
+    one.len() == other.len() && words.iter().map(number).eq(others.iter().map(number)) && rest == other_rest
 }
 
 impl PartialEq for Key {
@@ -169,7 +176,7 @@ mod tests {
     use std::hash::{BuildHasher, RandomState};
     use std::rc::Rc;
 
-    use super::{Key, Sought, TokenCache};
+    use super::{Key, Sought, TokenCache, is_same};
 
     fn cache(bytes: u64) -> TokenCache<usize> {
         TokenCache::bounded(bytes, RandomState::new())
@@ -202,6 +209,24 @@ mod tests {
         cache.remove(1, token);
         assert_eq!(cache.get(1, token), None);
         assert_eq!(cache.get(1, same_tail).map(|found| **found), Some(8));
+    }
+
+    #[test]
+    fn one_byte_anywhere_makes_another_token() {
+        for length in 0..40_usize {
+            let token: Vec<u8> = (0..length).map(|at| u8::try_from(at).unwrap()).collect();
+            assert!(is_same(&token, &token.clone()));
+            assert!(
+                !is_same(&token, &[&token[..], b"x"].concat()),
+                "{length}: one more"
+            );
+            for at in 0..length {
+                let mut other = token.clone();
+                other[at] ^= 0x80;
+                assert!(!is_same(&token, &other), "{length}: {at}");
+                assert!(!is_same(&token, &token[..at]), "{length}: cut at {at}");
+            }
+        }
     }
 
     #[test]

@@ -42,6 +42,23 @@ pub(crate) fn find<'l, 'r>(
     found.ok_or(Reject::CredentialMissing)
 }
 
+/// Whether a header of `location` begins with its scheme: then a credential stands there, whatever follows. Most do, and
+/// nobody has to look further.
+pub(crate) fn begins_with_credential(location: &CredentialLocation, fields: Fields<'_>) -> bool {
+    let CredentialLocation::Header {
+        name,
+        scheme: Some(scheme),
+    } = location
+    else {
+        return false;
+    };
+    values(fields, name.as_bytes()).any(|value| {
+        let value = trim(value);
+        let (first, _) = value.split_at(token_length(value));
+        first.eq_ignore_ascii_case(scheme.as_bytes())
+    })
+}
+
 /// What stands in `location`.
 pub(crate) fn occurrences<'r>(location: &CredentialLocation, fields: Fields<'r>) -> Occurrences<'r> {
     match location {

@@ -1,6 +1,6 @@
 //! Removing credentials before a request is forwarded, whatever they are worth.
 
-use super::find::{Occurrences, occurrences};
+use super::find::{Occurrences, begins_with_credential, occurrences};
 use super::{CredentialLocation, cookie_pairs, form_decode, is_same_header_name, name_and_value};
 use crate::Fields;
 
@@ -22,7 +22,7 @@ pub(crate) fn strip<'l>(
 ) -> Stripped {
     let mut stripped = Stripped::default();
     let (mut cookies, mut parameters) = (Vec::new(), Vec::new());
-    for location in locations.filter(|location| occurrences(location, fields) != Occurrences::None) {
+    for location in locations.filter(|location| is_present(location, fields)) {
         match location {
             CredentialLocation::Header { name, .. } => {
                 stripped.remove.extend(spellings(fields, name.as_bytes()))
@@ -41,6 +41,11 @@ pub(crate) fn strip<'l>(
     stripped.remove.sort_unstable();
     stripped.remove.dedup();
     stripped
+}
+
+/// Whether something stands in `location`.
+fn is_present(location: &CredentialLocation, fields: Fields<'_>) -> bool {
+    begins_with_credential(location, fields) || occurrences(location, fields) != Occurrences::None
 }
 
 /// The name of a header in every spelling of the request.
@@ -74,4 +79,25 @@ fn other_parameters(query: &[u8], names: &[&[u8]]) -> Vec<u8> {
     };
     let parts: Vec<Vec<u8>> = query.split(|byte| *byte == b'&').filter_map(others).collect();
     parts.join(&b"&"[..])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{CredentialLocation, Fields, Occurrences, is_present, occurrences};
+
+    proptest! {
+        #[test]
+        fn the_short_way_to_see_a_credential_sees_what_the_long_way_sees(
+            values in prop::collection::vec("[ \t]{0,2}(bearer|Bearer|Basic|x)?[ ,\t=]{0,2}[a-b]{0,3}(,| ,|, Bearer b)?", 0..3),
+            name in prop::sample::select(vec!["authorization", "Authorization", "x-other"]),
+        ) {
+            let headers: Vec<(&[u8], &[u8])> = values.iter().map(|value| (name.as_bytes(), value.as_bytes())).collect();
+            let fields = Fields { headers: &headers, ..Fields::default() };
+            let location = CredentialLocation::Header { name: "authorization".to_owned(), scheme: Some("Bearer".to_owned()) };
+            let is_there = occurrences(&location, fields) != Occurrences::None;
+            prop_assert_eq!(is_present(&location, fields), is_there, "{:?}", values);
+        }
+    }
 }

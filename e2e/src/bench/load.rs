@@ -61,7 +61,9 @@ fn probe(row: &str, address: SocketAddr, request: &[u8], status: u16) -> Result<
     stream.write_all(request)?;
     let mut counted = BufReader::new(Counted { stream, bytes: 0 });
     let message = Message::read(&mut counted, false)?;
-    let seen = message.and_then(|message| status_of(&message.start)).unwrap_or_default();
+    let seen = message
+        .and_then(|message| status_of(&message.start))
+        .unwrap_or_default();
     match seen == status {
         true => Ok(counted.get_ref().bytes),
         false => Err(BenchError::Unexpected {
