@@ -3,20 +3,23 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use scopegate_authz::{Action, Authorizer, Circumstances, Denial, Permit, ProviderFacts, Target};
+use scopegate_authn::Verified;
+use scopegate_authz::{
+    Action, Authorizer, Circumstances, Denial, GuardedAction, Permit, ProviderFacts, Target,
+};
 use scopegate_document::UnixTime;
 use serde_json::{Value, json};
 
 use crate::common::{authorizer, section};
 use crate::tokens::{NOW, caller};
 
-pub(crate) fn ask(
-    authorizer: &Authorizer,
+pub(crate) fn ask<'a>(
+    authorizer: &'a Authorizer,
     path: &str,
     provider: &str,
     claims: &Value,
     now: UnixTime,
-) -> Result<Permit, Denial> {
+) -> Result<Permit<'a>, Denial> {
     let target = Target {
         method: b"GET",
         path: path.as_bytes(),
@@ -30,18 +33,29 @@ pub(crate) fn ask(
                 target,
                 source: None,
             };
-            action.authorize(&caller(provider, claims), &asked)
+            permit(action, caller(provider, claims), &asked)
         }
         other => panic!("{path} is not guarded: {other:?}"),
     }
 }
 
+/// A permit speaks of its caller: both live as long as the test.
+pub(crate) fn permit<'a>(
+    action: GuardedAction<'a>,
+    caller: Verified,
+    asked: &Circumstances<'_>,
+) -> Result<Permit<'a>, Denial> {
+    let (action, caller): (&GuardedAction<'a>, &Verified) =
+        (Box::leak(Box::new(action)), Box::leak(Box::new(caller)));
+    action.authorize(caller, asked)
+}
+
 /// `allow`, or the code of the denial.
-pub(crate) fn outcome(answer: &Result<Permit, Denial>) -> &'static str {
+pub(crate) fn outcome(answer: &Result<Permit<'_>, Denial>) -> &'static str {
     answer.as_ref().map_or_else(Denial::code, |_| "allow")
 }
 
-pub(crate) fn granted_by(permit: &Permit) -> Vec<String> {
+pub(crate) fn granted_by(permit: &Permit<'_>) -> Vec<String> {
     permit
         .granted_by()
         .iter()

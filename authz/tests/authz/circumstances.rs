@@ -5,6 +5,7 @@ use scopegate_authz::{
 };
 use serde_json::{Value, json};
 
+use crate::authorize::permit;
 use crate::common::{corp, section};
 use crate::tokens::{NOW, caller};
 
@@ -38,13 +39,13 @@ fn decide(policy: &Authorizer, headers: &[(&str, &str)], source: Option<&str>, l
     answer.as_ref().map_or_else(Denial::code, |_| "allow")
 }
 
-fn ask(
-    policy: &Authorizer,
+fn ask<'a>(
+    policy: &'a Authorizer,
     (path, headers): (&str, &[(&str, &str)]),
     claims: &Value,
     source: Option<&str>,
     later: i64,
-) -> Result<Permit, Denial> {
+) -> Result<Permit<'a>, Denial> {
     let headers: Vec<(&[u8], &[u8])> = headers
         .iter()
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
@@ -61,7 +62,7 @@ fn ask(
         source: source.map(|source| source.parse().expect("an address")),
     };
     match policy.select(target) {
-        Ok(Action::Guarded(action)) => action.authorize(&caller("corp", claims), &asked),
+        Ok(Action::Guarded(action)) => permit(action, caller("corp", claims), &asked),
         other => panic!("not guarded: {other:?}"),
     }
 }
