@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod buffers;
 #[cfg(test)]
+mod callers;
+#[cfg(test)]
 mod callouts;
 #[cfg(test)]
 mod chain;
