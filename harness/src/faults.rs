@@ -97,6 +97,36 @@ pub(crate) fn placeholders(
     unknown.map(fault).collect()
 }
 
+/// A request whose target is stated twice.
+pub(crate) fn target(request: &RequestSpec, path: &str) -> Option<Fault> {
+    let fault = || {
+        let message = "the path is stated twice".to_owned();
+        let help = "write `path`, or `path_hex` for bytes that are no text".to_owned();
+        (format!("{path}.path_hex"), message, help)
+    };
+    (request.path.is_some() && request.path_hex.is_some()).then(fault)
+}
+
+/// What each row and each caller of a matrix says by itself, and its `request` must not.
+pub(crate) fn every_request(request: &RequestSpec) -> Vec<Fault> {
+    let row = "each row states its own: `GET /orders`";
+    let stated = [
+        ("method", request.method.is_some(), row),
+        ("path", request.path.is_some(), row),
+        ("path_hex", request.path_hex.is_some(), row),
+        ("token", request.token.is_some(), "name it in `callers`"),
+    ];
+    let fault = |(name, _, help): (&str, bool, &str)| {
+        let message = format!("`{name}` is not one for every request of a matrix");
+        (format!("matrix.request.{name}"), message, help.to_owned())
+    };
+    stated
+        .into_iter()
+        .filter(|(_, is_stated, _)| *is_stated)
+        .map(fault)
+        .collect()
+}
+
 /// The texts of a request that tokens are put into, each with its path.
 fn collect<'r>(request: &'r RequestSpec, path: &str, texts: &mut Vec<(String, &'r str)>) {
     let named = [("path", &request.path), ("body", &request.body)];

@@ -183,7 +183,7 @@ pub struct RequestSpec {
     pub method: Option<String>,
     /// The request target; `/` by default. `{{name}}` stands for the token of that name.
     pub path: Option<String>,
-    /// The request target in hex, for bytes that are no text.
+    /// The request target in hex, in place of `path`, for bytes that are no text.
     pub path_hex: Option<String>,
     /// The authority; by default the first of the policy's origins. Null sends none.
     #[serde(deserialize_with = "stated")]
@@ -332,7 +332,7 @@ pub enum HeaderExpect {
 pub struct MatrixSpec {
     /// Names of tokens, and `none` for no token.
     pub callers: Vec<String>,
-    /// What every request has: authority, headers.
+    /// What every request has: authority, headers. Methods, paths and tokens are those of the rows and callers.
     #[serde(default)]
     pub request: RequestSpec,
     /// For each request (`GET /path`), for each caller: `allow`, `allow:ROUTE` or a code.

@@ -426,6 +426,11 @@ impl Loader<'_> {
             } => {
                 self.check_expect(&expect, &format!("{path}.expect"));
                 self.check_proof(&request, path, known);
+                self.add(
+                    faults::target(&request, &format!("{path}.request"))
+                        .into_iter()
+                        .collect(),
+                );
                 Some(Step::Send(Box::new(request), Box::new(expect)))
             }
             StepSpec {
@@ -527,6 +532,7 @@ impl Loader<'_> {
         } = matrix;
         let mut cases = Vec::new();
         self.add(faults::callers(&callers));
+        self.add(faults::every_request(&request));
         if cells.is_empty() {
             let message = "the matrix has no cells".to_owned();
             self.fault(

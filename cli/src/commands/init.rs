@@ -78,7 +78,9 @@ fn beside(policy: &Path) -> PathBuf {
 
 /// The policy as seen from the folder of its tests.
 pub(crate) fn relative(policy: &Path, base: &Path) -> String {
-    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    // The folder of a file that is named alone is this one: nothing of it is written.
+    let here = |path: &Path| Path::new(".").join(path);
+    let absolute = |path: &Path| std::path::absolute(here(path)).unwrap_or_else(|_| path.to_path_buf());
     let (policy, base) = (absolute(policy), absolute(base));
     let shared = policy
         .components()

@@ -100,6 +100,39 @@ fn a_file_that_is_there_is_never_written_over() {
 }
 
 #[test]
+fn a_policy_in_this_folder_is_named_as_it_stands_there() {
+    let folder = tempfile::tempdir().unwrap();
+    policy("rest-api-tenants", folder.path());
+    fs::create_dir(folder.path().join("below")).unwrap();
+    fs::write(folder.path().join("tests.textpb"), "test { name: \"one\" }\n").unwrap();
+    let in_it = |arguments: &[&str]| {
+        let mut command = crate::common::command(arguments);
+        let output = command.current_dir(folder.path()).output().unwrap();
+        assert!(output.status.code() < Some(2), "{}", stderr(&output));
+    };
+    in_it(&["test", "--init", "policy.yaml"]);
+    in_it(&["test", "--init", "policy.yaml", "-o", "below/a.test.yaml"]);
+    let import = [
+        "import",
+        "plugin-tester",
+        "tests.textpb",
+        "--policy",
+        "policy.yaml",
+    ];
+    in_it(&[&import[..], &["-o", "b.test.yaml"]].concat());
+    for (file, policy) in [
+        ("policy.test.yaml", "policy.yaml"),
+        ("below/a.test.yaml", "../policy.yaml"),
+        ("b.test.yaml", "policy.yaml"),
+    ] {
+        let text = fs::read_to_string(folder.path().join(file)).unwrap();
+        let line = text.lines().find(|line| line.starts_with("policy: ")).unwrap();
+        let named = line.trim_start_matches("policy: ").trim_matches('"');
+        assert_eq!(named.trim_start_matches("./"), policy, "{file}");
+    }
+}
+
+#[test]
 fn a_policy_that_is_none_is_told_where_it_is_wrong() {
     let refused = run(
         &[

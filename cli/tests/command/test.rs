@@ -132,6 +132,29 @@ fn a_test_file_that_says_less_than_it_seems_to_is_faulty() {
             "another test is called `one` already",
         ),
         (
+            format!("tests: [{}]", one.replace("/healthz", "/healthz, path_hex: 2f")),
+            "tests[0].request.path_hex: the path is stated twice",
+        ),
+        (
+            "matrix: {callers: [none], request: {path_hex: 2f}, cells: {GET /healthz: {none: allow}}}"
+                .to_owned(),
+            "matrix.request.path_hex: `path_hex` is not one for every request of a matrix",
+        ),
+        (
+            "matrix: {callers: [none], request: {path: /}, cells: {GET /healthz: {none: allow}}}".to_owned(),
+            "matrix.request.path: `path` is not one for every request of a matrix",
+        ),
+        (
+            "matrix: {callers: [none], request: {method: PUT}, cells: {GET /healthz: {none: allow}}}"
+                .to_owned(),
+            "matrix.request.method: `method` is not one for every request of a matrix",
+        ),
+        (
+            "matrix: {callers: [none], request: {token: none}, cells: {GET /healthz: {none: allow}}}"
+                .to_owned(),
+            "matrix.request.token: `token` is not one for every request of a matrix",
+        ),
+        (
             "tests: [{name: one, steps: [{advance: 1m}]}]".to_owned(),
             "the test `one` sends no request",
         ),
