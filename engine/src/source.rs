@@ -195,18 +195,24 @@ impl Source {
 
 impl Unreadable {
     fn missing(files: Vec<SourceFile>, path: &Path, error: &std::io::Error) -> Self {
+        // A file that is there and holds no text is itself at fault.
+        let is_missing = error.kind() != std::io::ErrorKind::InvalidData;
+        let help = match is_missing {
+            true => "give the path of a policy file",
+            false => "save it as UTF-8",
+        };
         let diagnostic = Diagnostic {
             code: "file_unreadable".to_owned(),
             severity: Severity::Error,
             path: String::new(),
             message: format!("cannot read `{}`: {error}", path.display()),
-            help: "give the path of a policy file".to_owned(),
+            help: help.to_owned(),
             location: None,
         };
         Self {
             files,
             diagnostics: vec![diagnostic],
-            missing_file: true,
+            missing_file: is_missing,
         }
     }
 }

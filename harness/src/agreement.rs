@@ -157,6 +157,7 @@ mod tests {
             requests: Vec::new(),
             answers: vec![answer],
             records: Vec::new(),
+            elsewhere: std::collections::BTreeSet::new(),
             elapsed_us: 0,
         };
         SuiteReport {

@@ -1,5 +1,6 @@
 //! What the cases of a policy's tests reached: each route, allowed and refused; each rule of a route, by what it
-//! refuses; each scope, held and lacking; each refusal that the policy can give.
+//! refuses; each scope, held and lacking; each refusal that tests of such a policy can be expected to show. What a
+//! provider checks besides (audiences, algorithms, revocation) is no point: mutation asks about that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -8,6 +9,7 @@ use serde_json::Value;
 
 use crate::exchange::{Answer, Outcome};
 use crate::run::SuiteReport;
+use crate::run::explain::code_of;
 use crate::suite::Suite;
 
 mod hint;
@@ -89,8 +91,9 @@ impl Coverage {
     /// Adds what `report` reached.
     pub fn add(&mut self, report: &SuiteReport) {
         for case in &report.cases {
-            for (at, answer) in case.answers.iter().enumerate() {
-                let records = case.records.get(at).filter(|records| !records.is_empty());
+            let numbered = case.answers.iter().enumerate();
+            for (at, answer) in numbered.filter(|(at, _)| !case.elsewhere.contains(at)) {
+                let records = case.records.get(at).filter(|records| explains(records, answer));
                 self.add_answer(answer, records.unwrap_or(&answer.audit));
             }
         }
@@ -191,6 +194,12 @@ impl Coverage {
                 place: reach.place.as_ref(),
             })
     }
+}
+
+/// Whether records are of the same decision as the answer. Those that are not say nothing about what was tested.
+fn explains(records: &[Value], answer: &Answer) -> bool {
+    let code = answer.would_deny.as_deref().or(answer.code.as_deref());
+    code_of(records).is_some_and(|recorded| Some(recorded) == code)
 }
 
 #[cfg(test)]

@@ -79,6 +79,7 @@ impl RunReport {
                 requests: Vec::new(),
                 answers: Vec::new(),
                 records: Vec::new(),
+                elsewhere: std::collections::BTreeSet::new(),
                 elapsed_us: 0,
             };
             let is_its =

@@ -1,6 +1,6 @@
 //! Runs the cases of test files through executors, several at a time. What is shown to people is made elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -17,7 +17,7 @@ use crate::redact::Redactor;
 use crate::suite::{Case, Suite};
 
 mod case;
-mod explain;
+pub mod explain;
 pub mod pool;
 mod shown;
 
@@ -56,6 +56,8 @@ pub struct CaseReport {
     /// For each answer, what the native engine records of that request where everything is recorded; empty where that
     /// was not asked for.
     pub records: Vec<Vec<Value>>,
+    /// Which of the answers another policy than the file's own gave, that a step put in its place.
+    pub elsewhere: BTreeSet<usize>,
     /// How long it took, in microseconds.
     pub elapsed_us: u64,
 }

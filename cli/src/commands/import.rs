@@ -57,6 +57,9 @@ impl PluginTester {
     fn run(self) -> Result<Exit, Failure> {
         let source = std::fs::read_to_string(&self.file).map_err(|error| {
             let message = format!("cannot read `{}`: {error}", self.file.display());
+            if error.kind() == std::io::ErrorKind::InvalidData {
+                return Failure::Invalid(message);
+            }
             Failure::Environment(message, "give a suite of the plugin tester".to_owned())
         })?;
         let folder = |path: &Path| path.parent().unwrap_or(Path::new("")).to_path_buf();

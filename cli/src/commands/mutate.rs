@@ -21,7 +21,13 @@ pub(crate) fn run(files: &[PathBuf], is_json: bool) -> Result<Exit, Failure> {
     }
     let mut found = Vec::new();
     for suites in policies.values() {
-        found.push(mutate(suites)?);
+        match mutate(suites) {
+            Err(error @ MutationError::Fails { .. }) => {
+                eprintln!("error: {error}");
+                return Ok(Exit::Findings);
+            }
+            mutants => found.push(mutants?),
+        }
     }
     let text = match is_json {
         true => format!("{}\n", object(&found)),

@@ -62,19 +62,19 @@ pub(crate) struct Test {
     #[arg(long)]
     watch: bool,
     /// Measures how fast the cases run, in place of saying whether they hold
-    #[arg(long, conflicts_with = "watch")]
+    #[arg(long, conflicts_with_all = ["watch", "threshold", "fail_fast", "verbose"])]
     bench: bool,
     /// Lists passing cases too
     #[arg(long)]
     verbose: bool,
     /// Writes a first test file for the policy in PATH: for each route who passes, and what each layer refuses
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["bench", "engine", "fail_fast", "filter", "jobs", "mutate", "profile", "threshold", "verbose", "wasm", "watch"])]
     init: bool,
     /// Where `--init` writes; by default beside the policy
     #[arg(short, long, value_name = "FILE", requires = "init")]
     output: Option<PathBuf>,
     /// Takes each rule out of the policies in turn, and lists those that no test would miss
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["bench", "engine", "fail_fast", "filter", "jobs", "profile", "threshold", "verbose", "wasm", "watch"])]
     mutate: bool,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
@@ -123,6 +123,7 @@ enum Format {
 
 impl Test {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
+        self.format_fits()?;
         if self.init {
             return super::init::run(&self.paths, self.output, self.format == Format::Json);
         }
@@ -131,6 +132,22 @@ impl Test {
             (false, true, _) => self.measure(&self.executors()?),
             (false, false, true) => self.watch(),
             (false, false, false) => self.pass(&mut |_| ()),
+        }
+    }
+
+    /// Reports for machines that list cases are of runs that do.
+    fn format_fits(&self) -> Result<(), Failure> {
+        let lists_no_cases = match (self.init, self.mutate, self.bench) {
+            (true, _, _) => Some("--init"),
+            (_, true, _) => Some("--mutate"),
+            (_, _, true) => Some("--bench"),
+            (false, false, false) => None,
+        };
+        match (lists_no_cases, self.format) {
+            (Some(flag), Format::Junit | Format::Tap | Format::Github) => Err(Failure::Invalid(format!(
+                "`{flag}` prints for people or as JSON: leave `--format` out, or write `--format json`"
+            ))),
+            (None, _) | (_, Format::Human | Format::Json) => Ok(()),
         }
     }
 

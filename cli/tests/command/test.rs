@@ -437,3 +437,62 @@ fn a_watch_runs_again_after_each_change_survives_faults_and_ends_as_the_last_run
         .unwrap();
     assert_eq!(running.child.wait().unwrap().code(), Some(1));
 }
+
+#[test]
+fn nonces_of_the_module_do_not_hide_what_its_tests_reach() {
+    for engine in ["wasm", "native", "both"] {
+        let policy = "../../../policies/mobile-api-dpop";
+        let output = run(&["test", policy, "--engine", engine, "--threshold", "100"], "");
+        assert_eq!(output.status.code(), Some(0), "{engine}: {}", stdout(&output));
+    }
+}
+
+#[test]
+fn flags_that_would_be_ignored_are_refused() {
+    for arguments in [
+        &["--mutate", "--filter", "x"][..],
+        &["--mutate", "--threshold", "100"],
+        &["--mutate", "--engine", "wasm"],
+        &["--mutate", "--profile", "nginx"],
+        &["--mutate", "--wasm", "x.wasm"],
+        &["--mutate", "--watch"],
+        &["--mutate", "--format", "junit"],
+        &["--bench", "--threshold", "100"],
+        &["--bench", "--format", "tap"],
+        &["--init", "--mutate"],
+        &["--init", "--watch"],
+        &["--init", "--threshold", "100"],
+    ] {
+        let output = run(&[&["test"], arguments, &["weak.test.yaml"]].concat(), "");
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{arguments:?}: {}",
+            stdout(&output)
+        );
+    }
+}
+
+#[test]
+fn tests_that_fail_before_anything_is_mutated_are_a_finding() {
+    let output = run(&["test", "--mutate", "../failing/wrong.test.yaml"], "");
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("fails on the policy as it is"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn a_file_that_is_no_text_is_a_faulty_file_and_not_a_missing_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.test.yaml");
+    std::fs::write(&file, b"tests: \xff").unwrap();
+    let path = file.to_str().unwrap();
+    for arguments in [&["test", path][..], &["import", "plugin-tester", path]] {
+        let output = run(arguments, "");
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(!stderr(&output).contains("policy file"), "{}", stderr(&output));
+    }
+}

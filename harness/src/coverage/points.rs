@@ -221,7 +221,8 @@ fn providers(policy: &Value) -> &[Value] {
         .map_or(&[][..], Vec::as_slice)
 }
 
-/// The refusals that follow from what this policy says.
+/// The usual refusals of a policy like this: not each that it can give. A callout that fails, an algorithm that is not
+/// allowed and their like are left to mutation.
 fn reachable_codes(policy: &Value) -> Vec<&'static str> {
     let routes = policy.pointer("/authorization/routes").and_then(Value::as_array);
     let accesses: Vec<&Value> = routes

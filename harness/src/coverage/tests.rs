@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::points::{Point, points};
 use super::{Coverage, Reach};
@@ -59,7 +59,26 @@ fn answer(route: &str, code: &str) -> Answer {
 }
 
 fn reached(answer: Answer, effective: Option<&[&str]>) -> Vec<String> {
-    let records = effective.map(|scopes| vec![json!({"event": "authorization", "effective": scopes})]);
+    let recorded = match answer.code.as_deref() {
+        Some("allow") => json!({"outcome": "allow"}),
+        code => json!({"outcome": "deny", "reason": code}),
+    };
+    reached_with(
+        answer,
+        effective.map(|scopes| vec![with(recorded, "effective", json!(scopes))]),
+    )
+}
+
+fn with(mut record: Value, name: &str, value: Value) -> Value {
+    record[name] = value;
+    record
+}
+
+fn reached_with(answer: Answer, records: Option<Vec<Value>>) -> Vec<String> {
+    reached_elsewhere(answer, records, &[])
+}
+
+fn reached_elsewhere(answer: Answer, records: Option<Vec<Value>>, elsewhere: &[usize]) -> Vec<String> {
     let case = CaseReport {
         name: String::new(),
         line: None,
@@ -68,6 +87,7 @@ fn reached(answer: Answer, effective: Option<&[&str]>) -> Vec<String> {
         requests: Vec::new(),
         answers: vec![answer],
         records: records.into_iter().collect(),
+        elsewhere: elsewhere.iter().copied().collect(),
         elapsed_us: 0,
     };
     let mut coverage = coverage();
@@ -131,6 +151,25 @@ fn an_answer_reaches_its_route_its_rule_and_the_scopes_of_its_caller() {
             r#"Code("tenant_mismatch")"#,
         ]
     );
+}
+
+#[test]
+fn records_of_another_decision_are_not_counted() {
+    let otherwise = json!({"event": "authentication", "outcome": "failure", "reason": "proof_nonce"});
+    let own =
+        json!({"event": "authorization", "outcome": "deny", "reason": "scope_missing", "effective": ["b"]});
+    let lacking = Answer {
+        audit: vec![own],
+        ..answer("shut", "scope_missing")
+    };
+    let reached = reached_with(lacking, Some(vec![otherwise]));
+    assert!(reached.contains(&r#"Lacking("a")"#.to_owned()), "{reached:?}");
+}
+
+#[test]
+fn answers_of_another_policy_reach_nothing() {
+    assert!(reached_elsewhere(answer("open", "allow"), None, &[0]).is_empty());
+    assert!(!reached_elsewhere(answer("open", "allow"), None, &[]).is_empty());
 }
 
 #[test]

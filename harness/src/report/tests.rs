@@ -28,6 +28,7 @@ fn case(name: &str, verdict: Verdict) -> CaseReport {
         requests: Vec::new(),
         answers: Vec::new(),
         records: Vec::new(),
+        elsewhere: std::collections::BTreeSet::new(),
         elapsed_us: 1_500,
     }
 }

@@ -1,5 +1,7 @@
 //! One case: its steps taken in turn, each answer held against what is expected of it.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use scopegate_document::UnixTime;
@@ -7,13 +9,13 @@ use scopegate_document::UnixTime;
 use crate::build;
 use crate::check::{Mismatch, check, unseen};
 use crate::defaults::Facts;
-use crate::exchange::{Answer, Outcome, value_of};
+use crate::exchange::{Answer, Outcome};
 use crate::executor::{ExecutorError, Session};
 use crate::fixtures;
 use crate::format::{ExpectSpec, RequestSpec, UpstreamSpec};
 use crate::native::stopwatch;
 use crate::proofs::Client;
-use crate::run::explain::Explainer;
+use crate::run::explain::{Explainer, nonce};
 use crate::run::shown::shown;
 use crate::run::{CaseReport, Ready, Run, Verdict};
 use crate::suite::{Case, Step};
@@ -45,6 +47,7 @@ struct Progress {
     requests: Vec<String>,
     answers: Vec<Answer>,
     records: Vec<Vec<Value>>,
+    elsewhere: BTreeSet<usize>,
     mismatches: Vec<Mismatch>,
     unseen: Vec<&'static str>,
 }
@@ -53,7 +56,11 @@ struct Progress {
 struct State {
     facts: Facts,
     client: Client,
+    /// The same client before the engine that explains: each issues nonces of its own.
+    explained: Client,
     now: UnixTime,
+    /// Whether the policy in force is another than the file's own.
+    is_elsewhere: bool,
 }
 
 impl<'a> Runner<'a> {
@@ -69,6 +76,7 @@ impl<'a> Runner<'a> {
             requests,
             answers,
             records,
+            elsewhere,
             mismatches,
             unseen,
         } = progress;
@@ -94,6 +102,7 @@ impl<'a> Runner<'a> {
             requests,
             answers,
             records,
+            elsewhere,
             elapsed_us: u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX),
         }
     }
@@ -126,7 +135,9 @@ impl<'a> Runner<'a> {
         let mut state = State {
             facts: Facts::of(&suite.policy.document),
             client: Client::default(),
+            explained: Client::default(),
             now: world.now,
+            is_elsewhere: false,
         };
         for (at, step) in case.steps.iter().enumerate() {
             let sessions = match &mut own {
@@ -152,7 +163,9 @@ impl<'a> Runner<'a> {
                     explainer.reconfigure(policy);
                     progress.mismatches.extend(reconfigured(*accepted, taken));
                     if taken {
-                        state.facts = Facts::of(&serde_json::from_slice(policy).unwrap_or_default());
+                        let document: Value = serde_json::from_slice(policy).unwrap_or_default();
+                        state.facts = Facts::of(&document);
+                        state.is_elsewhere = document != suite.policy.document;
                     }
                 }
                 Step::Send(request, expect) => {
@@ -210,13 +223,19 @@ impl Sent<'_> {
         let id = format!("{}#{}", case.name, at.saturating_add(1));
         let (suite, tokens) = (run.suite, &run.world.tokens);
         progress.requests.push(shown(self.request, suite));
-        let request = build::request(self.request, suite, tokens, &id, (&mut state.client, state.now))?;
+        let made =
+            |client: &mut Client| build::request(self.request, suite, tokens, &id, (client, state.now));
+        let request = made(&mut state.client)?;
         let answer = sessions.session.decide(&request)?;
-        progress.records.push(sessions.explainer.records(&request));
-        let nonce = value_of(&answer.reply_headers, "dpop-nonce");
-        state
-            .client
-            .learn(nonce.map(|nonce| String::from_utf8_lossy(nonce).into_owned()));
+        state.client.learn(nonce(&answer));
+        // Without a proof it is the same request.
+        let explained = match self.request.dpop {
+            Some(_) => Some(made(&mut state.explained)?),
+            None => None,
+        };
+        let explained = explained.as_ref().unwrap_or(&request);
+        let records = sessions.explainer.records(explained, &mut state.explained);
+        progress.records.push(records);
         let mismatches = match self.host_status {
             Some(status) => answered_by_host(status, &answer),
             None => {
@@ -234,6 +253,9 @@ impl Sent<'_> {
             ..mismatch
         });
         progress.mismatches.extend(placed);
+        if state.is_elsewhere {
+            progress.elsewhere.insert(index);
+        }
         progress.answers.push(answer);
         Ok(())
     }

@@ -4,9 +4,26 @@
 
 use serde_json::{Value, json};
 
-use crate::exchange::Request;
+use crate::exchange::{Answer, Request, value_of};
 use crate::executor::{ExecutorError, Prepared, Session, Setup};
+use crate::proofs::Client;
 use crate::upstream::Rule;
+
+/// The nonce that an answer gives to the client (RFC 9449 section 8).
+pub(super) fn nonce(answer: &Answer) -> Option<String> {
+    let nonce = value_of(&answer.reply_headers, "dpop-nonce")?;
+    Some(String::from_utf8_lossy(nonce).into_owned())
+}
+
+/// What records say became of their request: the code of a refusal, or `allow`. None where nothing was recorded.
+#[must_use]
+pub fn code_of(records: &[Value]) -> Option<&str> {
+    records.first()?;
+    let is_refusal = |record: &&Value| matches!(record["outcome"].as_str(), Some("failure" | "deny"));
+    let refusals = records.iter().filter(is_refusal);
+    let mut reasons = refusals.filter_map(|record| record.get("reason")?.as_str());
+    Some(reasons.next().unwrap_or("allow"))
+}
 
 /// The same world, with a policy that records everything.
 pub(super) fn recording(setup: &Setup) -> Setup {
@@ -35,11 +52,13 @@ impl<'p> Explainer<'p> {
         Self(prepared.and_then(|prepared| prepared.open().ok()))
     }
 
-    /// The records of a request.
-    pub(super) fn records(&mut self, request: &Request) -> Vec<Value> {
+    /// The records of a request. `client` is the one that made it: it learns what it is answered here.
+    pub(super) fn records(&mut self, request: &Request, client: &mut Client) -> Vec<Value> {
         let mut records = Vec::new();
         self.tell(|session| {
-            records = session.decide(request)?.audit;
+            let answer = session.decide(request)?;
+            client.learn(nonce(&answer));
+            records = answer.audit;
             Ok(())
         });
         records

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use scopegate_harness::exchange::Answer;
+use scopegate_harness::run::explain::code_of;
 
 /// The trace of an answer, from the records that are made where everything is recorded, or else from those that the
 /// policy asks for.
@@ -110,13 +111,9 @@ fn with_origin(scope: &str, record: &Value) -> String {
 
 /// Where the native engine decided otherwise than what was tested, that is the first thing to know.
 fn contradiction(answer: &Answer, records: &[Value]) -> Option<String> {
-    let refused = records
-        .iter()
-        .filter(|record| matches!(text(record, "outcome"), Some("failure" | "deny")))
-        .find_map(|record| text(record, "reason"));
-    let natively = refused.unwrap_or("allow");
+    let natively = code_of(records)?;
     let code = answer.code.as_deref()?;
-    let differs = !records.is_empty() && answer.would_deny.is_none() && code != natively;
+    let differs = answer.would_deny.is_none() && code != natively;
     differs.then(|| format!("the native engine decides otherwise: {natively}"))
 }
 
