@@ -1,13 +1,13 @@
 //! An answer against what a test expects of it: every difference, with what was expected and what was seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use scopegate_engine::source::Location;
 
 use crate::exchange::{Answer, Headers, Outcome, values_of};
-use crate::format::{Allow, ExpectSpec, HeaderExpect};
+use crate::format::{Allow, ExpectSpec, HeaderExpect, Part};
 
 mod observed;
 
@@ -178,7 +178,7 @@ fn headers(
             None => (values.is_empty(), "absent".to_owned()),
             Some(HeaderExpect::One(value)) => (values == [value.clone()], format!("`{value}`")),
             Some(HeaderExpect::All(all)) => (&values == all, list(all)),
-            Some(HeaderExpect::Contains { contains }) => (
+            Some(HeaderExpect::Contains(Part { contains })) => (
                 values.iter().any(|value| value.contains(contains)),
                 format!("something with `{contains}`"),
             ),
@@ -244,19 +244,44 @@ fn check_audits(expected: &[Value], records: &[Value]) -> Vec<Mismatch> {
         let seen = Value::from(records.to_vec()).to_string();
         return vec![Mismatch::new("audit records", "none", seen).by("audit")];
     }
+    let fits = |at: usize, record: usize| {
+        let pair = expected.get(at).zip(records.get(record));
+        pair.is_some_and(|(part, record)| includes(record, part))
+    };
+    let mut owners = vec![None; records.len()];
     let numbered = expected.iter().enumerate();
-    numbered
-        .filter_map(|(at, record)| Some(check_audit(record, records)?.by(format!("audit[{at}]"))))
-        .collect()
+    let unmatched = numbered.filter(|(at, _)| !assign(*at, &fits, &mut owners, &mut BTreeSet::new()));
+    let mismatch = |(at, record): (usize, &Value)| {
+        let is_taken = records.iter().any(|known| includes(known, record));
+        let seen = match is_taken {
+            true => "no further record like it".to_owned(),
+            false => nearest(record, records).unwrap_or_else(|| "no record was written".to_owned()),
+        };
+        Mismatch::new("audit record", record.to_string(), seen).by(format!("audit[{at}]"))
+    };
+    unmatched.map(mismatch).collect()
 }
 
-fn check_audit(expected: &Value, records: &[Value]) -> Option<Mismatch> {
-    let holds = records.iter().any(|record| includes(record, expected));
-    let mismatch = || {
-        let seen = nearest(expected, records).unwrap_or_else(|| "no record was written".to_owned());
-        Mismatch::new("audit record", expected.to_string(), seen)
-    };
-    (!holds).then(mismatch)
+/// Gives the expectation at `at` a record of its own, moving others where that helps (augmenting paths).
+fn assign(
+    at: usize,
+    fits: &dyn Fn(usize, usize) -> bool,
+    owners: &mut Vec<Option<usize>>,
+    seen: &mut BTreeSet<usize>,
+) -> bool {
+    for record in 0..owners.len() {
+        if !fits(at, record) || !seen.insert(record) {
+            continue;
+        }
+        let owner = owners.get(record).copied().flatten();
+        if owner.is_none_or(|owner| assign(owner, fits, owners, seen)) {
+            if let Some(owner) = owners.get_mut(record) {
+                *owner = Some(at);
+            }
+            return true;
+        }
+    }
+    false
 }
 
 /// The record that has most of what is expected: of its members those that are.

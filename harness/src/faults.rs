@@ -3,8 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use crate::build;
-use crate::format::{HeadersSpec, MatrixSpec, OneOrMany, RequestSpec, TestSpec};
+use crate::format::{Allow, ExpectSpec, HeadersSpec, MatrixSpec, OneOrMany, RequestSpec, TestSpec};
 
 /// A fault: the path of the field, what is wrong, what would be right.
 pub(crate) type Fault = (String, String, String);
@@ -105,6 +107,138 @@ pub(crate) fn target(request: &RequestSpec, path: &str) -> Option<Fault> {
         (format!("{path}.path_hex"), message, help)
     };
     (request.path.is_some() && request.path_hex.is_some()).then(fault)
+}
+
+/// Expectations that hold whatever the plugin does: of names that it never uses, or of a reply that there is none of.
+pub(crate) fn expectations(expect: &ExpectSpec, path: &str) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let forwarded =
+        expect.would_deny.is_some() || matches!(&expect.allow, Some(Allow::Route(_) | Allow::Any(true)));
+    let replied = [
+        ("status", expect.status.is_some()),
+        ("headers", !expect.headers.is_empty()),
+        ("body", expect.body.is_some()),
+    ];
+    for (name, _) in replied
+        .into_iter()
+        .filter(|(_, is_stated)| forwarded && *is_stated)
+    {
+        let message = format!("`{name}` is one of a reply, and a request that is forwarded has none");
+        let help = "leave it out, or write `upstream` for what the upstream sees".to_owned();
+        faults.push((format!("{path}.{name}"), message, help));
+    }
+    for (field, names) in [("headers", &expect.headers), ("upstream", &expect.upstream)] {
+        for name in names.keys().filter(|name| !is_header_name(name)) {
+            let message = format!("`{name}` is no name of a header");
+            let help = match field {
+                "upstream" if name == ":path" => "write `upstream_path`",
+                _ => "write a name such as `x-auth-subject`",
+            };
+            faults.push((format!("{path}.{field}.{name}"), message, help.to_owned()));
+        }
+    }
+    if expect.body.as_ref().is_some_and(Value::is_null) {
+        let message = "null says nothing of a body".to_owned();
+        let help = "write its text, or members that it has; `\"\"` for none".to_owned();
+        faults.push((format!("{path}.body"), message, help));
+    }
+    let properties = expect
+        .properties
+        .keys()
+        .map(|name| ("properties", name, PROPERTIES));
+    let records = expect.audit.iter().flatten().enumerate();
+    let members = |value: &Value, place: String, known: &[&str]| -> Vec<Fault> {
+        let names = value.as_object().into_iter().flat_map(serde_json::Map::keys);
+        names.filter_map(|name| unknown(name, &place, known)).collect()
+    };
+    for (at, record) in records {
+        faults.extend(members(record, format!("{path}.audit[{at}]"), AUDIT));
+    }
+    if let Some(body) = &expect.body {
+        faults.extend(members(body, format!("{path}.body"), BODY));
+    }
+    faults.extend(
+        properties.filter_map(|(field, name, known)| unknown(name, &format!("{path}.{field}"), known)),
+    );
+    for name in expect.metrics.keys().filter(|name| !is_metric(name)) {
+        let message = format!("the plugin has no metric `{name}`");
+        let help = "as in `scopegate.authorization.ROUTE.deny.CODE`, `scopegate.authentication.PROVIDER.success`, \
+                    `scopegate.token_cache.hits`";
+        faults.push((format!("{path}.metrics.{name}"), message, help.to_owned()));
+    }
+    faults
+}
+
+/// The members of audit records.
+const AUDIT: &[&str] = &[
+    "event",
+    "request_id",
+    "time",
+    "outcome",
+    "provider",
+    "credential",
+    "subject",
+    "client",
+    "tenant",
+    "method",
+    "host",
+    "route",
+    "path",
+    "required",
+    "effective",
+    "granted_by",
+    "missing",
+    "condition",
+    "reason",
+    "policy",
+];
+
+/// The properties of a request.
+const PROPERTIES: &[&str] = &[
+    "scopegate.layer",
+    "scopegate.code",
+    "scopegate.route",
+    "scopegate.would_deny",
+    "scopegate.provider",
+    "scopegate.subject",
+    "scopegate.client",
+    "scopegate.tenant",
+];
+
+/// The members of a refusal's body.
+const BODY: &[&str] = &["type", "title", "status", "code", "request_id"];
+
+fn unknown(name: &str, place: &str, known: &[&str]) -> Option<Fault> {
+    let fault = || {
+        let known: Vec<String> = known.iter().map(|&name| name.to_owned()).collect();
+        let message = format!("`{name}` is never there");
+        (format!("{place}.{name}"), message, nearest(name, &known, "known"))
+    };
+    (!known.contains(&name)).then(fault)
+}
+
+/// Whether the plugin counts by this name: a family, a name that may hold dots, and what became of it.
+fn is_metric(name: &str) -> bool {
+    let Some((family, rest)) = name
+        .strip_prefix("scopegate.")
+        .and_then(|name| name.split_once('.'))
+    else {
+        return false;
+    };
+    let mut parts = rest.split('.').skip(1);
+    match family {
+        "authentication" => parts.any(|part| ["success", "failure", "would_deny", "skipped"].contains(&part)),
+        "authorization" => parts.any(|part| ["allow", "deny", "would_deny", "not_evaluated"].contains(&part)),
+        "token_cache" => ["hits", "misses", "evictions", "tokens", "bytes", "bound"].contains(&rest),
+        "fetch" | "age" | "host_signatures" => true,
+        _ => false,
+    }
+}
+
+/// Whether this is a token (RFC 9110 section 5.6.2), as the name of every header is.
+fn is_header_name(name: &str) -> bool {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_token)
 }
 
 /// What each row and each caller of a matrix says by itself, and its `request` must not.

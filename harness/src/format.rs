@@ -247,34 +247,53 @@ impl Default for HeadersSpec {
 pub struct ExpectSpec {
     /// The request is forwarded: by this route, or `true` for any. `false` beside a `status`: it is refused, whatever
     /// the code.
+    #[serde(deserialize_with = "present")]
+    #[schemars(with = "Allow")]
     pub allow: Option<Allow>,
     /// The request is refused with this code.
+    #[serde(deserialize_with = "present")]
+    #[schemars(with = "String")]
     pub deny: Option<String>,
     /// The request is refused with this code, by authentication.
+    #[serde(deserialize_with = "present")]
+    #[schemars(with = "String")]
     pub reject: Option<String>,
     /// The request is forwarded, and would be refused with this code were the route enforced.
+    #[serde(deserialize_with = "present")]
+    #[schemars(with = "String")]
     pub would_deny: Option<String>,
     /// The route that was selected; null for none.
     #[serde(deserialize_with = "stated")]
     #[schemars(with = "Option<String>")]
     pub route: Option<Option<String>>,
     /// The layer that decided.
+    #[serde(deserialize_with = "present")]
+    #[schemars(with = "String")]
     pub layer: Option<String>,
     /// The status of the reply.
+    #[serde(deserialize_with = "present")]
+    #[schemars(with = "u16")]
     pub status: Option<u16>,
     /// Headers of the reply; null for a header that must be absent.
     pub headers: BTreeMap<String, Option<HeaderExpect>>,
     /// The body of the reply: its text, or members that it must have.
+    #[serde(deserialize_with = "present")]
     pub body: Option<Value>,
     /// Headers that the upstream sees; null for a header that must be absent.
     pub upstream: BTreeMap<String, Option<HeaderExpect>>,
     /// The request target that the upstream sees.
+    #[serde(deserialize_with = "present")]
+    #[schemars(with = "String")]
     pub upstream_path: Option<String>,
-    /// Audit records: each one listed must have been written, with at least these members. An empty list says that
-    /// none was written.
+    /// Audit records: for each one listed a record of its own must have been written, with at least these members. An
+    /// empty list says that none was written.
+    #[serde(deserialize_with = "present")]
+    #[schemars(with = "Vec<Value>")]
     pub audit: Option<Vec<Value>>,
     /// What the plugin asked upstreams for since the request before: all of it. An empty list says that it asked for
     /// nothing.
+    #[serde(deserialize_with = "present")]
+    #[schemars(with = "Vec<CalloutExpect>")]
     pub callouts: Option<Vec<CalloutExpect>>,
     /// By how much counters grew since the request before, by name; 0 for one that did not. Of a gauge, what it shows;
     /// of a histogram, how many values were added.
@@ -320,10 +339,15 @@ pub enum HeaderExpect {
     /// Headers with these values, in this order.
     All(Vec<String>),
     /// A header whose value contains this.
-    Contains {
-        /// The part.
-        contains: String,
-    },
+    Contains(Part),
+}
+
+/// What a value contains, and nothing else of it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// The part.
+    pub contains: String,
 }
 
 /// Callers against requests.
@@ -348,4 +372,9 @@ pub fn schema() -> Value {
 /// Tells a field that says null from a field that is not there.
 fn stated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
+}
+
+/// Reads what is expected where something is: null is no expectation, and never one that always holds.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }

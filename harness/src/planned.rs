@@ -103,6 +103,7 @@ fn resolve(
     };
     let spec = specs.get(name).ok_or_else(missing)?;
     let Some(base) = &spec.from else {
+        check_text(spec, &TokenSpec::default())?;
         return Ok(spec.clone());
     };
     if seen.iter().any(|seen| seen == name) {
@@ -120,10 +121,36 @@ fn resolve(
         .as_deref()
         .and_then(|key| keys.get(key))
         .map(|(key, _)| key.kid.clone());
+    check_text(spec, &base)?;
     Ok(spec
         .clone()
         .over(&base, base_key.as_deref())
         .with_provider_of(&base, keys))
+}
+
+/// Of a token whose text is given nothing else counts: what its author states beside it would be lost.
+fn check_text(spec: &TokenSpec, base: &TokenSpec) -> Result<(), Fault> {
+    let kind = match (spec.raw.as_ref().or(base.raw.as_ref()), &spec.api_key) {
+        (Some(_), _) => "raw",
+        (None, Some(_)) => "api_key",
+        (None, None) => return Ok(()),
+    };
+    let stated = TokenSpec {
+        from: None,
+        key: None,
+        provider: None,
+        api_key: None,
+        raw: None,
+        ..spec.clone()
+    };
+    if stated == TokenSpec::default() {
+        return Ok(());
+    }
+    Err(Fault {
+        field: "",
+        message: format!("a token with `{kind}` has nothing else of its own"),
+        help: format!("leave out either `{kind}`, or the claims, times and faults"),
+    })
 }
 
 impl TokenSpec {

@@ -230,6 +230,7 @@ impl Loader<'_> {
         self.add(faults::same_names(&tests));
         let is_token = |name: &str| tokens.contains(name);
         self.add(faults::placeholders(&tests, matrix.as_ref(), is_token));
+        self.check_upstreams(&served, &policy, &tests);
         let usages = usages(&policy, &keys);
         let known = Known {
             published: &published,
@@ -425,6 +426,7 @@ impl Loader<'_> {
                 accepted: None,
             } => {
                 self.check_expect(&expect, &format!("{path}.expect"));
+                self.add(faults::expectations(&expect, &format!("{path}.expect")));
                 self.check_proof(&request, path, known);
                 self.add(
                     faults::target(&request, &format!("{path}.request"))
@@ -502,6 +504,33 @@ impl Loader<'_> {
         if let Some(key) = key.filter(|key| (known.key)(key).is_none()) {
             let message = format!("there is no key `{key}` to make a proof with");
             self.fault(format!("{path}.request.dpop.key"), message, "name one of `keys`");
+        }
+    }
+
+    /// An upstream that no policy of this file has is never asked. Those of fixtures may be another file's.
+    fn check_upstreams(&mut self, served: &BTreeSet<String>, policy: &TestPolicy, tests: &[TestSpec]) {
+        let of = |document: &Value| -> Vec<String> {
+            let named = document.get("upstreams").and_then(Value::as_object);
+            named
+                .map(|named| named.keys().cloned().collect())
+                .unwrap_or_default()
+        };
+        let known = of(&policy.document);
+        let is_replaced = tests
+            .iter()
+            .flat_map(|test| &test.steps)
+            .any(|step| step.reconfigure.is_some());
+        let own = |name: &&String| self.source.locate(&format!("upstreams.{name}")).is_some();
+        let unknown: Vec<String> = served
+            .iter()
+            .filter(|name| !is_replaced && !known.contains(name))
+            .filter(own)
+            .cloned()
+            .collect();
+        for name in unknown {
+            let message = format!("the policy has no upstream `{name}`");
+            let help = nearest(&name, &known, "its upstreams");
+            self.fault(format!("upstreams.{name}"), message, &help);
         }
     }
 

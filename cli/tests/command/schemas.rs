@@ -98,10 +98,17 @@ fn every_policy_and_every_test_file_is_valid() {
 fn what_the_command_refuses_for_its_shape_the_schema_refuses() {
     let test = json!({"policy": "p.yaml", "tests": [{"name": "a", "request": {"path": "/"}, "expect": {"allow": true}}]});
     let policy = yaml(&root().join("policies/rest-api-tenants/policy.yaml"));
-    let changes: [(&str, &Value, &str, Value); 14] = [
+    let changes: [(&str, &Value, &str, Value); 16] = [
         ("test.schema.json", &test, "", json!([])),
         ("test.schema.json", &test, "/tests/0/request/methd", json!("GET")),
         ("test.schema.json", &test, "/tests/0/expect/allow", json!(7)),
+        ("test.schema.json", &test, "/tests/0/expect/status", Value::Null),
+        (
+            "test.schema.json",
+            &test,
+            "/tests/0/expect/upstream",
+            json!({"x-a": {"contains": "a", "equals": "b"}}),
+        ),
         ("test.schema.json", &test, "/tests/0/name", json!(1)),
         (
             "test.schema.json",

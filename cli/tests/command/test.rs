@@ -187,6 +187,95 @@ fn a_test_file_that_says_less_than_it_seems_to_is_faulty() {
     }
 }
 
+#[test]
+fn an_expectation_that_always_holds_is_a_fault() {
+    for (expect, message) in [
+        (
+            "allow: true, status: 200",
+            "tests[0].expect.status: `status` is one of a reply",
+        ),
+        (
+            "allow: true, headers: {x-a: null}",
+            "tests[0].expect.headers: `headers` is one of a reply",
+        ),
+        (
+            "allow: true, body: \"\"",
+            "tests[0].expect.body: `body` is one of a reply",
+        ),
+        ("allow: true, layer: null", "layer"),
+        ("deny: no_route, status: null", "status"),
+        (
+            "deny: no_route, body: null",
+            "tests[0].expect.body: null says nothing of a body",
+        ),
+        ("deny: no_route, audit: null", "audit"),
+        ("deny: no_route, callouts: null", "callouts"),
+        (
+            "deny: no_route, body: {cod: null}",
+            "tests[0].expect.body.cod: `cod` is never there",
+        ),
+        (
+            "deny: no_route, audit: [{rouet: null}]",
+            "tests[0].expect.audit[0].rouet: `rouet` is never there",
+        ),
+        (
+            "deny: no_route, metrics: {scopegate.decison.deny: 0}",
+            "the plugin has no metric `scopegate.decison.deny`",
+        ),
+        (
+            "deny: no_route, properties: {scopegate.cod: null}",
+            "`scopegate.cod` is never there",
+        ),
+        (
+            "allow: true, upstream: {\"x-auth-subject \": null}",
+            "is no name of a header",
+        ),
+        (
+            "allow: true, upstream: {\":path\": null}",
+            "`:path` is no name of a header",
+        ),
+        (
+            "allow: true, upstream: {x-a: {contains: a, equals: b}}",
+            "expected a text, a list of texts",
+        ),
+    ] {
+        let said = said_of(&format!(
+            "tests: [{{name: one, request: {{path: /healthz}}, expect: {{{expect}}}}}]"
+        ));
+        let joined: Vec<_> = said
+            .lines()
+            .map(|line| line.trim_start_matches([' ', '│', '×']))
+            .collect();
+        assert!(joined.join(" ").contains(message), "{expect}: {said}");
+    }
+}
+
+#[test]
+fn an_upstream_and_a_token_that_say_more_than_counts_are_faults() {
+    let tests = "tests: [{name: one, request: {path: /healthz}, expect: {allow: true}}]";
+    for (more, message) in [
+        (
+            "upstreams: {idp: [{status: 200}]}",
+            "the policy has no upstream `idp`",
+        ),
+        (
+            "tokens: {a: {raw: x, expires_in: 5m}}",
+            "a token with `raw` has nothing else of its own",
+        ),
+        (
+            "tokens: {a: {raw: x}, b: {from: a, claims: {sub: anna}}}",
+            "a token with `raw` has nothing else of its own",
+        ),
+    ] {
+        let said = said_of(&format!("{more}\n{tests}"));
+        let joined: Vec<_> = said
+            .lines()
+            .map(|line| line.trim_start_matches([' ', '│', '×']))
+            .collect();
+        assert!(joined.join(" ").contains(message), "{more}: {said}");
+    }
+}
+
 /// A policy whose keys are fetched, and which lets credentials go on: what it forwards holds a token.
 const FETCHING: &str = "\
 scopegate: v1

@@ -208,3 +208,24 @@ fn an_empty_list_of_audit_records_says_that_none_was_written() {
     };
     assert_eq!(mismatches(&expect, &silent), Vec::<String>::new());
 }
+
+#[test]
+fn each_audit_record_is_counted_once() {
+    let mut answer = refusal();
+    let one = json!({"deny": "scope_missing", "audit": [{}, {}]});
+    assert_eq!(mismatches(&one, &answer), ["audit record"]);
+    answer
+        .audit
+        .push(json!({"event": "authentication", "outcome": "success"}));
+    assert_eq!(mismatches(&one, &answer), Vec::<String>::new());
+    // The first may be either record, the second only one of them.
+    for audit in [
+        json!([{}, {"outcome": "deny"}]),
+        json!([{}, {"outcome": "success"}]),
+    ] {
+        let expect = json!({"deny": "scope_missing", "audit": audit});
+        assert_eq!(mismatches(&expect, &answer), Vec::<String>::new(), "{expect}");
+    }
+    let twice = json!({"deny": "scope_missing", "audit": [{"outcome": "deny"}, {"outcome": "deny"}]});
+    assert_eq!(mismatches(&twice, &answer), ["audit record"]);
+}
