@@ -8,9 +8,24 @@ use super::routes::windows;
 use super::scopes;
 
 pub(super) fn derive(derived: &mut Derived<'_>) {
+    implied(derived);
     roles(derived);
     ceilings(derived);
     grants(derived);
+}
+
+/// A scope that implies every other, but for those that imply it.
+fn implied(derived: &mut Derived<'_>) {
+    let catalogue = Place::of(&["authorization", "scopes"]);
+    for name in derived.scopes() {
+        let place = catalogue.field(name).field("implies");
+        let mut more = scopes::impliable(derived, name);
+        // What the scope gives itself it need not imply.
+        more.remove(name);
+        let value = scopes::widened(derived, derived.items(&place), more);
+        let hint = format!("send a caller with no more than `{name}` to a route that it does not open");
+        derived.replace("scopes", place, value, "it implies every other scope", &hint);
+    }
 }
 
 /// A role that gives every scope, as far as ceilings would let anything of that through.
@@ -42,6 +57,22 @@ fn ceilings(derived: &mut Derived<'_>) {
         let hint =
             "send a caller whom it bounds, with a token that says more: `expect: {deny: scope_missing}`";
         derived.replace("ceilings", place, value, "it bounds nothing", hint);
+        for field in ["subject", "client", "tenant"] {
+            let selector = ceilings.item(at).field(field);
+            let name = text(ceiling, field);
+            if name.is_empty() {
+                continue;
+            }
+            let edits = match scopes::stands_for_all(derived, listed) {
+                true => Vec::new(),
+                false => vec![Edit::Remove(selector.clone())],
+            };
+            let change = format!("it bounds others than `{name}` too");
+            let hint = format!(
+                "send somebody who is not `{name}` where more than that is needed, and expect that they pass"
+            );
+            derived.add("ceilings", &selector, change, hint, edits);
+        }
     }
 }
 

@@ -36,7 +36,8 @@ impl<'a> Derived<'a> {
         }
     }
 
-    /// The rule at `place`, where it is written, becomes `value`.
+    /// The rule at `place`, where it is written, becomes `value`. A list that holds the same in another order is no
+    /// change.
     pub(super) fn replace(
         &mut self,
         rule: &'static str,
@@ -45,8 +46,11 @@ impl<'a> Derived<'a> {
         change: &str,
         hint: &str,
     ) {
-        if place.get(self.document).is_some() {
-            let edits = vec![Edit::Set(place.clone(), value)];
+        if let Some(written) = place.get(self.document) {
+            let edits = match is_same(written, &value) {
+                true => Vec::new(),
+                false => vec![Edit::Set(place.clone(), value)],
+            };
             self.add(rule, &place, change, hint, edits);
         }
     }
@@ -89,4 +93,14 @@ impl<'a> Derived<'a> {
 /// A text field of a mapping; empty where there is none.
 pub(super) fn text<'v>(value: &'v Value, field: &str) -> &'v str {
     value.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Whether two values are the same, lists taken as sets.
+fn is_same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Array(one), Value::Array(other)) => {
+            one.iter().all(|item| other.contains(item)) && other.iter().all(|item| one.contains(item))
+        }
+        (one, other) => one == other,
+    }
 }

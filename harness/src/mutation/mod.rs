@@ -19,6 +19,7 @@ mod authority;
 mod conjuncts;
 mod derive;
 mod edit;
+mod names;
 mod providers;
 mod routes;
 mod scopes;

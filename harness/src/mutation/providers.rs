@@ -6,11 +6,10 @@ use serde_json::{Value, json};
 
 use super::derive::{Derived, text};
 use super::edit::{Edit, Place};
+use super::names;
+use super::routes::FAR;
 use super::seen;
 use crate::keys::Algorithm;
-
-/// An audience that is nobody's.
-const NOBODYS: &str = "urn:scopegate:nobodys-audience";
 
 /// The longest that a policy may say, and longer than tests wait.
 const LONG: &str = "7d";
@@ -48,16 +47,31 @@ pub(super) fn derive(derived: &mut Derived<'_>, described: &[&Value]) {
 
 fn tokens(derived: &mut Derived<'_>, place: &Place, provider: &Value, described: &[&Value]) {
     let widened = |field: &str, more: BTreeSet<String>| {
-        let listed = provider
-            .get(field)
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten();
-        let listed: BTreeSet<String> = listed.filter_map(Value::as_str).map(str::to_owned).collect();
+        let listed = names::listed(provider, field);
         json!(listed.union(&more).collect::<Vec<_>>())
     };
+    // No two providers may claim one caller.
+    let unclaimed = |field: &str, seen: BTreeSet<String>, nobodys: &str| {
+        let others = derived.items(&Place::of(&["authentication", "providers"])).iter();
+        let others = others.filter(|other| text(other, "type") == text(provider, "type"));
+        let others = others.filter(|other| text(other, "name") != text(provider, "name"));
+        let claimed: BTreeSet<String> = others.flat_map(|other| names::listed(other, field)).collect();
+        let mut free: BTreeSet<String> = seen.difference(&claimed).cloned().collect();
+        free.insert(nobodys.to_owned());
+        free
+    };
+    let domains = unclaimed(
+        "trust_domains",
+        seen::trust_domains(described),
+        names::TRUST_DOMAIN,
+    );
+    let dns_names = unclaimed(
+        "dns_names",
+        seen::texts_under("dns_sans", described),
+        names::DNS_NAME,
+    );
     let mut audiences = seen::texts_under("aud", described);
-    audiences.insert(NOBODYS.to_owned());
+    audiences.insert(names::AUDIENCE.to_owned());
     let hint = "send a token for another audience: `expect: {deny: audience_mismatch}`";
     let value = widened("audiences", audiences);
     derived.replace(
@@ -67,7 +81,6 @@ fn tokens(derived: &mut Derived<'_>, place: &Place, provider: &Value, described:
         "any audience will do",
         hint,
     );
-    let domains = seen::trust_domains(described);
     let hint = "send a caller of another trust domain, and expect that it is nobody";
     let value = widened("trust_domains", domains);
     derived.replace(
@@ -78,7 +91,7 @@ fn tokens(derived: &mut Derived<'_>, place: &Place, provider: &Value, described:
         hint,
     );
     let hint = "send a certificate with another name: `expect: {deny: peer_unidentified}`";
-    let value = widened("dns_names", seen::texts_under("dns_sans", described));
+    let value = widened("dns_names", dns_names);
     derived.replace(
         "dns_names",
         place.field("dns_names"),
@@ -190,9 +203,10 @@ fn certificates(derived: &mut Derived<'_>, place: &Place, provider: &Value, desc
     }
     let hops = place.field("forwarded_by");
     if hops.get(derived.document).is_some() {
-        let names = seen::texts_under("uri_sans", described);
-        let is_spiffe = |name: &&String| name.starts_with("spiffe://");
-        let all: BTreeSet<&String> = names.iter().filter(is_spiffe).collect();
+        // A hop is never a caller: who sends no certificate of somebody else's stays one.
+        let mut all = names::listed(provider, "forwarded_by");
+        all.extend(seen::forwarders(described));
+        all.insert(names::HOP.to_owned());
         let hint = "let another peer pass on a certificate: `headers: {x-forwarded-client-cert: ..}`";
         derived.replace("forwarded_by", hops, json!(all), "any hop is believed", hint);
     }
@@ -220,7 +234,11 @@ fn revocation(derived: &mut Derived<'_>) {
         for at in 0..derived.items(&place.field(list)).len() {
             let entry = place.field(list).item(at);
             let hint = "send what was revoked: `expect: {deny: token_revoked}` or `key_revoked`";
+            let since = entry.field("issued_before");
             derived.remove("revocation", entry, "it counts again", hint);
+            let hint = "send what was issued since, and expect that it passes";
+            let change = "what was issued since is revoked too";
+            derived.replace("revocation", since, json!(FAR), change, hint);
         }
     }
     let hint = "let the upstream revoke a token, and send it: `expect: {deny: token_revoked}`";
@@ -238,6 +256,43 @@ fn revocation(derived: &mut Derived<'_>) {
     for at in 0..derived.items(&place.field("status_lists")).len() {
         let list = place.field("status_lists").item(at);
         let hint = "send a token whose bit of the list is set: `expect: {deny: token_revoked}`";
-        derived.remove("revocation", list, "the list is not read", hint);
+        derived.remove("revocation", list.clone(), "the list is not read", hint);
+        let hint =
+            "fail the list, advance the clock beyond `max_stale`: `expect: {deny: revocation_unavailable}`";
+        let stale = list.field("max_stale");
+        derived.replace(
+            "revocation",
+            stale,
+            json!(LONG),
+            "an old list serves for ever",
+            hint,
+        );
+        optional(derived, &place.field("status_lists"), at);
     }
+}
+
+/// Whether tokens that point at no list pass: the other way round, in all lists of the provider.
+fn optional(derived: &mut Derived<'_>, lists: &Place, at: usize) {
+    let items = derived.items(lists);
+    let provider = |at: usize| items.get(at).map(|list| text(list, "provider"));
+    let same: Vec<usize> = (0..items.len())
+        .filter(|other| provider(*other) == provider(at))
+        .collect();
+    if same.first() != Some(&at) {
+        return;
+    }
+    let of = |at: &usize| lists.item(*at).field("optional");
+    let is_optional = of(&at).get(derived.document).and_then(Value::as_bool) == Some(true);
+    let (change, hint) = match is_optional {
+        true => (
+            "tokens without a `status` are refused",
+            "send a token without a `status`, and expect that it passes",
+        ),
+        false => (
+            "tokens without a `status` pass",
+            "send a token without a `status`: `expect: {deny: claim_missing}`",
+        ),
+    };
+    let edits = same.iter().map(|at| Edit::Set(of(at), json!(!is_optional)));
+    derived.add("revocation", &lists.item(at), change, hint, edits.collect());
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::conjuncts;
 use super::derive::{Derived, text};
 use super::edit::{Edit, Place};
+use super::names;
 use super::seen;
 
 /// An end that no test waits for.
@@ -42,7 +43,11 @@ fn whole(derived: &mut Derived<'_>, place: &Place, id: &str) {
         &access,
         format!("the route `{id}` is public"),
         format!("send a request to `{id}` without a token: `expect: {{deny: credential_missing}}`"),
-        vec![Edit::Set(access.clone(), json!("public"))],
+        // A public route denies nobody: there is nothing to watch.
+        vec![
+            Edit::Set(access.clone(), json!("public")),
+            Edit::Remove(place.field("mode")),
+        ],
     );
 }
 
@@ -127,7 +132,7 @@ fn access(derived: &mut Derived<'_>, place: &Place, id: &str, actors: &BTreeSet<
         &place.field("windows"),
         &hint("just outside of it", "outside_window"),
     );
-    delegation(derived, &place.field("actors"), id, actors);
+    delegation(derived, place, id, actors);
 }
 
 fn providers(derived: &mut Derived<'_>, place: &Place, id: &str) {
@@ -208,7 +213,8 @@ pub(super) fn windows(derived: &mut Derived<'_>, place: &Place, hint: &str) {
     }
 }
 
-fn delegation(derived: &mut Derived<'_>, place: &Place, id: &str, actors: &BTreeSet<String>) {
+fn delegation(derived: &mut Derived<'_>, access: &Place, id: &str, actors: &BTreeSet<String>) {
+    let place = access.field("actors");
     if place.get(derived.document).is_none() {
         return;
     }
@@ -233,18 +239,35 @@ fn delegation(derived: &mut Derived<'_>, place: &Place, id: &str, actors: &BTree
     );
     let allow = place.field("allow");
     let listed = derived.items(&allow);
-    // Where the route takes several providers, whom an actor belongs to is written with it.
-    if listed.iter().all(Value::is_string) {
-        let named: BTreeSet<String> = listed
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect();
-        let all: BTreeSet<&String> = named.union(actors).collect();
-        let change = "everybody that a test names as an actor is one";
-        let hint = hint("a token with an `act` of somebody else");
-        derived.replace("actors", allow, json!(all), change, &hint);
-    }
+    let change = "everybody that a test names as an actor is one, and more";
+    let hint = hint("a token with an `act` of somebody else");
+    let all = everybody(derived, access, listed, actors);
+    derived.replace("actors", allow, all, change, &hint);
+}
+
+/// The actors that are listed, and all others. Where they are written with their providers, whoever it is that
+/// vouches for them.
+fn everybody(derived: &Derived<'_>, access: &Place, listed: &[Value], actors: &BTreeSet<String>) -> Value {
+    let subject = |item: &Value| item.as_str().unwrap_or(text(item, "subject")).to_owned();
+    let mut subjects: BTreeSet<String> = listed.iter().map(subject).chain(actors.iter().cloned()).collect();
+    subjects.insert(names::ACTOR.to_owned());
+    let every: Vec<Value> = match listed.iter().all(Value::is_string) {
+        true => subjects.iter().map(|subject| json!(subject)).collect(),
+        false => {
+            let taken = derived.items(&access.field("providers"));
+            let taken: Vec<&str> = match taken {
+                [] => derived.providers(),
+                taken => taken.iter().filter_map(Value::as_str).collect(),
+            };
+            let of = |provider: &&str| {
+                let one = |subject: &String| json!({"provider": provider, "subject": subject});
+                subjects.iter().map(one).collect::<Vec<_>>()
+            };
+            taken.iter().flat_map(of).collect()
+        }
+    };
+    let more = every.into_iter().filter(|item| !listed.contains(item));
+    listed.iter().cloned().chain(more).collect()
 }
 
 fn match_rules(derived: &mut Derived<'_>, place: &Place, id: &str) {
@@ -278,6 +301,20 @@ fn mode(derived: &mut Derived<'_>, place: &Place, id: &str) {
     let hint = format!("advance the clock beyond the end, and expect that a request {id} is refused");
     let until = place.field("shadow").field("until");
     derived.replace("mode", until, json!(FAR), "it is watched for ever", &hint);
+    let layers = place.field("shadow").field("layers");
+    if layers.get(derived.document).is_some() {
+        let is_of_both = derived
+            .items(&layers)
+            .iter()
+            .any(|layer| layer == "authentication");
+        let edits = match is_of_both {
+            true => vec![Edit::Remove(layers.clone())],
+            false => Vec::new(),
+        };
+        let hint = format!("send a request {id} with a forged token, and expect that it is only watched");
+        let change = "only what callers may do is watched";
+        derived.add("mode", &layers, change, hint, edits);
+    }
     if place.get(derived.document).and_then(Value::as_str) == Some("enforce") {
         let hint = format!("expect that a request to `{id}` is refused, and not only watched");
         derived.remove("mode", place.clone(), "it is watched like the rest", &hint);

@@ -47,6 +47,18 @@ pub(super) fn let_through(derived: &Derived<'_>) -> BTreeSet<String> {
         .collect()
 }
 
+/// The scopes that `name` could imply: not those that imply it already, and without grants, which no ceiling cuts, not
+/// those that no token could confer.
+pub(super) fn impliable(derived: &Derived<'_>, name: &str) -> BTreeSet<String> {
+    let grants = derived.items(&Place::of(&["authorization", "grants"]));
+    let noticed = match grants.is_empty() {
+        true => let_through(derived),
+        false => derived.scopes().into_iter().cloned().collect(),
+    };
+    let implies_it = |other: &String| closed(derived, &[json!(other)]).contains(name);
+    noticed.into_iter().filter(|other| !implies_it(other)).collect()
+}
+
 /// The scopes that can be noticed of this grant: what the routes ask for on which it counts. All of them, where a header
 /// tells the upstream the scopes, or an expression may look at any.
 pub(super) fn seen_of(derived: &Derived<'_>, grant: &Value) -> BTreeSet<String> {
