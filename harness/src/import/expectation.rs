@@ -30,7 +30,20 @@ pub(super) fn of(result: Option<&DynamicMessage>, losses: &mut Losses<'_>) -> Va
         }
     }
     for header in many(result, "no_header") {
-        headers.insert(text(&header, "key").unwrap_or_default(), Value::Null);
+        let name = text(&header, "key").unwrap_or_default();
+        if bytes(&header, "value").is_some_and(|value| !value.is_empty()) {
+            losses.add(
+                "no_header",
+                format!("`no_header` of `{name}`: its value; the header is expected to be absent, whatever its value"),
+            );
+        }
+        match headers.contains_key(&name) {
+            true => losses.add(
+                "no_header",
+                format!("`no_header` of `{name}`: it is expected to be there, too"),
+            ),
+            false => drop(headers.insert(name, Value::Null)),
+        }
     }
     for matcher in many(result, "headers") {
         let exact = bytes(&matcher, "exact").and_then(|line| String::from_utf8(line).ok());
@@ -71,7 +84,11 @@ fn add(
     losses: &mut Losses<'_>,
 ) {
     match name {
-        ":path" => drop(expect.insert("upstream_path".to_owned(), json!(value))),
+        ":path" => {
+            if expect.insert("upstream_path".to_owned(), json!(value)).is_some() {
+                losses.add("has_header", "`:path` is expected twice: the last one counts");
+            }
+        }
         ":status" => match value.parse::<u16>() {
             Ok(status) => drop(expect.insert("status".to_owned(), json!(status))),
             Err(_) => losses.add("has_header", format!("`{value}` is no status")),
@@ -82,6 +99,10 @@ fn add(
         name => match headers.get_mut(name) {
             // Several of one name are a list.
             Some(Value::Array(values)) => values.push(json!(value)),
+            Some(Value::Null) => losses.add(
+                "headers",
+                format!("`headers` of `{name}`: it is expected to be absent, too"),
+            ),
             Some(first) => *first = json!([first.clone(), value]),
             None => drop(headers.insert(name.to_owned(), json!(value))),
         },

@@ -1,6 +1,6 @@
 //! Tests of other tools as tests of ours. What has no counterpart is told, and never lost in silence.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -83,11 +83,16 @@ pub fn plugin_tester(name: &str, source: &str, policy: &str, base: &Path) -> Res
     }
     let mut head = format!("policy: {}\n", yaml::flow(&json!(policy)));
     if let Some(now) = now {
-        let now = Instant(UnixTime(i64::try_from(now).unwrap_or(i64::MAX)));
-        let _ = writeln!(head, "now: {}", json!(now).as_str().unwrap_or_default());
+        match instant(now) {
+            Some(text) => drop(writeln!(head, "now: {text}")),
+            None => losses.add(
+                "time_secs",
+                format!("`time_secs: {now}`: no year has four digits then"),
+            ),
+        }
     }
     let mut body = String::new();
-    let mut names = BTreeMap::new();
+    let mut names = BTreeSet::new();
     let mut tests = 0_usize;
     for test in many(&suite, "test") {
         let name = unique(
@@ -105,6 +110,13 @@ pub fn plugin_tester(name: &str, source: &str, policy: &str, base: &Path) -> Res
             yaml::line(&name),
             yaml::flow(&request),
             yaml::flow(&expect)
+        );
+    }
+    if tests == 0 {
+        losses.test = None;
+        losses.add(
+            "test",
+            "the suite holds no request: `scopegate test` refuses a file without tests",
         );
     }
     let text = format!("{head}tests:{}\n{body}", if tests == 0 { " []" } else { "" });
@@ -205,7 +217,16 @@ fn case(test: &DynamicMessage, base: &Path, losses: &mut Losses<'_>) -> Option<(
     let bodies = many(test, "request_body");
     let mut request = request::of(&headers, &bodies, base, losses);
     request::properties(test, &mut request, losses);
-    let expect = expectation::of(one(&headers, "result").as_ref(), losses);
+    let mut expect = expectation::of(one(&headers, "result").as_ref(), losses);
+    let replies = |result: &DynamicMessage| message::has(result, "immediate");
+    let mut of_bodies = bodies.iter().filter_map(|body| one(body, "result"));
+    if let Some(result) = of_bodies.find(replies) {
+        expect = expectation::of(Some(&result), losses);
+        losses.add(
+            "immediate",
+            "`request_body.result.immediate`: what is expected before the body came is left out",
+        );
+    }
     for body in &bodies {
         if one(body, "result").is_some_and(|result| !message::written(&result).is_empty()) {
             losses.add(
@@ -217,12 +238,19 @@ fn case(test: &DynamicMessage, base: &Path, losses: &mut Losses<'_>) -> Option<(
     Some((request, expect))
 }
 
+/// The seconds as an instant that a test file can say.
+fn instant(seconds: u64) -> Option<String> {
+    let text = Instant(UnixTime(i64::try_from(seconds).ok()?)).0.to_string();
+    text.parse::<Instant>().is_ok().then_some(text)
+}
+
 /// A name that no test had before.
-fn unique(name: &str, names: &mut BTreeMap<String, usize>) -> String {
-    let count = names.entry(name.to_owned()).or_default();
-    *count = count.saturating_add(1);
-    match *count {
-        1 => name.to_owned(),
-        count => format!("{name} ({count})"),
+fn unique(name: &str, names: &mut BTreeSet<String>) -> String {
+    let mut count = 1_usize;
+    let mut unique = name.to_owned();
+    while !names.insert(unique.clone()) {
+        count = count.saturating_add(1);
+        unique = format!("{name} ({count})");
     }
+    unique
 }

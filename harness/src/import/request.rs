@@ -1,5 +1,6 @@
 //! What the plugin tester sends, as a request of a test file.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use prost_reflect::DynamicMessage;
@@ -10,6 +11,9 @@ use super::message::{bytes, many, one, text};
 
 /// The most headers of a request that is written as HTTP.
 const MOST_HEADERS: usize = 100;
+
+/// What stands before the name of a token in a text.
+const PLACEHOLDER: &str = "{{";
 
 type Headers = Vec<(String, Vec<u8>)>;
 
@@ -23,19 +27,34 @@ pub(super) fn of(
     let mut request = Map::new();
     let mut plain = Vec::new();
     let mut hex = Vec::new();
+    let mut pseudo = BTreeSet::new();
     let input = one(headers, "input");
     for (name, value) in input.map(|input| sent(&input, base, losses)).unwrap_or_default() {
         let value = match String::from_utf8(value) {
+            // In text it would stand for a token.
+            Ok(value) if value.contains(PLACEHOLDER) && !name.starts_with(':') => {
+                hex.push(json!([name, in_hex(value.as_bytes())]));
+                continue;
+            }
             Ok(value) => value,
             Err(error) => {
-                let digits = error.as_bytes().iter().map(|byte| format!("{byte:02x}"));
-                hex.push(json!([name, digits.collect::<String>()]));
+                hex.push(json!([name, in_hex(error.as_bytes())]));
                 continue;
             }
         };
+        if name.starts_with(':') && !pseudo.insert(name.clone()) {
+            losses.add("header", format!("`{name}` is sent twice: the last one counts"));
+        }
         match name.as_str() {
             ":method" => drop(request.insert("method".to_owned(), json!(value))),
-            ":path" => drop(request.insert("path".to_owned(), json!(value))),
+            ":path" => {
+                let (field, other, value) = match value.contains(PLACEHOLDER) {
+                    true => ("path_hex", "path", in_hex(value.as_bytes())),
+                    false => ("path", "path_hex", value),
+                };
+                request.remove(other);
+                request.insert(field.to_owned(), json!(value));
+            }
             ":authority" => drop(request.insert("authority".to_owned(), json!(value))),
             ":scheme" => drop(request.insert("scheme".to_owned(), json!(value))),
             name if name.starts_with(':') => {
@@ -57,6 +76,10 @@ pub(super) fn of(
         .collect();
     if !body.is_empty() {
         match String::from_utf8(body) {
+            Ok(body) if body.contains(PLACEHOLDER) => losses.add(
+                "request_body",
+                "`request_body`: `{{` would stand for a token, and a body has no other writing",
+            ),
             Ok(body) => drop(request.insert("body".to_owned(), json!(body))),
             Err(_) => losses.add("request_body", "`request_body`: its bytes are no text"),
         }
@@ -135,4 +158,8 @@ fn parsed(raw: &[u8]) -> Option<Headers> {
         headers.push((name, header.value.to_vec()));
     }
     Some(headers)
+}
+
+fn in_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

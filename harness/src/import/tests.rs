@@ -97,7 +97,7 @@ fn what_has_no_counterpart_is_told_with_its_line() {
         (Some(20), "`headers`"),
         (Some(21), "`log`"),
         (Some(30), "`details`"),
-        (Some(36), "`request_body"),
+        (Some(36), "`request_body.result`"),
         (Some(39), "the"),
         (Some(39), "`response_headers`"),
     ];
@@ -125,4 +125,98 @@ fn a_text_that_is_no_suite_is_told_where_it_is_wrong() {
         );
         assert!(!fault.diagnostics[0].message.is_empty());
     }
+}
+
+/// A suite of one test, with these headers sent, this result, and more.
+fn one(name: &str, headers: &str, result: &str, more: &str) -> String {
+    format!(
+        "test {{\n name: \"{name}\"\n request_headers {{\n input {{ {headers} }}\n result {{ {result} }} }}\n {more} }}\n"
+    )
+}
+
+#[test]
+fn nothing_is_lost_in_silence() {
+    let path = r#"header { key: ":path" value: "/" }"#;
+    let twice = format!(r#"{path} header {{ key: ":path" value: "/b" }}"#);
+    let refuses = r#"request_body { input { content: "x" } result { immediate { http_status: 413 } } }"#;
+    let template = r#"request_body { input { content: "{{x}}" } }"#;
+    for (source, said, at, expected) in [
+        (
+            one(
+                "A",
+                path,
+                r#"has_header { key: "x-b" value: "2" } no_header { key: "x-b" }"#,
+                "",
+            ),
+            "`no_header` of `x-b`",
+            "/expect/upstream",
+            json!({"x-b": "2"}),
+        ),
+        (
+            one("A", path, r#"no_header { key: "x-c" value: "only this" }"#, ""),
+            "`no_header` of `x-c`: its value",
+            "/expect/upstream",
+            json!({"x-c": null}),
+        ),
+        (
+            one("A", &twice, "", ""),
+            "`:path` is sent twice",
+            "/request/path",
+            json!("/b"),
+        ),
+        (
+            one("A", path, "", refuses),
+            "`request_body.result",
+            "/expect",
+            json!({"allow": false, "status": 413}),
+        ),
+        (
+            one("A", path, "", template),
+            "`request_body`",
+            "/request",
+            json!({"path": "/"}),
+        ),
+        (
+            format!(
+                "env {{ time_secs: 18446744073709551615 }}\n{}",
+                one("A", path, "", "")
+            ),
+            "`time_secs",
+            "/name",
+            json!("A"),
+        ),
+    ] {
+        let found = imported(&source);
+        assert!(
+            found.lost.iter().any(|lost| lost.what.starts_with(said)),
+            "{said}: {:?}",
+            found.lost
+        );
+        let read: Value = serde_saphyr::from_str(&found.text).unwrap();
+        assert_eq!(read["tests"][0].pointer(at), Some(&expected), "{}", found.text);
+        assert_eq!(read.get("now"), None);
+    }
+    let empty = imported("");
+    assert!(
+        empty.lost[0].what.contains("holds no request"),
+        "{:?}",
+        empty.lost
+    );
+}
+
+#[test]
+fn names_stay_apart_and_braces_stay_braces() {
+    let braces = r#"header { key: ":path" value: "/{{a}}" } header { key: "x-a" value: "{{b}}" }"#;
+    let source = ["A", "A (2)", "A"].map(|name| one(name, braces, "", "")).concat();
+    let found = imported(&source);
+    let read: Value = serde_saphyr::from_str(&found.text).unwrap();
+    let names: Vec<&str> = read["tests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|test| test["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["A", "A (2)", "A (3)"]);
+    let expected = json!({"path_hex": "2f7b7b617d7d", "headers_hex": [["x-a", "7b7b627d7d"]]});
+    assert_eq!(read["tests"][0]["request"], expected);
 }
