@@ -21,6 +21,10 @@ pub struct Setup {
     pub upstreams: Upstreams,
 }
 
+/// The furthest a clock is moved at once: a hundred years, which no token, key or record outlives. The host counts
+/// nanoseconds in 64 bits, and its clock ends in the year 2554.
+pub const MAX_ADVANCE_SECONDS: u64 = 100 * 366 * 24 * 60 * 60;
+
 /// Where an executor takes the time from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Time {

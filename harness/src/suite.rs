@@ -12,7 +12,7 @@ use scopegate_engine::Engine;
 use scopegate_engine::document::deserialize;
 use scopegate_engine::source::{Source, SourceFile, Unreadable};
 
-use crate::executor::{ExecutorError, Setup, Time};
+use crate::executor::{ExecutorError, MAX_ADVANCE_SECONDS, Setup, Time};
 use crate::faults::{self, nearest};
 use crate::fixtures::{self, Answers};
 use crate::format::{
@@ -442,9 +442,15 @@ impl Loader<'_> {
                 answer: None,
                 reconfigure: None,
                 accepted: None,
-            } => Some(Step::Advance(
-                u64::try_from(length.as_seconds()).unwrap_or_default(),
-            )),
+            } => {
+                let seconds = u64::try_from(length.as_seconds()).unwrap_or_default();
+                if seconds > MAX_ADVANCE_SECONDS {
+                    let message = "the clock would go on by more than a hundred years".to_owned();
+                    self.fault(format!("{path}.advance"), message, "write `36600d` at most");
+                    return None;
+                }
+                Some(Step::Advance(seconds))
+            }
             StepSpec {
                 request: None,
                 expect: None,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::flow::MAX_ROUNDS;
 use crate::host::Host;
 use crate::stream::StreamId;
 use crate::tcp::{CloseType, Passed, TcpStep};
@@ -170,7 +171,10 @@ impl Host {
     }
 
     fn wait_for_answers(&mut self, id: StreamId, mut step: TcpStep) -> TcpStep {
-        while step == TcpStep::Paused && self.deliver() {
+        for _ in 0..MAX_ROUNDS {
+            if step != TcpStep::Paused || !self.deliver() {
+                break;
+            }
             step = self.poll_connection(id);
         }
         step

@@ -12,6 +12,10 @@ use crate::stream::{Step, StreamId};
 /// What a failed module's client gets.
 const UNAVAILABLE: u16 = 503;
 
+/// How often answers are handed over while nothing of the stream moves: a module that answers every answer with another
+/// callout holds the stream.
+pub(crate) const MAX_ROUNDS: u32 = 2;
+
 /// A piece of a message on its way; whether it is the last one.
 #[derive(Debug, Clone)]
 pub(crate) enum Frame {
@@ -223,18 +227,22 @@ impl Flow {
 
     /// Goes on until the stream is decided; `None` where a plugin holds it.
     pub(crate) fn run(&mut self, line: &mut Line<'_>) -> Option<Outcome> {
+        let mut rounds = MAX_ROUNDS;
         loop {
             let ended = if let Some((place, frame)) = self.request.next() {
+                rounds = MAX_ROUNDS;
                 self.show_request(line, place, frame)
             } else if let Some(response) = self.upstream.take_if(|_| self.request.is_over) {
                 let frames = line.frames(response.headers, response.body, response.trailers);
                 self.response.hand(0, frames);
                 None
             } else if let Some((place, frame)) = self.response.next() {
+                rounds = MAX_ROUNDS;
                 self.show_response(line, place, frame)
             } else if self.response.is_over {
                 Some(self.outcome())
-            } else if line.deliver() {
+            } else if rounds > 0 && line.deliver() {
+                rounds = rounds.saturating_sub(1);
                 self.poll(line)
             } else {
                 return None;

@@ -13,6 +13,10 @@ use crate::vm::Trap;
 /// a busy proxy come late.
 const MAX_TICKS: u64 = 1_000;
 
+/// So many instants in one call of [`Host::advance`] at which answers and time-outs fall due come on time; further ones are
+/// spread as ticks are: a module that asks again at every time-out would keep the clock from its goal.
+const MAX_INSTANTS: u64 = 10_000;
+
 /// How far the clock goes on at once for a stream that waits while the module has asked for no tick.
 pub(crate) const IDLE_STEP: Duration = Duration::from_millis(100);
 
@@ -65,12 +69,12 @@ impl Host {
     }
 
     /// What happens next by itself, and when.
-    fn next_event(&self, spread: u64) -> Option<(u64, Event)> {
+    fn next_event(&self, pace: &Pace) -> Option<(u64, Event)> {
         let ticks = self.ticking().filter_map(|(id, root)| {
-            let at = self.next_tick(root, spread)?;
+            let at = self.next_tick(root, pace.spread)?;
             Some((at, Event::Tick(*id)))
         });
-        let due = self.next_due().map(|at| (at, Event::Due));
+        let due = self.next_due().map(|at| (at.max(pace.due_from), Event::Due));
         ticks.chain(due).min()
     }
 
@@ -98,6 +102,10 @@ impl Host {
                     context.next_tick = Some(now.saturating_add(between(context, spread)));
                 }
                 self.tick_root(root);
+                if let Some(context) = self.vm.state_mut().roots.get_mut(&root) {
+                    let earliest = now.saturating_add(spread.max(1));
+                    context.next_tick = context.next_tick.map(|next| next.max(earliest));
+                }
             }
         }
     }
@@ -108,6 +116,26 @@ impl Host {
 enum Event {
     Due,
     Tick(u32),
+}
+
+/// How close to each other things may happen while the clock is moved.
+struct Pace {
+    /// Nanoseconds between two ticks of a root at least.
+    spread: u64,
+    /// How many more instants at which something falls due come on time.
+    instants: u64,
+    /// Before this, nothing falls due any more.
+    due_from: u64,
+}
+
+impl Pace {
+    fn saw(&mut self, event: Event, at: u64) {
+        match (event, self.instants.checked_sub(1)) {
+            (Event::Tick(_), _) => {}
+            (Event::Due, Some(left)) => self.instants = left,
+            (Event::Due, None) => self.due_from = at.saturating_add(self.spread.max(1)),
+        }
+    }
 }
 
 /// Moves the virtual clock that machines have in common, which is that of the first. What falls due in any of them
@@ -124,18 +152,25 @@ pub(crate) fn advance(hosts: &mut [Host], by: Duration) {
         host.deliver();
     }
     let end = start.saturating_add(nanos(by));
-    let spread = end.saturating_sub(start) / MAX_TICKS;
+    let mut pace = Pace {
+        spread: end.saturating_sub(start) / MAX_TICKS,
+        instants: MAX_INSTANTS,
+        due_from: 0,
+    };
     loop {
         let events = hosts.iter().enumerate().filter_map(|(position, host)| {
-            let (at, event) = host.next_event(spread)?;
+            let (at, event) = host.next_event(&pace)?;
             Some((at, position, event))
         });
-        let Some((at, position, event)) = events.min().filter(|(at, ..)| *at <= end) else {
+        // What is set for the end of the clock has been set for later, and never comes.
+        let is_due = |(at, ..): &(u64, usize, Event)| *at <= end && *at < u64::MAX;
+        let Some((at, position, event)) = events.min().filter(is_due) else {
             break;
         };
+        pace.saw(event, at);
         clock.reach(at);
         if let Some(host) = hosts.get_mut(position) {
-            host.happen(event, at, spread);
+            host.happen(event, at, pace.spread);
         }
         hosts.iter_mut().for_each(Host::catch_up);
     }

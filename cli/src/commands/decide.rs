@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use scopegate_document::{Instant, UnixTime, json};
 use scopegate_engine::source::{self, Source};
 use scopegate_harness::exchange::{self, Headers, Request};
-use scopegate_harness::executor::{ExecutorError, Session as _, Setup, Time};
+use scopegate_harness::executor::{ExecutorError, MAX_ADVANCE_SECONDS, Session as _, Setup, Time};
 use scopegate_harness::upstream::{Rule, Served, Upstreams};
 use scopegate_harness::wasm::{Wasm, WasmSession};
 
@@ -154,6 +154,11 @@ impl LineByLine {
             "advance" => {
                 let seconds = members.get("seconds").and_then(Value::as_u64);
                 let seconds = seconds.ok_or("`seconds` is no whole number")?;
+                if seconds > MAX_ADVANCE_SECONDS {
+                    return Err(format!(
+                        "`seconds` is more than a hundred years; write {MAX_ADVANCE_SECONDS} at most"
+                    ));
+                }
                 self.session
                     .advance(seconds)
                     .map_err(|error| format!("{error}; give `--now`"))

@@ -190,6 +190,10 @@ fn a_line_that_is_no_request_is_named_by_its_number() {
         (r#"{"control": "unheard-of"}"#, "unknown control `unheard-of`"),
         (r#"{"control": "http_response"}"#, "`upstream` is missing"),
         (r#"{"control": "advance"}"#, "`seconds`"),
+        (
+            r#"{"control": "advance", "seconds": 18446744073}"#,
+            "a hundred years",
+        ),
     ] {
         let output = run(
             &["decide", "--policy", "weak.yaml", "--now", NOW],

@@ -159,6 +159,10 @@ fn a_test_file_that_says_less_than_it_seems_to_is_faulty() {
             "the test `one` sends no request",
         ),
         (
+            "tests: [{name: one, steps: [{advance: 220000d}]}]".to_owned(),
+            "tests[0].steps[0].advance: the clock would go on by more than a hundred years",
+        ),
+        (
             format!("tests: [{}]", one.replace("/healthz", "\"/healthz?{{who}}\"")),
             "tests[0].request.path: there is no token `who`",
         ),

@@ -11,6 +11,8 @@ mod chain;
 #[cfg(test)]
 mod contexts;
 #[cfg(test)]
+mod endless;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod grpc;
