@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use scopegate_conformance::skips;
 use scopegate_e2e::client::{self, Answer};
 use scopegate_e2e::envoy::{EnvoyError, find};
 use scopegate_e2e::http1::{Field, Message};
@@ -29,13 +30,13 @@ pub(crate) fn module() -> PathBuf {
     module
 }
 
-/// The path of an Envoy. Where the machine cannot have one, says which test is skipped; with `CI=true` that is a
+/// The path of an Envoy. Where the machine cannot have one, says which test is skipped; where `CI` is set that is a
 /// failure.
 pub(crate) fn envoy(test: &str) -> Option<PathBuf> {
     match find() {
         Ok(program) => Some(program),
-        Err(EnvoyError::Absent(why)) if std::env::var("CI").as_deref() != Ok("true") => {
-            eprintln!("SKIPPED {test}: {why}");
+        Err(EnvoyError::Absent(why)) => {
+            skips::skip(test, &why);
             None
         }
         Err(error) => panic!("{error}"),

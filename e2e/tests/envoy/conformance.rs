@@ -12,7 +12,7 @@ use std::time::Duration;
 use std::{env, fs, thread};
 
 use scopegate_conformance::cases::{self, Case, Traffic};
-use scopegate_conformance::transcript;
+use scopegate_conformance::{skips, transcript};
 use scopegate_e2e::envoy::Envoy;
 use scopegate_e2e::http1::{self, Field};
 use serde_json::{Value, json};
@@ -461,7 +461,7 @@ fn the_transcripts_are_those_of_a_real_envoy() {
     let mut differing = Vec::new();
     for case in &cases {
         let transcript = run(&envoy, case, &upstreams[case.name.as_str()]);
-        if env::var_os("SCOPEGATE_UPDATE_TRANSCRIPTS").is_some() {
+        if skips::updates_records() {
             fs::write(cases::transcript_path(&case.name), &transcript).unwrap();
         }
         if cases::transcript(&case.name).as_deref() != Ok(&transcript) {

@@ -1,9 +1,10 @@
-//! The other profiles: in what they differ from Envoy, line by line, and why.
+//! The other profiles: in what they differ from the profile of Envoy, line by line, and why. Only profiles of this host are
+//! held against each other here: NGINX itself is not asked.
 
 use std::collections::BTreeMap;
-use std::{env, fs};
+use std::fs;
 
-use scopegate_conformance::cases;
+use scopegate_conformance::{cases, skips};
 use scopegate_host_tests::Profile;
 
 use crate::diff::diff;
@@ -38,7 +39,7 @@ fn differences(test: &str, profile: Profile, reasons: &[Reason]) -> Option<Strin
 /// What was seen before is in a file of its own; with `SCOPEGATE_UPDATE_TRANSCRIPTS` set it is written anew.
 fn assert_recorded(profile: &str, found: &str) {
     let path = cases::folder().join(profile).with_extension("diff");
-    if env::var_os("SCOPEGATE_UPDATE_TRANSCRIPTS").is_some() {
+    if skips::updates_records() {
         fs::write(&path, found).unwrap();
     }
     let recorded = fs::read_to_string(&path).unwrap();
@@ -51,8 +52,8 @@ fn assert_recorded(profile: &str, found: &str) {
 }
 
 #[test]
-fn the_specification_differs_from_envoy_where_it_says_so() {
-    let test = "the_specification_differs_from_envoy_where_it_says_so";
+fn the_profile_of_the_specification_differs_from_that_of_envoy_as_recorded() {
+    let test = "the_profile_of_the_specification_differs_from_that_of_envoy_as_recorded";
     let reasons = [("callout-failures", "a callout that failed has no headers")];
     if let Some(found) = differences(test, Profile::Spec, &reasons) {
         assert_recorded("spec", &found);
@@ -60,8 +61,8 @@ fn the_specification_differs_from_envoy_where_it_says_so() {
 }
 
 #[test]
-fn ngx_wasm_module_differs_from_envoy_as_was_measured() {
-    let test = "ngx_wasm_module_differs_from_envoy_as_was_measured";
+fn the_profile_of_ngx_wasm_module_differs_from_that_of_envoy_as_recorded() {
+    let test = "the_profile_of_ngx_wasm_module_differs_from_that_of_envoy_as_recorded";
     let reasons = [
         (
             "buffering",

@@ -96,7 +96,7 @@ fn model_router_names_the_model_in_a_header() {
 fn transformer_adds_and_removes_headers() {
     for wheel in [OLD, NEW] {
         let Some(module) = module(wheel, "transformer/2.0.0") else {
-            return;
+            continue;
         };
         let rules = r#"{"reqRules":[{"operate":"remove","headers":[{"key":"x-gone"}]},
             {"operate":"add","headers":[{"key":"x-added","value":"yes"}]}]}"#;
@@ -144,7 +144,7 @@ fn ext_auth_of_gpustack_lets_through_what_it_is_not_configured_for() {
 fn ai_proxy_speaks_to_a_provider_with_its_own_credential() {
     for (wheel, plugin) in [(OLD, "ai-proxy/2.0.0"), (NEW, "gpustack-ai-proxy/2.0.3-patched")] {
         let Some(module) = module(wheel, plugin) else {
-            return;
+            continue;
         };
         let configuration = r#"{"provider":{"type":"openai","apiTokens":["sk-test"],
             "modelMapping":{"gpt-4o":"gpt-mini"}}}"#;
@@ -167,7 +167,7 @@ fn ai_proxy_speaks_to_a_provider_with_its_own_credential() {
 fn ai_statistics_counts_tokens_and_keeps_a_record() {
     for wheel in [OLD, NEW] {
         let Some(module) = module(wheel, "ai-statistics/2.0.0") else {
-            return;
+            continue;
         };
         let configuration = r#"{"attributes":[{"key":"question","apply_to_log":true,
             "value_source":"request_body","value":"messages.0.content"}]}"#;
@@ -194,7 +194,7 @@ fn set_header_pre_route_names_the_route() {
         (NEW, "gpustack-set-header-pre-route/1.0.1"),
     ] {
         let Some(module) = module(wheel, plugin) else {
-            return;
+            continue;
         };
         let request = chat()
             .property("route_name", "chat")
@@ -211,7 +211,7 @@ fn token_usage_asks_the_model_for_its_usage() {
         (NEW, "gpustack-token-usage/1.2.2"),
     ] {
         let Some(module) = module(wheel, plugin) else {
-            return;
+            continue;
         };
         let streamed = r#"{"model":"gpt-4o","stream":true,"messages":[]}"#;
         let exchange = host(&module, r#"{"realIPToHeader":"x-real-ip"}"#).request(chat_with(streamed));
