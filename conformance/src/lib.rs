@@ -17,10 +17,10 @@ mod host;
 #[cfg(any(test, target_family = "wasm"))]
 mod script;
 mod signatures;
-#[cfg(any(test, target_family = "wasm"))]
-mod text;
 #[cfg(not(target_family = "wasm"))]
 pub mod skips;
+#[cfg(any(test, target_family = "wasm"))]
+mod text;
 #[cfg(not(target_family = "wasm"))]
 pub mod transcript;
 

@@ -44,10 +44,7 @@ fn tell(test: &str, why: &str, strict: bool, file: Option<&OsStr>) {
 /// Where `CI` is set too: a run that must prove something does not change what is to be proved.
 #[must_use]
 pub fn updates_records() -> bool {
-    may_update(
-        env::var_os("SCOPEGATE_UPDATE_TRANSCRIPTS").is_some(),
-        is_strict(),
-    )
+    may_update(env::var_os("SCOPEGATE_UPDATE_TRANSCRIPTS").is_some(), is_strict())
 }
 
 fn may_update(asked: bool, strict: bool) -> bool {

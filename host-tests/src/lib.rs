@@ -69,6 +69,7 @@ mod random;
 mod redact;
 mod reload;
 mod shared_data;
+mod signatures;
 mod slots;
 
 mod state;

@@ -97,10 +97,16 @@ impl<'c> Call<'c> {
         Fail::Code(self.fault)
     }
 
-    /// Copies bytes out of the module.
-    pub(crate) fn bytes(&self, pointer: u32, len: u32) -> Result<Vec<u8>, Fail> {
+    /// Copies bytes out of the module. What the host keeps of them is bounded too: a module that hands over more in one
+    /// callback than it may is ended.
+    pub(crate) fn bytes(&mut self, pointer: u32, len: u32) -> Result<Vec<u8>, Fail> {
         let start = pointer as usize;
         let range = start..start.saturating_add(len as usize);
+        let is_there = range.end <= self.memory.data_size(&self.caller);
+        if is_there && !self.state().limits.hand(len as usize) {
+            let why = "the module hands more to the host in one callback than its limits allow";
+            return Err(Fail::Trap(wasmtime::Error::msg(why)));
+        }
         let found = self.memory.data(&self.caller).get(range);
         let bytes = found.map(<[u8]>::to_vec).ok_or_else(|| self.bad_pointer())?;
         if self.caller.data().world.trace.values {

@@ -9,6 +9,7 @@ use wasmtime::{
 };
 
 use crate::abi;
+use crate::signatures;
 use crate::state::State;
 
 /// The version of the Proxy-Wasm ABI, announced by a module with an export named `proxy_abi_version_*`.
@@ -53,6 +54,14 @@ pub enum LoadError {
     /// No export announces an ABI version, so no proxy would load this.
     #[error("not a proxy-wasm module: no export `proxy_abi_version_0_1_0`, `_0_2_0`, `_0_2_1` or `_0_2_100`")]
     NoAbiMarker,
+    /// A function that a proxy calls has another type than it is called with: Envoy refuses such a module.
+    #[error("the module exports `{name}` with a wrong signature: a proxy calls it as {expected}")]
+    Signature {
+        /// Its name.
+        name: String,
+        /// Its parameters and result, as they should be.
+        expected: String,
+    },
 }
 
 /// An import of a module.
@@ -122,13 +131,17 @@ impl Module {
     /// Compiles a binary module.
     ///
     /// # Errors
-    /// The bytes are no valid module, or it announces no ABI version.
+    /// The bytes are no valid module, it announces no ABI version, or a proxy could not call its functions.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LoadError> {
         let engine =
             Engine::new(&config(bytes.len())).map_err(|error| LoadError::Engine(error.to_string()))?;
         let code = wasmtime::Module::new(&engine, bytes)
             .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
         let abi = abi_of(&code).ok_or(LoadError::NoAbiMarker)?;
+        if let Some((name, expected)) = signatures::wrong(&code, abi) {
+            let name = name.to_owned();
+            return Err(LoadError::Signature { name, expected });
+        }
         let shared = Arc::new(Shared {
             functions: functions(&code),
             linked: OnceLock::new(),
@@ -218,6 +231,8 @@ const HURRIED_FROM_BYTES: usize = 4 * 1024 * 1024;
 fn config(size: usize) -> Config {
     let mut config = Config::new();
     config.consume_fuel(true);
+    // Pointers of the ABI have 32 bits.
+    config.wasm_memory64(false);
     if size >= CACHED_FROM_BYTES {
         // A machine with no writable cache folder compiles every time, and that is all.
         config.cache(Cache::new(CacheConfig::new()).ok());
@@ -230,7 +245,7 @@ fn config(size: usize) -> Config {
 }
 
 fn abi_of(code: &wasmtime::Module) -> Option<AbiVersion> {
-    let exported = |name| code.get_export(name).is_some();
+    let exported = |name| matches!(code.get_export(name), Some(ExternType::Func(_)));
     AbiVersion::ALL
         .into_iter()
         .find_map(|(name, version)| exported(name).then_some(version))

@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use wasmtime::StoreLimits;
-
 use crate::abi::{MapType, Status};
 use crate::callout::{CallResponse, Callouts};
 use crate::clock::{Clock, nanos};
@@ -13,7 +11,7 @@ use crate::fault::Faults;
 use crate::foreign::ForeignFunctions;
 use crate::grpc_callouts::{GrpcCallouts, GrpcReading};
 use crate::headers::{HeaderMap, Headers};
-use crate::limits::FailurePolicy;
+use crate::limits::{Bounds, FailurePolicy};
 use crate::local_reply::{ReplyRequest, Shape};
 use crate::log::{LogLevel, LogLine, Logs};
 use crate::memory::Guest;
@@ -123,7 +121,7 @@ pub(crate) enum Phase {
 pub(crate) struct State {
     pub(crate) world: World,
     pub(crate) abi: AbiVersion,
-    pub(crate) limits: StoreLimits,
+    pub(crate) limits: Bounds,
     pub(crate) guest: Option<Guest>,
     pub(crate) phase: Phase,
     /// Whether the plugin's configuration may be read now.
@@ -267,7 +265,7 @@ impl Half {
 }
 
 impl State {
-    pub(crate) fn new(world: World, abi: AbiVersion, limits: StoreLimits) -> Self {
+    pub(crate) fn new(world: World, abi: AbiVersion, limits: Bounds) -> Self {
         Self {
             world,
             abi,

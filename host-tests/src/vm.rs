@@ -3,10 +3,10 @@
 
 use std::fmt;
 
-use wasmtime::{Extern, Func, Instance, Store, StoreLimitsBuilder, Val, WasmBacktrace};
+use wasmtime::{Extern, Func, Instance, Store, Val, WasmBacktrace};
 
 use crate::StartError;
-use crate::limits::Limits;
+use crate::limits::{Bounds, Limits};
 use crate::memory::{Args, Guest};
 use crate::module::Module;
 use crate::state::{Phase, State, World};
@@ -60,7 +60,7 @@ impl Vm {
             Ok(linked) => linked,
             Err(error) => return Err(Box::new((world, StartError::Link(error.to_owned())))),
         };
-        let bounds = StoreLimitsBuilder::new().memory_size(limits.memory).build();
+        let bounds = Bounds::new(limits);
         let mut store = Store::new(module.engine(), State::new(world, module.abi(), bounds));
         store.limiter(|state| &mut state.limits);
         let fuel = limits.fuel.unwrap_or(u64::MAX);
@@ -198,6 +198,7 @@ impl Vm {
         let state = self.state_mut();
         (state.current, state.effective, state.stop_iteration) = (context, None, false);
         state.callback = name;
+        state.limits.enter();
         let args: Vec<Val> = args.iter().map(|arg| Val::I32(arg.cast_signed())).collect();
         let mut results = vec![Val::I32(0); usize::from(returns)];
         let done = self

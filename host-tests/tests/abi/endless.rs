@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use scopegate_host_tests::{
-    Answer, Clock, Connection, GrpcAnswer, Host, HostBuilder, Outcome, Request, TcpOutcome,
+    Answer, Clock, Connection, GrpcAnswer, Host, HostBuilder, Limits, Module, Outcome, Request, TcpOutcome,
 };
 
 use crate::guest::Arg::{Num, OutNumber, Pairs, Param};
@@ -165,4 +165,107 @@ fn the_clock_comes_to_its_end_and_no_further() {
         host.advance(Duration::from_secs(2)).unwrap();
         assert!(lines(&mut host).len() <= 3_000);
     }
+}
+
+/// A module whose configuration calls this again and again. Its memory has 40 pages of 64 KiB.
+fn hands_over(imports: &str, call: &str) -> Module {
+    let text = format!(
+        "(module {imports} (memory (export \"memory\") 40) (func (export \"proxy_abi_version_0_2_1\"))
+         (func (export \"malloc\") (param i32) (result i32) (i32.const 1048576))
+         (func (export \"proxy_on_configure\") (param i32 i32) (result i32) (local $i i32)
+           (loop $again {call} (local.set $i (i32.add (local.get $i) (i32.const 1))) (br $again)) (i32.const 1)))"
+    );
+    Module::from_bytes(&wat::parse_str(text).unwrap()).unwrap()
+}
+
+fn limited(module: &Module) -> Host {
+    let limits = Limits {
+        fuel: Some(20_000_000),
+        memory: 4 * 1024 * 1024,
+    };
+    Host::builder(module).limits(limits).build().unwrap()
+}
+
+#[test]
+fn what_a_module_hands_to_the_host_in_one_callback_is_bounded() {
+    // 327679 vectors, each of the whole memory.
+    let vectors = "(loop $fill (i32.store offset=4 (local.get $i) (i32.const 2621440))
+        (local.set $i (i32.add (local.get $i) (i32.const 8))) (br_if $fill (i32.lt_u (local.get $i) (i32.const 2621440))))
+        (drop (call $f (i32.const 1) (i32.const 0) (i32.const 327679) (i32.const 0)))";
+    for (import, parameters, call) in [
+        (
+            "\"env\" \"proxy_log\"",
+            3,
+            "(drop (call $f (i32.const 2) (i32.const 0) (i32.const 2621440)))",
+        ),
+        (
+            "\"env\" \"proxy_set_shared_data\"",
+            5,
+            "(i32.store (i32.const 0) (local.get $i))
+             (drop (call $f (i32.const 0) (i32.const 4) (i32.const 0) (i32.const 2621440) (i32.const 0)))",
+        ),
+        (
+            "\"env\" \"proxy_define_metric\"",
+            4,
+            "(i32.store (i32.const 0) (local.get $i))
+             (drop (call $f (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 0)))",
+        ),
+        ("\"wasi_snapshot_preview1\" \"fd_write\"", 4, vectors),
+    ] {
+        let parameters = "i32 ".repeat(parameters);
+        let import = format!("(import {import} (func $f (param {parameters}) (result i32)))");
+        let mut host = limited(&hands_over(&import, call));
+        let trap = host.failure().unwrap();
+        let said = "the module hands more to the host in one callback than its limits allow";
+        assert_eq!(trap.reason, said, "{import}");
+        let kept: usize = host.logs().iter().map(|line| line.message.len()).sum();
+        assert!(kept <= 4 * 1024 * 1024, "{import}: {kept}");
+    }
+}
+
+#[test]
+fn each_callback_may_hand_over_as_much_as_the_one_before() {
+    let guest = Guest::new().on(HEADERS, |code| {
+        code.add("(drop (call $proxy_log (i32.const 2) (i32.const 65536) (i32.const 2000000)))");
+    });
+    let mut host = limited(&guest.module());
+    for _ in 0..5 {
+        let exchange = host.request(Request::get("a.test", "/"));
+        assert!(exchange.forwarded().is_some(), "{:?}", exchange.outcome);
+        host.logs();
+    }
+}
+
+#[test]
+fn all_memories_of_a_module_are_bounded_together_and_so_are_its_tables() {
+    let starts = |extra: &str| {
+        let text = format!(
+            "(module (memory (export \"memory\") 1) (func (export \"proxy_abi_version_0_2_1\")) {extra}
+             (func (export \"malloc\") (param i32) (result i32) (i32.const 16)))"
+        );
+        let module = Module::from_bytes(&wat::parse_str(text).unwrap()).unwrap();
+        let limits = Limits {
+            memory: 4 * 1024 * 1024,
+            ..Limits::default()
+        };
+        Host::builder(&module).limits(limits).build().is_ok()
+    };
+    assert!(starts("(memory 60)"));
+    assert!(!starts("(memory 64)"), "with the first page it is one too many");
+    assert!(!starts(&"(memory 16)".repeat(4)));
+    assert!(starts("(table 1000 funcref)"));
+    assert!(!starts("(table 2000000000 funcref)"));
+}
+
+#[test]
+fn an_endless_loop_ends_also_where_no_limit_was_asked_for() {
+    let guest = Guest::new().on(HEADERS, |code| {
+        code.add("(loop $forever (br $forever))\n");
+    });
+    let exchange = guest.host().request(Request::get("a.test", "/"));
+    assert!(
+        matches!(&exchange.outcome, Outcome::Failed { reason, .. } if reason.contains("fuel")),
+        "{:?}",
+        exchange.outcome
+    );
 }

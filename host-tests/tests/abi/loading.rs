@@ -352,3 +352,86 @@ fn a_plugin_takes_its_callouts_with_it() {
     host.answer_grpc(grpc, GrpcAnswer::reply("late")).unwrap();
     assert_eq!(lines(&mut host), [] as [&str; 0]);
 }
+
+#[test]
+fn a_function_that_a_proxy_calls_must_have_the_type_that_it_is_called_with() {
+    let load = |abi: &str, function: &str| {
+        let text = format!(
+            "(module (memory (export \"memory\") 1) (func (export \"{abi}\"))
+             (func (export \"malloc\") (param i32) (result i32) (i32.const 16)) {function})"
+        );
+        Module::from_bytes(&wat::parse_str(text).unwrap())
+    };
+    let (first, last) = ("proxy_abi_version_0_1_0", "proxy_abi_version_0_2_1");
+    let wrong = [
+        ("proxy_on_vm_start", "(param i32 i32)", "(i32, i32) -> i32"),
+        (
+            "proxy_on_configure",
+            "(param i32 i32) (result i64) (i64.const 1)",
+            "(i32, i32) -> i32",
+        ),
+        (
+            "proxy_on_configure",
+            "(param i32 i32) (result i32 i32) (i32.const 1) (i32.const 1)",
+            "(i32, i32) -> i32",
+        ),
+        (
+            "proxy_on_request_headers",
+            "(param i32 i32 i32)",
+            "(i32, i32, i32) -> i32",
+        ),
+        (
+            "proxy_on_request_headers",
+            "(param i32 i32 i32) (result i64) (i64.const 1)",
+            "(i32, i32, i32) -> i32",
+        ),
+        (
+            "proxy_on_request_body",
+            "(param i32 i32) (result i32) (i32.const 1)",
+            "(i32, i32, i32) -> i32",
+        ),
+        ("proxy_on_done", "(param i32)", "(i32) -> i32"),
+        ("proxy_on_log", "(param i64)", "(i32)"),
+        (
+            "proxy_on_memory_allocate",
+            "(param i64) (result i64) (i64.const 1)",
+            "(i32) -> i32",
+        ),
+    ];
+    for (name, function, expected) in wrong {
+        let error = load(last, &format!("(func (export \"{name}\") {function})")).unwrap_err();
+        let said =
+            format!("the module exports `{name}` with a wrong signature: a proxy calls it as {expected}");
+        assert_eq!(error.to_string(), said);
+    }
+    let headers = |count| {
+        let params = "i32 ".repeat(count);
+        format!("(func (export \"proxy_on_response_headers\") (param {params}) (result i32) (i32.const 0))")
+    };
+    let loads = |abi, count| load(abi, &headers(count)).is_ok();
+    assert_eq!([loads(first, 2), loads(first, 3)], [true, false]);
+    assert_eq!([loads(last, 2), loads(last, 3)], [false, true]);
+    assert!(load(last, "(func (export \"proxy_on_nothing_known\"))").is_ok());
+}
+
+#[test]
+fn a_module_of_another_kind_is_refused() {
+    let malloc = "(func (export \"malloc\") (param i32) (result i32) (i32.const 16))";
+    let marker = "(func (export \"proxy_abi_version_0_2_1\"))";
+    let load = |text: String| Module::from_bytes(&wat::parse_str(text).unwrap());
+    let wide = load(format!(
+        "(module (memory (export \"memory\") i64 1) {marker} {malloc})"
+    ));
+    assert!(
+        matches!(wide, Err(LoadError::Invalid(_))),
+        "pointers have 32 bits"
+    );
+    let global = "(global (export \"proxy_abi_version_0_2_1\") i32 (i32.const 0))";
+    let marked = load(format!(
+        "(module (memory (export \"memory\") 1) {global} {malloc})"
+    ));
+    assert!(
+        matches!(marked, Err(LoadError::NoAbiMarker)),
+        "the marker is a function"
+    );
+}
