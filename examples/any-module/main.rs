@@ -68,8 +68,17 @@ mod tests {
             .build()
             .unwrap();
         let exchange = host.request(Request::get("example.com", "/teapot"));
-        assert!(matches!(exchange.outcome, Outcome::Forwarded(_)));
+        assert!(matches!(
+            exchange.outcome,
+            Outcome::Failed {
+                reply_status: 503,
+                ..
+            }
+        ));
         assert!(host.failure().is_some());
+        // Only those that come later go past a module that fails open.
+        let later = host.request(Request::get("example.com", "/teapot"));
+        assert!(matches!(later.outcome, Outcome::Forwarded(_)));
     }
 
     /// Two plugins in one proxy: the reply of the second is seen by nobody behind it.

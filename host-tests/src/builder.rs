@@ -120,6 +120,13 @@ impl HostBuilder {
         self
     }
 
+    /// How long a stream that a failed machine holds waits for nothing before its client gets 503; 5 minutes by
+    /// default, as in Envoy (`stream_idle_timeout`), by the clock of the host.
+    pub fn stream_idle_timeout(mut self, after: Duration) -> Self {
+        self.world.stream_idle_timeout = after;
+        self
+    }
+
     pub(crate) fn logs(mut self, logs: Logs) -> Self {
         self.world.logs = logs;
         self

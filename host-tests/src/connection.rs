@@ -99,7 +99,8 @@ pub enum TcpOutcome {
     Open,
     /// The module holds it and waits. `Host::resume_connection` goes on with it.
     Paused,
-    /// The module failed, or was never configured, and the failure policy is closed: the connection is closed.
+    /// The module failed, or was never configured, and the failure policy does not let the connection past it: it is
+    /// closed.
     Failed {
         /// Why, for people.
         reason: String,

@@ -225,7 +225,7 @@ pub enum Outcome {
     Forwarded(Message),
     /// The module answered it.
     LocalReply(LocalReply),
-    /// The module failed, or was never configured, and the failure policy is closed.
+    /// The module failed, or was never configured, and the failure policy does not let the request past it.
     Failed {
         /// Why, for people.
         reason: String,
@@ -235,7 +235,8 @@ pub enum Outcome {
     /// The module closed the stream, or failed when the client had the response's headers: the client gets no answer, or
     /// no whole one.
     Reset,
-    /// The module holds the stream and waits. `Host::resume` goes on with it.
+    /// The module holds the stream and waits. `Host::resume` goes on with it. It stays so where the machine fails
+    /// meanwhile, until it has been idle for too long ([`crate::HostBuilder::stream_idle_timeout`]).
     Paused,
 }
 

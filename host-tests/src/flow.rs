@@ -179,6 +179,8 @@ pub(crate) struct Flow {
     /// The reply of a plugin that goes back in place of the upstream's.
     reply: Option<LocalReply>,
     decided_by: Option<usize>,
+    /// The plugin whose module failed under the request, and how.
+    failed: Option<(usize, String)>,
     host_calls: usize,
     fuel: u64,
 }
@@ -213,6 +215,7 @@ impl Flow {
             upstream: Some(response),
             reply: None,
             decided_by: None,
+            failed: None,
             host_calls,
             fuel,
         };
@@ -264,9 +267,26 @@ impl Flow {
             Some(mut reply) => {
                 let shown = std::mem::take(&mut self.response.passed);
                 (reply.headers, reply.body) = (shown.headers, shown.body);
-                Outcome::LocalReply(reply.read_back())
+                let made = reply.status;
+                let reply = reply.read_back();
+                match self.failed.take() {
+                    None => Outcome::LocalReply(reply),
+                    Some((_, reason)) => Outcome::Failed {
+                        reason,
+                        // To gRPC it is said in another way.
+                        reply_status: if reply.status == made {
+                            UNAVAILABLE
+                        } else {
+                            reply.status
+                        },
+                    },
+                }
             }
         }
+    }
+
+    fn has_failed(&self, member: usize) -> bool {
+        self.failed.as_ref().is_some_and(|(failed, _)| *failed == member)
     }
 
     fn show_request(&mut self, line: &mut Line<'_>, place: usize, frame: Frame) -> Option<Outcome> {
@@ -292,11 +312,11 @@ impl Flow {
         self.settle(line, place, part, step)
     }
 
-    /// A plugin that never saw the request is not shown the response.
+    /// A plugin that never saw the request is not shown the response, and one that failed lets it pass.
     fn show_response(&mut self, line: &mut Line<'_>, place: usize, frame: Frame) -> Option<Outcome> {
         let member = self.response.member(place);
         let id = self.id(member);
-        if self.reached.get(member) != Some(&true) {
+        if self.reached.get(member) != Some(&true) || self.has_failed(member) {
             self.response.hand(place.saturating_add(1), vec![frame]);
             return None;
         }
@@ -350,8 +370,16 @@ impl Flow {
                 None
             }
             Step::LocalReply(reply) => self.ended_by(member, Outcome::LocalReply(reply)),
+            Step::Failed { reason } if is_request => {
+                let reply = host.unavailable(id);
+                self.decided_by = Some(member);
+                self.failed = Some((member, reason));
+                self.answer(reply);
+                None
+            }
             Step::Failed { reason } => {
                 let reply_status = UNAVAILABLE;
+                let (member, reason) = self.failed.take().unwrap_or((member, reason));
                 self.ended_by(member, Outcome::Failed { reason, reply_status })
             }
             Step::Reset => self.ended_by(member, Outcome::Reset),

@@ -58,7 +58,7 @@ impl HeaderMap {
     }
 
     /// The name under which a header is kept.
-    fn key(&self, name: &[u8]) -> Vec<u8> {
+    pub(crate) fn key(&self, name: &[u8]) -> Vec<u8> {
         self.kind.name(self.profile.header_name(name))
     }
 

@@ -304,7 +304,8 @@ impl Host {
     /// How many streams are open.
     #[must_use]
     pub fn open_streams(&self) -> usize {
-        self.vm.state().streams.len()
+        let state = self.vm.state();
+        state.streams.len().saturating_add(state.lost.len())
     }
 
     /// The clock of the host; a virtual one can be moved through it.

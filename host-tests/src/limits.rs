@@ -99,7 +99,8 @@ pub enum FailurePolicy {
     /// Every request is answered with 503 (Envoy's `FAIL_CLOSED`).
     #[default]
     Closed,
-    /// Requests go on as if there were no plugin (`FAIL_OPEN`).
+    /// Requests that come later go past the plugin (`FAIL_OPEN`). One that the module knows is answered with 503 at its
+    /// next callback, and at once where it is the one that took the module down.
     Open,
     /// Requests are answered with 503 until it is time for a new machine; the next one then gets it (`FAIL_RELOAD`).
     /// See [`crate::HostBuilder::reload_after`].

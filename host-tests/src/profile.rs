@@ -80,6 +80,11 @@ impl Profile {
         self == Self::Nginx
     }
 
+    /// Whether a stream that is held hears at once that its machine failed; else it waits until it is idle for too long.
+    pub(crate) fn failure_ends_held_streams(self) -> bool {
+        self == Self::Nginx
+    }
+
     /// Whether parts of the path of a property may be separated by dots as well.
     pub(crate) fn dots_separate(self) -> bool {
         self == Self::Nginx

@@ -241,6 +241,11 @@ fn in_map(headers: Option<&HeaderMap>, field: &[u8], name: &[u8], profile: Profi
             Some(pairs::encode(all.iter()))
         }
         (map, None) if map == name => Some(pairs::encode(headers?.visible())),
+        // `host` is another name of the authority here too.
+        (map, Some(key)) if map == name && profile.has_maps_of_properties() => {
+            let headers = headers?;
+            joined(headers, &headers.key(key))
+        }
         (map, Some(key)) if map == name => joined(headers?, key),
         _ => None,
     }

@@ -44,3 +44,23 @@ impl Reload {
         now.saturating_sub(self.loaded) >= base.saturating_add(jitter)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Reload;
+
+    #[test]
+    fn a_half_of_the_base_is_added_at_random() {
+        const SECOND: u64 = 1_000_000_000;
+        let mut reload = Reload::after(Duration::from_secs(1));
+        reload.loaded(SECOND);
+        let mut due = |now| (0..200).filter(|_| reload.is_due(now)).count();
+        assert_eq!(due(2 * SECOND - 1), 0, "never before the base is over");
+        assert_eq!(due(2 * SECOND + SECOND / 2), 200, "always after a half more");
+        let between = due(2 * SECOND + SECOND / 4);
+        assert!((50..150).contains(&between), "{between} of 200 in the middle");
+        assert!(due(2 * SECOND) < 5, "hardly ever without a wait");
+    }
+}

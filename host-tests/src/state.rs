@@ -25,6 +25,9 @@ use crate::slots::Kind;
 use crate::tcp::Tcp;
 use crate::trace::Trace;
 
+/// Envoy's `stream_idle_timeout` where it is not set.
+const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+
 /// Everything that outlives one virtual machine.
 pub(crate) struct World {
     pub(crate) profile: Profile,
@@ -37,6 +40,8 @@ pub(crate) struct World {
     pub(crate) plugin: Settings,
     /// The most bytes of a body that come at once.
     pub(crate) piece_bytes: usize,
+    /// How long a stream may do nothing.
+    pub(crate) stream_idle_timeout: Duration,
     /// Whether a module may hold headers and be shown the body none the less.
     pub(crate) headers_may_stop_alone: bool,
     /// Further plugins in the same machine.
@@ -69,6 +74,7 @@ impl Default for World {
             plugin: Settings::default(),
             headers_may_stop_alone: false,
             piece_bytes: usize::MAX,
+            stream_idle_timeout: STREAM_IDLE_TIMEOUT,
             further: Vec::new(),
             log_level: LogLevel::Info,
             logs: Logs::default(),
@@ -133,6 +139,8 @@ pub(crate) struct State {
     pub(crate) stop_iteration: bool,
     pub(crate) roots: BTreeMap<u32, Root>,
     pub(crate) streams: BTreeMap<u32, Stream>,
+    /// Streams that machines before this one held when they failed.
+    pub(crate) lost: BTreeMap<u32, Lost>,
     pub(crate) call_response: Option<CallResponse>,
     /// What may be read of a gRPC callout just now.
     pub(crate) grpc: GrpcReading,
@@ -170,6 +178,13 @@ impl Root {
     }
 }
 
+/// A stream whose machine is gone.
+pub(crate) struct Lost {
+    pub(crate) stream: Stream,
+    /// How the machine failed.
+    pub(crate) reason: String,
+}
+
 /// A stream context.
 #[derive(Default)]
 pub(crate) struct Stream {
@@ -185,6 +200,8 @@ pub(crate) struct Stream {
     pub(crate) given: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(crate) set: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(crate) started_nanos: Option<u64>,
+    /// When something of it was last shown, by the steady clock.
+    pub(crate) last_active: u64,
     pub(crate) details: Option<String>,
     /// The part that the module holds back.
     pub(crate) waiting: Option<Part>,
@@ -279,6 +296,7 @@ impl State {
             stop_iteration: false,
             roots: BTreeMap::new(),
             streams: BTreeMap::new(),
+            lost: BTreeMap::new(),
             call_response: None,
             grpc: GrpcReading::default(),
             ended_roots: VecDeque::new(),
@@ -291,7 +309,16 @@ impl State {
 
     pub(crate) fn allocate_context(&mut self) -> u32 {
         self.last_context += 1;
+        while self.lost.contains_key(&self.last_context) {
+            self.last_context += 1;
+        }
         self.last_context
+    }
+
+    /// A stream, of this machine or of one before it.
+    pub(crate) fn stream_of_any_machine(&self, id: u32) -> Option<&Stream> {
+        let lost = || Some(&self.lost.get(&id)?.stream);
+        self.streams.get(&id).or_else(lost)
     }
 
     /// There is no route cache here: that it was cleared is counted. Only an HTTP stream has a route.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::clock::nanos;
 use crate::exchange::{LocalReply, Message};
 use crate::flow::Frame;
 use crate::headers::{HeaderMap, Headers};
@@ -10,7 +11,7 @@ use crate::host::{Host, length};
 use crate::local_reply::{ReplyRequest, shape};
 use crate::module::AbiVersion;
 use crate::slots::Kind;
-use crate::state::{Half, Part, Stream};
+use crate::state::{Half, Lost, Part, Stream};
 
 /// The number of a stream in its host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,7 +26,8 @@ pub enum Step {
     Paused,
     /// The module answered in place of the upstream: this goes to the client, and the stream is to be finished.
     LocalReply(LocalReply),
-    /// The module failed or was never configured: 503 to the client. Once the response's headers are gone, it is `Reset`.
+    /// The module failed or was never configured: 503 to the client, unless it fails open and does not know of the
+    /// stream. Once the response's headers are gone, it is `Reset`.
     Failed {
         /// Why, for people.
         reason: String,
@@ -33,6 +35,10 @@ pub enum Step {
     /// The module closed the stream with no answer.
     Reset,
 }
+
+/// What a failed module's client gets, and how that is said to gRPC.
+const UNAVAILABLE: u32 = 503;
+const GRPC_UNAVAILABLE: u32 = 14;
 
 /// What a headers callback returns to hold the headers.
 const PAUSE: u32 = 1;
@@ -168,6 +174,20 @@ impl Host {
         part.is_headers() && stream.is_some_and(|stream| stream.half(part).headers_alone)
     }
 
+    /// What a failed module's client gets: Envoy's own reply, which other plugins see.
+    pub(crate) fn unavailable(&mut self, id: StreamId) -> LocalReply {
+        let profile = self.world().profile;
+        let asked = ReplyRequest {
+            status: UNAVAILABLE,
+            details: b"wasm_fail_stream".to_vec(),
+            body: Vec::new(),
+            headers: Headers::new(),
+            grpc_status: GRPC_UNAVAILABLE,
+        };
+        let known = self.stream_mut(id).map(|stream| stream.shape);
+        shape(asked, known.unwrap_or_default(), profile)
+    }
+
     /// The reply that the plugin made to a stream that it does not hold.
     pub(crate) fn unasked_reply(&mut self, id: StreamId) -> Option<Step> {
         self.stream_mut(id).filter(|stream| stream.reply.is_some())?;
@@ -186,16 +206,45 @@ impl Host {
 
     /// The part of a stream that the plugin holds.
     pub(crate) fn held_part(&self, id: StreamId) -> Option<Part> {
-        self.vm.state().streams.get(&id.0)?.waiting
+        self.vm.state().stream_of_any_machine(id.0)?.waiting
     }
 
-    /// What has become of a stream that the module held, after callouts were answered or ticks run.
+    /// What has become of a stream that the module held, after callouts were answered or ticks run. Where its machine
+    /// has failed since, nobody ends it: it stays held until it has been idle for too long
+    /// ([`crate::HostBuilder::stream_idle_timeout`]).
     pub fn poll(&mut self, id: StreamId) -> Step {
         self.free(id);
+        if self.is_stranded(id) && !self.is_idle_too_long(id) {
+            return Step::Paused;
+        }
+        if let Some(lost) = self.vm.state().lost.get(&id.0) {
+            return lost.end();
+        }
         match self.stream_mut(id).and_then(|stream| stream.waiting) {
             Some(part) => self.settle(id, part, true),
             None => Step::Continue,
         }
+    }
+
+    /// Whether a held stream has lost its machine, and asked for nothing before: Envoy looks at a failure in the next
+    /// callback of a stream, and a held stream has none.
+    fn is_stranded(&self, id: StreamId) -> bool {
+        let state = self.vm.state();
+        if state.lost.contains_key(&id.0) {
+            return true;
+        }
+        let profile = state.world.profile;
+        let is_dead = self.vm.failure().is_some() && !profile.failure_ends_held_streams();
+        let stream = state.streams.get(&id.0).filter(|_| is_dead);
+        stream.is_some_and(|stream| stream.waiting.is_some() && !stream.escaped && !stream.has_asked())
+    }
+
+    fn is_idle_too_long(&self, id: StreamId) -> bool {
+        let state = self.vm.state();
+        let stream = state.stream_of_any_machine(id.0);
+        let last = stream.map_or(0, |stream| stream.last_active);
+        let idle = state.world.clock.steady_nanos().saturating_sub(last);
+        idle >= nanos(state.world.stream_idle_timeout)
     }
 
     /// Where one request took the machine down, others that wait for a callout may go on as if nothing had been.
@@ -214,8 +263,7 @@ impl Host {
     pub fn forwarded_request(&self, id: StreamId) -> Message {
         self.vm
             .state()
-            .streams
-            .get(&id.0)
+            .stream_of_any_machine(id.0)
             .map(|stream| stream.request.message())
             .unwrap_or_default()
     }
@@ -225,8 +273,7 @@ impl Host {
     pub fn forwarded_response(&self, id: StreamId) -> Message {
         self.vm
             .state()
-            .streams
-            .get(&id.0)
+            .stream_of_any_machine(id.0)
             .map(|stream| stream.response.message())
             .unwrap_or_default()
     }
@@ -236,8 +283,7 @@ impl Host {
     pub fn stream_properties(&self, id: StreamId) -> BTreeMap<Vec<u8>, Vec<u8>> {
         self.vm
             .state()
-            .streams
-            .get(&id.0)
+            .stream_of_any_machine(id.0)
             .map(|stream| stream.set.clone())
             .unwrap_or_default()
     }
@@ -277,7 +323,9 @@ impl Host {
             self.vm.call(id.0, "proxy_on_done", &[id.0]);
             self.vm.call(id.0, "proxy_on_delete", &[id.0]);
         }
-        self.vm.state_mut().streams.remove(&id.0);
+        let state = self.vm.state_mut();
+        state.streams.remove(&id.0);
+        state.lost.remove(&id.0);
     }
 
     pub(crate) fn stream_mut(&mut self, id: StreamId) -> Option<&mut Stream> {
@@ -345,9 +393,11 @@ impl Host {
     }
 
     fn step(&mut self, id: StreamId, part: Part, callback: &'static str, args: &[u32]) -> Step {
+        let now = self.world().clock.steady_nanos();
         let Some(stream) = self.stream_mut(id) else {
             return Step::Reset;
         };
+        stream.last_active = now;
         let held = stream
             .waiting
             .filter(|held| held.is_request() == part.is_request());
@@ -390,9 +440,14 @@ impl Host {
             return Step::Reset;
         };
         stream.waiting = None;
+        if refusal.is_some() {
+            // Of a failed machine nothing is wanted any more, a reply neither.
+            stream.reply = None;
+        }
         match refusal {
             Some(_) if stream.escaped => return stream.go_on(part),
-            Some(_) if open => return stream.go_on(part),
+            // A stream that the module knows is not let past it.
+            Some(_) if open && !stream.created => return stream.go_on(part),
             // The client has the headers already.
             Some(_) if part.is_after_response_headers() && !stream.response.headers_alone => {
                 return Step::Reset;
@@ -487,7 +542,24 @@ impl Part {
     }
 }
 
+impl Lost {
+    /// What the proxy makes of it when it has been idle for too long.
+    fn end(&self) -> Step {
+        match self.stream.waiting.is_some_and(Part::is_after_response_headers) {
+            true => Step::Reset,
+            false => Step::Failed {
+                reason: self.reason.clone(),
+            },
+        }
+    }
+}
+
 impl Stream {
+    /// Whether the module has asked for something that is not done yet.
+    fn has_asked(&self) -> bool {
+        self.reset || self.reply.is_some() || self.continue_request || self.continue_response
+    }
+
     fn half(&mut self, part: Part) -> &mut Half {
         if part.is_request() {
             &mut self.request

@@ -190,9 +190,15 @@ impl Host {
         }
     }
 
-    /// What has become of a connection that the module held, after callouts were answered or ticks run.
+    /// What has become of a connection that the module held, after callouts were answered or ticks run. Where its machine
+    /// has failed since, it stays held until more data comes or the client goes.
     pub fn poll_connection(&mut self, id: StreamId) -> TcpStep {
-        let held = self.tcp_mut(id).is_some_and(|tcp| tcp.held);
+        let has_failed = self.vm.failure().is_some();
+        let tcp = self.tcp_mut(id);
+        let held = tcp.as_ref().is_some_and(|tcp| tcp.held);
+        if has_failed && tcp.is_some_and(|tcp| tcp.held && !tcp.over && !tcp.resumed && !tcp.closing) {
+            return TcpStep::Paused;
+        }
         self.settle_side(id, Side::Downstream, held)
     }
 
@@ -240,9 +246,8 @@ impl Host {
     /// What follows once the module has returned: its failure comes first, then what it asked for.
     fn settle_side(&mut self, id: StreamId, side: Side, stopped: bool) -> TcpStep {
         let has_callbacks = self.world().profile.has_connections();
-        let refusal = self
-            .refusal(self.root)
-            .filter(|_| has_callbacks && !self.fails_open(self.root));
+        let refusal = self.refusal(self.root).filter(|_| has_callbacks);
+        let open = self.fails_open(self.root);
         let Some(stream) = self.vm.state_mut().streams.get_mut(&id.0) else {
             return TcpStep::Closed;
         };
@@ -250,7 +255,7 @@ impl Host {
         let Some(tcp) = stream.tcp.as_mut().filter(|tcp| !tcp.over) else {
             return TcpStep::Closed;
         };
-        if let Some(reason) = refusal {
+        if let Some(reason) = refusal.filter(|_| created || !open) {
             tcp.over = true;
             return TcpStep::Failed { reason };
         }

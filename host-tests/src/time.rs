@@ -40,7 +40,7 @@ impl Host {
         let mut exchange = self.resume(stream);
         let mut waited = Duration::ZERO;
         let mut ticks = 0_u32;
-        while exchange.outcome == Outcome::Paused && self.failure().is_none() && waited < patience {
+        while exchange.outcome == Outcome::Paused && waited < patience {
             let is_virtual = self.clock().virtual_nanos().is_some();
             if ticks < TICKS_AT_ONCE || !is_virtual {
                 ticks = ticks.saturating_add(1);
@@ -48,7 +48,8 @@ impl Host {
                 let _ = self.tick();
             }
             if ticks >= TICKS_AT_ONCE || !is_virtual {
-                let step = self.tick_period().unwrap_or(IDLE_STEP);
+                let period = self.tick_period().filter(|_| self.failure().is_none());
+                let step = period.unwrap_or(IDLE_STEP);
                 waited = waited.saturating_add(step);
                 let _ = self.advance(step);
             }

@@ -1,6 +1,7 @@
 //! One virtual machine: the instance, calls into it, and its failure. A machine that trapped is never entered
 //! again.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use wasmtime::{Extern, Func, Instance, Store, Val, WasmBacktrace};
@@ -9,7 +10,7 @@ use crate::StartError;
 use crate::limits::{Bounds, Limits};
 use crate::memory::{Args, Guest};
 use crate::module::Module;
-use crate::state::{Phase, State, World};
+use crate::state::{Lost, Phase, State, World};
 
 /// The end of a virtual machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -235,8 +236,9 @@ impl Vm {
         world.callouts.ready.clear();
         world.grpc.clear();
         match Self::start(module, world, limits) {
-            Ok(vm) => {
+            Ok(mut vm) => {
                 let fuel_used = self.fuel_used;
+                vm.state_mut().lost = self.lose_streams();
                 *self = vm;
                 self.fuel_used = self.fuel_used.saturating_add(fuel_used);
                 Ok(())
@@ -247,6 +249,24 @@ impl Vm {
                 Err(error)
             }
         }
+    }
+}
+
+impl Vm {
+    /// The streams that are left behind when another machine takes the place of this one.
+    fn lose_streams(&mut self) -> BTreeMap<u32, Lost> {
+        let reason = self.failed.as_ref().map(ToString::to_string).unwrap_or_default();
+        let state = self.state_mut();
+        let mut lost = std::mem::take(&mut state.lost);
+        let held = std::mem::take(&mut state.streams).into_iter();
+        lost.extend(
+            held.filter(|(_, stream)| stream.waiting.is_some())
+                .map(|(id, stream)| {
+                    let reason = reason.clone();
+                    (id, Lost { stream, reason })
+                }),
+        );
+        lost
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use scopegate_host_tests::{
-    Answer, Callout, Clock, Host, LocalUpstreams, Outcome, Profile, Request, Response,
+    Answer, Callout, Clock, FailurePolicy, Host, LocalUpstreams, Outcome, Profile, Request, Response, Step,
 };
 
 use crate::guest::Arg::{Num, Out, OutNumber, Pairs};
@@ -200,30 +200,84 @@ fn a_callout_needs_a_known_upstream_three_headers_and_a_time_that_is_not_negativ
 }
 
 #[test]
-fn a_trap_in_an_answer_fails_the_request_that_waits() {
+fn a_held_request_whose_machine_fails_waits_until_it_is_idle_for_too_long() {
     let guest = Guest::new()
+        .on("proxy_on_configure", |code| {
+            code.call("proxy_set_tick_period_milliseconds", &[Num(1_000_000_000)]);
+        })
         .on(HEADERS, |code| {
-            http_call(code, "idp", WHOLE, 0);
+            code.call("proxy_get_header_map_value", &[Num(0), text("bomb"), Out]);
+            code.add("(if (i32.gt_u (i32.load (i32.const 1008)) (i32.const 0)) (then unreachable))\n");
+            http_call(code, "idp", WHOLE, 400_000);
             code.returns(1);
+        })
+        .on("proxy_on_tick", |code| {
+            code.trap();
         })
         .on("proxy_on_http_call_response", |code| {
             code.trap();
         });
-    let mut host = Host::builder(&guest.module())
-        .upstream("idp", |_| Answer::Failure)
-        .build()
-        .unwrap();
-    let outcome = host.request(Request::get("a.test", "/")).outcome;
-    assert!(
-        matches!(
-            outcome,
-            Outcome::Failed {
-                reply_status: 503,
-                ..
+    type End = fn(&mut Host);
+    let ends: [(&str, End); 3] = [
+        ("an answer", |host| {
+            let token = host.callouts()[0].token;
+            host.answer(token, Answer::Failure).unwrap_err();
+        }),
+        ("a tick", |host| {
+            host.tick().unwrap_err();
+        }),
+        ("another request", |host| {
+            host.request(Request::get("a.test", "/").header("bomb", "x"));
+        }),
+    ];
+    for policy in [FailurePolicy::Closed, FailurePolicy::Open, FailurePolicy::Reload] {
+        for (name, end) in ends {
+            for (idle, timeout) in [(300, None), (7, Some(Duration::from_secs(7)))] {
+                let builder = Host::builder(&guest.module())
+                    .failure_policy(policy)
+                    .clock(Clock::virtual_at(1_000))
+                    .upstream("idp", |_| Answer::Later);
+                let builder = timeout
+                    .into_iter()
+                    .fold(builder, |builder, timeout| builder.stream_idle_timeout(timeout));
+                let mut host = builder.build().unwrap();
+                let held = host.request(Request::get("a.test", "/"));
+                assert_eq!(held.outcome, Outcome::Paused);
+                end(&mut host);
+                assert!(host.failure().is_some(), "{policy:?} {name}");
+                assert_eq!(
+                    host.resume(held.stream).outcome,
+                    Outcome::Paused,
+                    "{policy:?} {name}"
+                );
+                let _ = host.advance(Duration::from_secs(idle - 1));
+                // Where the policy says so, this makes a new machine, which knows nothing of the other.
+                let other = host.request(Request::get("a.test", "/"));
+                assert_ne!(other.stream, held.stream);
+                assert_eq!(host.failure().is_none(), policy == FailurePolicy::Reload);
+                assert_eq!(host.poll(held.stream), Step::Paused, "{policy:?} {name}");
+                assert_eq!(
+                    host.resume(held.stream).outcome,
+                    Outcome::Paused,
+                    "{policy:?} {name}"
+                );
+                let ended = host.wait(held.stream, Duration::from_secs(2));
+                assert!(
+                    matches!(
+                        ended.outcome,
+                        Outcome::Failed {
+                            reply_status: 503,
+                            ..
+                        }
+                    ),
+                    "{policy:?} {name}: {:?}",
+                    ended.outcome
+                );
+                host.abort(other.stream);
+                assert_eq!(host.open_streams(), 0, "{policy:?} {name}");
             }
-        ),
-        "{outcome:?}"
-    );
+        }
+    }
 }
 
 #[test]
@@ -339,4 +393,25 @@ fn an_answer_without_trailers_has_no_map_of_them() {
         .unwrap();
     host.request(Request::get("a.test", "/"));
     assert_eq!(lines(&mut host), ["0", "4", "0", "2", "0", "1", "2", "2"]);
+}
+
+#[test]
+fn the_text_of_a_broken_answer_is_gone_after_the_answer() {
+    let status = |code: &mut Code<'_>| {
+        code.call("proxy_get_status", &[Num(1016), Out]).show();
+    };
+    let guest = caller()
+        .on("proxy_on_configure", |code| {
+            code.call("proxy_set_tick_period_milliseconds", &[Num(1_000)]);
+        })
+        .on("proxy_on_tick", status);
+    let mut host = Host::builder(&guest.module())
+        .profile(Profile::Spec)
+        .upstream("idp", |_| Answer::Failure)
+        .build()
+        .unwrap();
+    host.request(Request::get("a.test", "/"));
+    lines(&mut host);
+    host.tick().unwrap();
+    assert_eq!(lines(&mut host), ["0", ""]);
 }

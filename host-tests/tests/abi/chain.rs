@@ -275,6 +275,7 @@ fn plugins_of_one_machine_have_root_contexts_and_configurations_of_their_own_and
                 .show();
         })
         .on(HEADERS, |code| {
+            code.add("(i32.store (i32.const 1008) (i32.const 0))\n");
             code.call("proxy_get_header_map_value", &[Num(0), text("bomb"), Out]);
             code.add("(if (i32.gt_u (i32.load (i32.const 1008)) (i32.const 0)) (then unreachable))\n");
         })
@@ -324,13 +325,18 @@ fn plugins_of_one_machine_have_root_contexts_and_configurations_of_their_own_and
     ];
     let mut apart = chain(apart);
     assert_eq!(apart.machines(), 2);
+    assert_eq!(failed_by(&apart.request(bomb())), Some(0));
+    assert!(apart.machine(0).unwrap().failure().is_some());
+    assert!(
+        apart.machine(1).unwrap().failure().is_none(),
+        "it was not reached"
+    );
+    assert!(apart.request(good()).forwarded().is_some());
     assert_eq!(
         failed_by(&apart.request(bomb())),
         Some(1),
         "the first is as if it were not there"
     );
-    assert!(apart.machine(0).unwrap().failure().is_some());
-    assert_eq!(failed_by(&apart.request(good())), Some(1));
 }
 
 #[test]
@@ -363,7 +369,7 @@ fn a_plugin_that_is_reloaded_gets_its_configuration_again_and_others_keep_theirs
 }
 
 #[test]
-fn a_failure_is_told_to_the_client_past_the_callbacks_of_the_others() {
+fn a_failure_goes_back_to_the_client_through_those_that_saw_the_request() {
     let failing = saying(HEADERS, |code| {
         code.trap();
     });
@@ -377,9 +383,51 @@ fn a_failure_is_told_to_the_client_past_the_callbacks_of_the_others() {
             ..
         }
     ));
+    assert_eq!(exchange.decided_by, Some(1));
     let seen = said(&mut chain);
-    assert!(!seen.contains(&"a response_headers".to_owned()), "{seen:?}");
+    assert!(seen.contains(&"a response_headers".to_owned()), "{seen:?}");
+    assert!(!seen.contains(&"b response_headers".to_owned()), "{seen:?}");
     assert!(seen.contains(&"a log".to_owned()), "{seen:?}");
+}
+
+#[test]
+fn the_reply_to_a_failure_is_changed_and_held_by_those_before_it() {
+    let failing = saying(BODY, |code| {
+        code.trap();
+    });
+    let changing = saying("proxy_on_response_headers", |code| {
+        code.call("proxy_get_header_map_value", &[Num(2), text(":status"), Out])
+            .show();
+        code.call(
+            "proxy_replace_header_map_value",
+            &[Num(2), text(":status"), text("599")],
+        );
+    });
+    let mut chain = self::chain([Plugin::new("a", &changing), Plugin::new("b", &failing)]);
+    let exchange = chain.request(Request::new("POST", "a.test", "/").body("x"));
+    assert!(
+        matches!(
+            exchange.outcome,
+            Outcome::Failed {
+                reply_status: 599,
+                ..
+            }
+        ),
+        "{:?}",
+        exchange.outcome
+    );
+    assert!(said(&mut chain).contains(&"a 503".to_owned()));
+
+    let failing = saying(HEADERS, |code| {
+        code.trap();
+    });
+    let holding = saying("proxy_on_response_headers", |code| {
+        code.returns(1);
+    });
+    let mut chain = self::chain([Plugin::new("a", &holding), Plugin::new("b", &failing)]);
+    let held = chain.request(Request::get("a.test", "/"));
+    assert_eq!((held.outcome, held.decided_by), (Outcome::Paused, Some(1)));
+    assert_eq!(chain.resume(held.stream).outcome, Outcome::Paused);
 }
 
 /// Fills a queue of another worker at each request, and says what it is told of.
@@ -664,7 +712,7 @@ fn a_reply_to_a_response_goes_to_the_client_past_the_others() {
 }
 
 #[test]
-fn a_plugin_that_fails_open_is_not_there_at_all() {
+fn a_plugin_that_fails_open_is_not_there_for_later_requests() {
     let failing = saying("proxy_on_configure", |_| ());
     let trapping = saying(HEADERS, |code| {
         code.trap();
@@ -673,7 +721,8 @@ fn a_plugin_that_fails_open_is_not_there_at_all() {
         Plugin::new("a", &trapping).failure_policy(FailurePolicy::Open),
         Plugin::new("b", &failing),
     ]);
-    chain.request(Request::get("a.test", "/"));
+    let first = chain.request(Request::get("a.test", "/"));
+    assert!(matches!(first.outcome, Outcome::Failed { .. }));
     said(&mut chain);
     assert!(chain.request(Request::get("a.test", "/")).forwarded().is_some());
     let seen = said(&mut chain);

@@ -71,6 +71,15 @@ fn the_request_the_connection_and_the_plugin_have_properties() {
 }
 
 #[test]
+fn the_authority_is_a_header_by_both_of_its_names() {
+    let paths = &["request.headers.host", "request.headers.:authority"];
+    assert_eq!(
+        asked(paths, Request::get("a.test", "/")),
+        ["0", "a.test", "0", "a.test"]
+    );
+}
+
+#[test]
 fn what_is_not_there_is_not_found() {
     let paths = &[
         "request.nothing",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use scopegate_host_tests::{Clock, FailurePolicy, Host, Limits, Outcome, Request, Response, Step};
 
-use crate::guest::Arg::{Num, Out};
+use crate::guest::Arg::{Num, Out, Pairs};
 use crate::guest::{Guest, lines, text};
 
 const HEADERS: &str = "proxy_on_request_headers";
@@ -294,6 +294,57 @@ fn a_trap_after_the_exchange_fails_the_next_one() {
     }
 }
 
+#[test]
+fn a_request_that_was_refused_before_the_trap_is_not_let_through_by_a_module_that_fails_open() {
+    let guest = Guest::new().on(HEADERS, |code| {
+        let reply = [Num(403), text(""), text("no"), Pairs(&[]), Num(u32::MAX)];
+        code.call("proxy_send_local_response", &reply).trap();
+    });
+    let mut host = Host::builder(&guest.module())
+        .failure_policy(FailurePolicy::Open)
+        .build()
+        .unwrap();
+    let refused = host.request(Request::get("a.test", "/")).outcome;
+    assert!(
+        matches!(
+            refused,
+            Outcome::Failed {
+                reply_status: 503,
+                ..
+            }
+        ),
+        "{refused:?}"
+    );
+    assert!(host.request(Request::get("a.test", "/")).forwarded().is_some());
+}
+
+#[test]
+fn a_trap_while_the_headers_of_the_response_are_held_is_still_told_to_the_client() {
+    let guest = Guest::new()
+        .on("proxy_on_response_headers", |code| {
+            code.returns(1);
+        })
+        .on("proxy_on_response_body", |code| {
+            code.trap();
+        });
+    let mut host = Host::builder(&guest.module())
+        .allow_headers_stop_iteration(true)
+        .build()
+        .unwrap();
+    let exchange = host.exchange(Request::get("a.test", "/"), Response::new(200).body("b"));
+    assert!(
+        matches!(
+            exchange.outcome,
+            Outcome::Failed {
+                reply_status: 503,
+                ..
+            }
+        ),
+        "{:?}",
+        exchange.outcome
+    );
+}
+
 fn failing(policy: FailurePolicy) -> Host {
     let guest = Guest::new().on(HEADERS, |code| {
         code.call("proxy_get_header_map_value", &[Num(0), text("bomb"), Out]);
@@ -325,12 +376,18 @@ fn the_failure_policy_decides_what_follows_a_trap() {
     assert!(closed(&host.request(good()).outcome));
 
     let mut host = failing(FailurePolicy::Open);
+    let known = host.open_stream(BTreeMap::new());
+    assert!(closed(&host.request(bomb()).outcome), "the one that took it down");
     assert_eq!(
-        host.request(bomb()).forwarded().unwrap().body,
+        host.request(good()).forwarded().unwrap().body,
         b"b",
-        "as if there were no plugin"
+        "those after it go past"
     );
-    assert_eq!(host.request(good()).forwarded().unwrap().body, b"b");
+    let step = host.request_headers(known, good().headers, true);
+    assert!(
+        matches!(step, Step::Failed { .. }),
+        "the module knew of it: {step:?}"
+    );
 
     let mut host = failing(FailurePolicy::Reload);
     assert!(closed(&host.request(bomb()).outcome));
