@@ -515,13 +515,8 @@ impl Loader<'_> {
 
     /// An upstream that no policy of this file has is never asked. Those of fixtures may be another file's.
     fn check_upstreams(&mut self, served: &BTreeSet<String>, policy: &TestPolicy, tests: &[TestSpec]) {
-        let of = |document: &Value| -> Vec<String> {
-            let named = document.get("upstreams").and_then(Value::as_object);
-            named
-                .map(|named| named.keys().cloned().collect())
-                .unwrap_or_default()
-        };
-        let known = of(&policy.document);
+        let mut known = Vec::new();
+        named_upstreams(&policy.document, &mut known);
         let is_replaced = tests
             .iter()
             .flat_map(|test| &test.steps)
@@ -650,6 +645,18 @@ struct Known<'a> {
     key: &'a dyn Fn(&str) -> Option<(&'a Key, &'static str)>,
     is_token: &'a dyn Fn(&str) -> bool,
     tokens: &'a PlannedTokens,
+}
+
+/// The names that a policy gives the upstreams of its own documents and questions, wherever they stand.
+fn named_upstreams(document: &Value, names: &mut Vec<String>) {
+    match document {
+        Value::Object(members) => {
+            names.extend(members.get("upstream").and_then(Value::as_str).map(str::to_owned));
+            members.values().for_each(|value| named_upstreams(value, names));
+        }
+        Value::Array(items) => items.iter().for_each(|item| named_upstreams(item, names)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// The use that each key is published with.
