@@ -65,9 +65,10 @@ pub struct EnvoyExecutor {
     /// What the policies call out to; each ends with its handle.
     _servers: Vec<KeyServer>,
     connections: Connections,
-    listeners: BTreeMap<Vec<u8>, Addresses>,
+    /// By test file: two of them may have one policy, and each its own keys.
+    listeners: BTreeMap<String, Addresses>,
     /// Each policy as it is served: its instants moved to the clock that runs.
-    served: BTreeMap<Vec<u8>, Vec<u8>>,
+    served: BTreeMap<String, Vec<u8>>,
     /// How much of the log has been read.
     read: Mutex<usize>,
 }
@@ -94,7 +95,7 @@ impl EnvoyExecutor {
         }
         let served = setups.iter().map(|setup| {
             let served = shifted(setup).map_err(io::Error::other)?;
-            Ok((setup.policy.clone(), served.to_string().into_bytes()))
+            Ok((setup.name.clone(), served.to_string().into_bytes()))
         });
         let served = served.collect::<io::Result<_>>()?;
         let (servers, clusters) = servers(setups)?;
@@ -105,7 +106,7 @@ impl EnvoyExecutor {
                 .listener(&name(number))
                 .ok_or_else(|| io::Error::other("a listener is missing"))?;
             let secure = envoy.listener(&peers::secure_name(&name(number)));
-            Ok((setup.policy.clone(), Addresses { plain, secure }))
+            Ok((setup.name.clone(), Addresses { plain, secure }))
         };
         let listeners = setups
             .iter()
@@ -125,7 +126,7 @@ impl EnvoyExecutor {
 
     /// Starts a policy.
     pub(crate) fn session(&self, setup: &Setup) -> Result<EnvoySession<'_>, ExecutorError> {
-        let addresses = self.listeners.get(&setup.policy);
+        let addresses = self.listeners.get(&setup.name);
         let addresses =
             addresses.ok_or_else(|| ExecutorError::Failed("Envoy has no listener for it".to_owned()))?;
         Ok(EnvoySession {
@@ -136,8 +137,8 @@ impl EnvoyExecutor {
     }
 
     /// The policy as it is served.
-    pub(crate) fn served(&self, policy: &[u8]) -> Option<&[u8]> {
-        self.served.get(policy).map(Vec::as_slice)
+    pub(crate) fn served(&self, setup: &Setup) -> Option<&[u8]> {
+        self.served.get(&setup.name).map(Vec::as_slice)
     }
 
     /// The audit records that Envoy has logged since the last call.

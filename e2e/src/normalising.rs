@@ -70,7 +70,7 @@ impl Executor for Both {
     }
 
     fn open(&self, setup: &Setup) -> Result<Box<dyn Session + '_>, ExecutorError> {
-        let served = self.envoy.served(&setup.policy);
+        let served = self.envoy.served(setup);
         let natively = Setup {
             policy: served.unwrap_or(&setup.policy).to_vec(),
             time: Time::System,

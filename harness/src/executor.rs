@@ -11,6 +11,8 @@ use crate::upstream::{Rule, Upstreams};
 /// What an executor is given before the first request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setup {
+    /// The test file it is for, by which one that serves several tells them apart; empty where there is none.
+    pub name: String,
     /// The policy document, in JSON, as the plugin is configured with it.
     pub policy: Vec<u8>,
     /// The environment of the plugin's machine: where `{env: NAME}` is looked up.

@@ -156,6 +156,7 @@ impl Suite {
     /// When a key cannot sign.
     pub fn setup_at(&self, now: UnixTime) -> Result<Setup, ExecutorError> {
         Ok(Setup {
+            name: self.name.clone(),
             policy: self.policy.json(),
             environment: self.environment(),
             time: Time::Fixed(self.now),

@@ -68,6 +68,7 @@ impl Decide {
         let source = source::load(&self.policy)?;
         let wasm = Wasm::from_file(&module::find(self.wasm.as_deref())?)?;
         let setup = Setup {
+            name: String::new(),
             policy: source.json(),
             environment: secrets::environment(source.document()),
             time: self.now.map_or(Time::System, Time::Fixed),

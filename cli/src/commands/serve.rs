@@ -66,6 +66,7 @@ impl Serve {
         let wasm = Wasm::from_file(&module::find(self.wasm.as_deref())?)?;
         let environment_of_policy = secrets::environment(source.document());
         let setup = Setup {
+            name: String::new(),
             policy: source.json(),
             environment: environment_of_policy,
             time: Time::System,
