@@ -1,7 +1,7 @@
 //! A guarded route has no permit for nobody.
 use scopegate_authz::{GuardedAction, Permit};
 
-fn permit(action: &GuardedAction<'_>) -> Permit {
+fn permit<'a>(action: &'a GuardedAction<'a>) -> Permit<'a> {
     action.permit()
 }
 
