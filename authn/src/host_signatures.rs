@@ -11,6 +11,7 @@ mod tests;
 
 use std::cell::RefCell;
 use std::fmt;
+use std::rc::Rc;
 
 pub(crate) use encoding::public_key;
 
@@ -60,7 +61,7 @@ enum Worth {
     #[default]
     Unknown,
     /// It knew what is known, and called signatures that do not hold by these words.
-    Proven(Vec<u8>),
+    Proven(Rc<[u8]>),
     /// It is not asked.
     Nothing,
 }
@@ -114,7 +115,7 @@ impl HostSignatures {
         };
         match self.host.check(&question) {
             HostAnswer::Holds => Some(true),
-            HostAnswer::Fails(words) if words == refusal => Some(false),
+            HostAnswer::Fails(words) if words == *refusal => Some(false),
             HostAnswer::Fails(_) | HostAnswer::Odd => {
                 self.set(place, Worth::Nothing);
                 None
@@ -123,13 +124,13 @@ impl HostSignatures {
     }
 
     /// What the host says of signatures that do not hold, once it has shown that it knows.
-    fn refusal(&self, place: usize, known: &known_answers::Known) -> Option<Vec<u8>> {
+    fn refusal(&self, place: usize, known: &known_answers::Known) -> Option<Rc<[u8]>> {
         let worth = self.worth.borrow().get(place).cloned()?;
         match worth {
             Worth::Proven(refusal) => Some(refusal),
             Worth::Nothing => None,
             Worth::Unknown => {
-                let refusal = known.try_out(self.host.as_ref());
+                let refusal: Option<Rc<[u8]>> = known.try_out(self.host.as_ref()).map(Rc::from);
                 let worth = refusal.clone().map_or(Worth::Nothing, Worth::Proven);
                 self.set(place, worth);
                 refusal

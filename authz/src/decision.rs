@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use smallvec::SmallVec;
-
 use crate::scopes::effective::{Effective, Moment, ScopeRules};
 use crate::scopes::selector::CallerFacts;
 use crate::scopes::set::ScopeId;
@@ -258,11 +256,8 @@ impl<'a> Permit<'a> {
 
     /// The caller's effective scopes, sorted; none on a public route.
     pub fn effective(&self) -> impl Iterator<Item = &'a str> {
-        let names = |grounds: &Grounds<'a>| {
-            let names = grounds.rules.catalogue.names(&grounds.scopes.effective);
-            names.collect::<SmallVec<[&'a str; 8]>>()
-        };
-        self.grounds.as_ref().map(names).into_iter().flatten()
+        let grounds = self.grounds.iter();
+        grounds.flat_map(|grounds| grounds.rules.catalogue.names(&grounds.scopes.effective))
     }
 
     /// For each scope the decision used, where it came from.

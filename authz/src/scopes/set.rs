@@ -79,8 +79,8 @@ impl ScopeSet {
     pub(crate) fn iter(&self) -> impl Iterator<Item = ScopeId> {
         self.words.iter().enumerate().flat_map(|(index, word)| {
             let first = index.saturating_mul(BITS);
-            let lowest = |rest: &u64| rest & (rest.wrapping_sub(1));
-            let rests = successors(Some(*word), move |rest| Some(lowest(rest)));
+            let without_lowest = |rest: &u64| rest & (rest.wrapping_sub(1));
+            let rests = successors(Some(*word), move |rest| Some(without_lowest(rest)));
             let bits = rests.take_while(|rest| *rest != 0).map(u64::trailing_zeros);
             bits.filter_map(move |bit| first.checked_add(usize::try_from(bit).ok()?))
         })
