@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use scopegate_engine::source::{Diagnostic, Severity, SourceFile};
 
+use scopegate_harness::visible;
+
 use crate::style::Style;
 
 /// How wide human output is.
@@ -15,6 +17,15 @@ const WIDTH: usize = 100;
 
 /// The diagnostics for people.
 pub(crate) fn human(files: &[SourceFile], diagnostics: &[Diagnostic], style: Style) -> String {
+    let one = |diagnostic: &Diagnostic| {
+        let shown = rendered(&report(files, diagnostic), style);
+        shown.unwrap_or_else(|| format!("{}\n", visible::line(&diagnostic.message)))
+    };
+    diagnostics.iter().map(one).collect()
+}
+
+/// A report with the text that it is about underlined.
+pub(crate) fn rendered(report: &Report, style: Style) -> Option<String> {
     let theme = match style {
         Style::Coloured => GraphicalTheme::unicode(),
         Style::Plain => GraphicalTheme::unicode_nocolor(),
@@ -23,13 +34,13 @@ pub(crate) fn human(files: &[SourceFile], diagnostics: &[Diagnostic], style: Sty
         .with_width(WIDTH)
         .with_context_lines(1);
     let mut text = String::new();
-    for diagnostic in diagnostics {
-        let report = report(files, diagnostic);
-        if handler.render_report(&mut text, report.as_ref()).is_err() {
-            text.push_str(&diagnostic.message);
-        }
-    }
-    text
+    handler.render_report(&mut text, report.as_ref()).ok()?;
+    Some(text)
+}
+
+/// A file that a report underlines something in: its places stay, and nothing in it reaches the terminal that is not text.
+pub(crate) fn shown(file: &SourceFile) -> NamedSource<String> {
+    NamedSource::new(visible::line(&file.name), visible::in_place(&file.text))
 }
 
 /// How many of the diagnostics are errors, and how many warnings.
@@ -87,19 +98,18 @@ fn report(files: &[SourceFile], diagnostic: &Diagnostic) -> Report {
         Severity::Error => Weight::Error,
         Severity::Warning => Weight::Warning,
     };
-    let shown = MietteDiagnostic::new(message)
+    let described = MietteDiagnostic::new(visible::line(&message))
         .with_code(diagnostic.code.clone())
         .with_severity(weight)
-        .with_help(diagnostic.help.clone());
+        .with_help(visible::lines(&diagnostic.help));
     let place = diagnostic
         .location
         .and_then(|place| Some((place, files.get(place.file)?)));
     match place {
         Some((place, file)) => {
             let label = LabeledSpan::new(Some("here".to_owned()), place.offset, place.length);
-            let source = NamedSource::new(&file.name, file.text.clone());
-            Report::new(shown.with_label(label)).with_source_code(source)
+            Report::new(described.with_label(label)).with_source_code(shown(file))
         }
-        None => Report::new(shown),
+        None => Report::new(described),
     }
 }

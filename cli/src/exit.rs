@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use scopegate_engine::source::Unreadable;
 use scopegate_harness::executor::ExecutorError;
 
+use scopegate_harness::visible;
+
 use crate::{diagnostics, style};
 
 /// The exit status of a command.
@@ -59,8 +61,10 @@ impl Failure {
     /// Says it on standard error.
     pub fn show(&self) {
         match self {
-            Self::Invalid(message) => eprintln!("error: {message}"),
-            Self::Environment(message, help) => eprintln!("error: {message}\nhelp: {help}"),
+            Self::Invalid(message) => eprintln!("error: {}", visible::lines(message)),
+            Self::Environment(message, help) => {
+                eprintln!("error: {}\nhelp: {help}", visible::lines(message));
+            }
             Self::Unreadable(unreadable) => {
                 eprint!(
                     "{}",

@@ -29,7 +29,7 @@ pub enum CasesError {
     Executor(#[from] ExecutorError),
     /// A folder could not be read.
     #[error("{0}")]
-    Missing(#[from] files::Missing),
+    Missing(#[from] files::FilesError),
 }
 
 /// What came of all test files.

@@ -15,8 +15,12 @@ use crate::{Compiled, Engine};
 mod join;
 mod key_files;
 mod node;
+mod wording;
 
 pub use node::Location;
+
+/// The code of what is wrong with a file that is no mapping, whatever it should be a file of.
+pub const NOT_A_MAPPING: &str = "not_a_mapping";
 
 /// A policy as its files say it.
 #[derive(Debug, Clone)]
@@ -167,16 +171,18 @@ impl Source {
         }
     }
 
-    /// A fault of the document with its place.
+    /// A fault of the document with its place; what is nowhere is shown at the start.
     #[must_use]
     pub fn diagnostic(&self, error: PolicyError) -> Diagnostic {
+        let location = match error.code {
+            "unknown_field" => self.places.locate_name(&error.path),
+            _ => self.locate(&error.path),
+        };
+        let start = || (!self.files.is_empty()).then(|| Location::start(0));
         Diagnostic {
             code: error.code.to_owned(),
             severity: Severity::Error,
-            location: match error.code {
-                "unknown_field" => self.places.locate_name(&error.path),
-                _ => self.locate(&error.path),
-            },
+            location: location.or_else(start),
             path: error.path,
             message: error.message,
             help: error.help,
@@ -205,7 +211,7 @@ impl Unreadable {
             code: "file_unreadable".to_owned(),
             severity: Severity::Error,
             path: String::new(),
-            message: format!("cannot read `{}`: {error}", path.display()),
+            message: format!("cannot read `{}`: {}", path.display(), reason(error)),
             help: help.to_owned(),
             location: None,
         };
@@ -215,6 +221,16 @@ impl Unreadable {
             missing_file: is_missing,
         }
     }
+}
+
+/// Why a file cannot be read, in words: numbers of the operating system say nothing to people.
+#[must_use]
+pub fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let words = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = words.chars();
+    let first = letters.next().map(|first| first.to_lowercase().to_string());
+    first.unwrap_or_default() + letters.as_str()
 }
 
 #[cfg(test)]

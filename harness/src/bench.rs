@@ -1,10 +1,12 @@
 //! How fast tests run: cases in a second, the time of each, and the instructions that the module spends on a request.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::executor::{Executor, ExecutorError};
 use crate::native::stopwatch;
-use crate::run::{CaseReport, Options, run_all};
+use crate::run::{CaseReport, Options, Verdict, run_all};
 use crate::suite::Suite;
 
 /// What was measured of an executor.
@@ -24,6 +26,8 @@ pub struct Measured {
     pub fuel: Option<Spread>,
     /// The case whose request burns the most.
     pub dearest: Option<String>,
+    /// The cases that do not hold: how fast they are says little.
+    pub failed: BTreeSet<String>,
 }
 
 /// How values are spread.
@@ -84,10 +88,19 @@ struct Samples {
     decision_us: Vec<u64>,
     fuel: Vec<u64>,
     dearest: Option<(u64, String)>,
+    failed: BTreeSet<String>,
 }
 
 impl Samples {
+    /// How many cases ran: a skipped one did not.
     fn add(&mut self, case: &CaseReport) -> usize {
+        match case.verdict {
+            Verdict::Skipped(_) => return 0,
+            Verdict::Passed => {}
+            Verdict::Failed(_) => {
+                self.failed.insert(case.name.clone());
+            }
+        }
         self.case_us.push(case.elapsed_us);
         for answer in &case.answers {
             self.decision_us.push(answer.elapsed_us);
@@ -111,6 +124,7 @@ impl Samples {
             decision_us: Spread::of(self.decision_us),
             fuel: (!self.fuel.is_empty()).then(|| Spread::of(self.fuel)),
             dearest: self.dearest.map(|(_, name)| name),
+            failed: self.failed,
         }
     }
 }
@@ -149,6 +163,7 @@ impl Measured {
             "decision_us": self.decision_us.to_json(),
             "fuel": self.fuel.map(Spread::to_json),
             "dearest": self.dearest,
+            "failed": self.failed,
         })
     }
 }

@@ -298,7 +298,12 @@ fn nearest(expected: &Value, records: &[Value]) -> Option<String> {
     let shown = members
         .keys()
         .filter_map(|name| Some((name.clone(), record.get(name)?.clone())));
-    Some(Value::Object(shown.collect()).to_string())
+    let shown: serde_json::Map<String, Value> = shown.collect();
+    // Where it has none of them, all of it.
+    Some(match shown.is_empty() {
+        true => record.to_string(),
+        false => Value::Object(shown).to_string(),
+    })
 }
 
 /// Whether `value` has at least what `part` has.

@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::build;
+use crate::exchange::decode_hex;
 use crate::format::{Allow, ExpectSpec, HeadersSpec, MatrixSpec, OneOrMany, RequestSpec, TestSpec};
+use crate::suite::{Case, Kind};
 
 /// A fault: the path of the field, what is wrong, what would be right.
 pub(crate) type Fault = (String, String, String);
@@ -107,6 +109,49 @@ pub(crate) fn target(request: &RequestSpec, path: &str) -> Option<Fault> {
         (format!("{path}.path_hex"), message, help)
     };
     (request.path.is_some() && request.path_hex.is_some()).then(fault)
+}
+
+/// Bytes in hex that are none.
+pub(crate) fn bytes(request: &RequestSpec, path: &str) -> Vec<Fault> {
+    let target = request.path_hex.iter();
+    let target = target.map(|hex| (format!("{path}.path_hex"), hex));
+    let headers = request.headers_hex.iter().enumerate();
+    let headers = headers.map(|(at, (_, hex))| (format!("{path}.headers_hex[{at}][1]"), hex));
+    let bad = target.chain(headers).filter(|(_, hex)| decode_hex(hex).is_none());
+    let fault = |(path, hex): (String, &String)| {
+        let message = format!("`{hex}` is not made of bytes in hex");
+        (
+            path,
+            message,
+            "write two hex digits a byte, as in `2f61`".to_owned(),
+        )
+    };
+    bad.map(fault).collect()
+}
+
+/// Cells of a matrix that a test, or another cell, has the name of: in a report nobody could tell them apart.
+pub(crate) fn names_of_cells(cases: &[Case]) -> Vec<Fault> {
+    let (mut known, mut faults) = (BTreeSet::new(), Vec::new());
+    let is_cell = |case: &&Case| matches!(case.kind, Kind::Cell(_));
+    for cell in cases.iter().filter(is_cell) {
+        if !known.insert(cell.name.as_str()) {
+            let message = format!("another cell is called `{}` already", cell.name);
+            faults.push((
+                cell.path.clone(),
+                message,
+                "give the caller another name".to_owned(),
+            ));
+        }
+    }
+    for test in cases
+        .iter()
+        .filter(|case| !is_cell(case) && known.contains(case.name.as_str()))
+    {
+        let message = format!("a cell of the matrix is called `{}` already", test.name);
+        let help = "give each test a name of its own".to_owned();
+        faults.push((format!("{}.name", test.path), message, help));
+    }
+    faults
 }
 
 /// Expectations that hold whatever the plugin does: of names that it never uses, or of a reply that there is none of.

@@ -36,4 +36,5 @@ pub mod span;
 pub mod suite;
 pub mod tokens;
 pub mod upstream;
+pub mod visible;
 pub mod wasm;

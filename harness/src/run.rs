@@ -86,6 +86,14 @@ impl SuiteReport {
         )
     }
 
+    /// Why cases were skipped.
+    pub fn skipped(&self) -> impl Iterator<Item = &str> {
+        self.cases.iter().filter_map(|case| match &case.verdict {
+            Verdict::Skipped(reason) => Some(reason.as_str()),
+            Verdict::Passed | Verdict::Failed(_) => None,
+        })
+    }
+
     /// How long its cases took, in microseconds.
     #[must_use]
     pub fn elapsed_us(&self) -> u64 {

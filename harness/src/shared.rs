@@ -41,17 +41,7 @@ impl Shared {
         if let Some(fault) = shared.clash(&own) {
             return Err(unreadable(source, fault));
         }
-        let FixtureDocument {
-            fixtures: _,
-            environment,
-            keys,
-            tokens,
-            upstreams,
-        } = std::mem::take(&mut shared.document);
-        own.environment.extend(environment);
-        own.keys.extend(keys);
-        own.tokens.extend(tokens);
-        own.upstreams.extend(upstreams);
+        own.extend(std::mem::take(&mut shared.document));
         document.environment = own.environment;
         document.keys = own.keys;
         document.tokens = own.tokens;
@@ -110,7 +100,7 @@ impl Shared {
             };
             let path: PathBuf = base.join(name).components().collect();
             let same = std::fs::canonicalize(&path).map_err(|error| {
-                let message = format!("cannot read `{name}`: {error}");
+                let message = format!("cannot read `{name}`: {}", source::reason(&error));
                 unreadable(
                     by,
                     fault(
@@ -142,7 +132,8 @@ impl Shared {
     }
 
     fn read_one(&mut self, path: PathBuf, around: &mut Vec<PathBuf>) -> Result<(), Unreadable> {
-        let source = source::load(std::slice::from_ref(&path))?;
+        let source = source::load(std::slice::from_ref(&path));
+        let source = source.map_err(|fault| told_how_to_begin(fault, "begin with `keys:` or `tokens:`"))?;
         let document = deserialize::<FixtureDocument>(source.document(), "scopegate schema --tests");
         let mut document = document.map_err(|error| unreadable(&source, error))?;
         if let Some(named) = document.fixtures.take() {
@@ -155,17 +146,7 @@ impl Shared {
         let at = self.sources.len();
         self.origins
             .extend(described(&document).into_iter().map(|name| (name, at)));
-        let FixtureDocument {
-            fixtures: _,
-            environment,
-            keys,
-            tokens,
-            upstreams,
-        } = document;
-        self.document.environment.extend(environment);
-        self.document.keys.extend(keys);
-        self.document.tokens.extend(tokens);
-        self.document.upstreams.extend(upstreams);
+        self.document.extend(document);
         self.sources.push(source);
         self.paths.push(path);
         Ok(())
@@ -187,6 +168,23 @@ impl Shared {
     }
 }
 
+impl FixtureDocument {
+    /// Takes what another file describes; that no name is in both was looked at before.
+    fn extend(&mut self, other: Self) {
+        let Self {
+            fixtures: _,
+            environment,
+            keys,
+            tokens,
+            upstreams,
+        } = other;
+        self.environment.extend(environment);
+        self.keys.extend(keys);
+        self.tokens.extend(tokens);
+        self.upstreams.extend(upstreams);
+    }
+}
+
 /// The paths of everything that a file describes.
 fn described(document: &FixtureDocument) -> Vec<String> {
     let FixtureDocument {
@@ -203,6 +201,15 @@ fn described(document: &FixtureDocument) -> Vec<String> {
         .chain(keys.keys().map(of("keys")));
     let names = names.chain(tokens.keys().map(of("tokens")));
     names.chain(upstreams.keys().map(of("upstreams"))).collect()
+}
+
+/// The same, where a file is no mapping: with how a file of its kind begins.
+pub(crate) fn told_how_to_begin(mut unreadable: Unreadable, help: &str) -> Unreadable {
+    let faults = unreadable.diagnostics.iter_mut();
+    for fault in faults.filter(|fault| fault.code == source::NOT_A_MAPPING) {
+        help.clone_into(&mut fault.help);
+    }
+    unreadable
 }
 
 fn fault(path: String, message: String, help: &str) -> PolicyError {

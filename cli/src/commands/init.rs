@@ -16,6 +16,10 @@ pub(crate) fn run(files: &[PathBuf], target: Option<PathBuf>, is_json: bool) -> 
         let message = "name the policy: `scopegate test --init policy.yaml`".to_owned();
         return Err(Failure::Invalid(message));
     };
+    if let Some(folder) = files.iter().find(|file| file.is_dir()) {
+        let message = format!("`{}` is a folder: name the policy's file in it", folder.display());
+        return Err(Failure::Invalid(message));
+    }
     let target = target.unwrap_or_else(|| beside(first));
     if target.exists() {
         return Err(exists(&target));
@@ -48,7 +52,10 @@ pub(crate) fn create(target: &Path, text: &str) -> Result<(), Failure> {
         let help = "name another file with `-o FILE`".to_owned();
         match error.kind() == ErrorKind::AlreadyExists {
             true => exists(target),
-            false => Failure::Environment(format!("cannot write `{}`: {error}", target.display()), help),
+            false => {
+                let message = format!("cannot write `{}`: {}", target.display(), source::reason(&error));
+                Failure::Environment(message, help)
+            }
         }
     })
 }

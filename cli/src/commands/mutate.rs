@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use scopegate_harness::mutation::{Fate, Mutant, MutationError, PolicyMutants, mutate};
 use scopegate_harness::suite::Suite;
+use scopegate_harness::visible;
 
 use crate::{Exit, Failure, output};
 
@@ -33,7 +34,10 @@ pub(crate) fn run(files: &[PathBuf], is_json: bool) -> Result<Exit, Failure> {
         true => format!("{}\n", object(&found)),
         false => human(&found),
     };
-    output::write(&text)?;
+    output::write(&match is_json {
+        true => text,
+        false => visible::lines(&text),
+    })?;
     let survives = |policy: &PolicyMutants| policy.mutants.iter().any(|it| it.fate == Fate::Survived);
     Ok(match found.iter().any(survives) {
         true => Exit::Findings,

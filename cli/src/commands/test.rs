@@ -124,6 +124,7 @@ enum Format {
 impl Test {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         self.format_fits()?;
+        self.module_is_used()?;
         if self.init {
             return super::init::run(&self.paths, self.output, self.format == Format::Json);
         }
@@ -148,6 +149,21 @@ impl Test {
                 "`{flag}` prints for people or as JSON: leave `--format` out, or write `--format json`"
             ))),
             (None, _) | (_, Format::Human | Format::Json) => Ok(()),
+        }
+    }
+
+    /// What is said about the module is for runs that use it.
+    fn module_is_used(&self) -> Result<(), Failure> {
+        let said = match (&self.wasm, self.profile) {
+            (Some(_), _) => "--wasm",
+            (None, Proxy::Nginx | Proxy::Spec) => "--profile",
+            (None, Proxy::Envoy) => return Ok(()),
+        };
+        match self.engine {
+            Engine::Native => Err(Failure::Invalid(format!(
+                "`{said}` is about the module, which `--engine native` does not run: leave one of the two out"
+            ))),
+            Engine::Wasm | Engine::Both => Ok(()),
         }
     }
 

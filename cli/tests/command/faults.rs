@@ -121,6 +121,60 @@ fn every_fault_says_what_is_wrong_where_and_what_would_be_right() {
             "a policy that is not there",
             with("policy: policy.yaml", "policy: absent.yaml"),
         ),
+        (
+            "a policy that is a folder",
+            with("policy: policy.yaml", "policy: [.]"),
+        ),
+        ("no policy at all", with("policy: policy.yaml", "policy: []")),
+        ("an empty file", "# to be written\n".to_owned()),
+        ("a list", "- policy.yaml\n".to_owned()),
+        (
+            "the policy in place of its tests",
+            "scopegate: v1\nauthorization: {routes: []}\n".to_owned(),
+        ),
+        (
+            "a request of which nothing is expected",
+            with("    expect: {allow: true}\n", ""),
+        ),
+        (
+            "an expectation without a request",
+            with("    request: {path: /healthz}\n", ""),
+        ),
+        (
+            "a route that is not there",
+            with("{allow: true}", "{allow: \"health \"}"),
+        ),
+        (
+            "a cell with a route that is not there",
+            test("matrix: {callers: [none], cells: {GET /healthz: {none: \"allow:helth\"}}}"),
+        ),
+        (
+            "a path in hex that is none",
+            with("{path: /healthz}", "{path_hex: 2fzz}"),
+        ),
+        (
+            "a header in hex that is none",
+            with(
+                "{path: /healthz}",
+                "{path: /healthz, headers_hex: [[x-a, \"41\"], [x-b, \"4\"]]}",
+            ),
+        ),
+        (
+            "a header in hex that is none, for every cell",
+            test(
+                "matrix: {callers: [none], request: {headers_hex: [[x, g0]]}, cells: {GET /healthz: {none: allow}}}",
+            ),
+        ),
+        (
+            "a test with the name of a cell",
+            test("matrix: {callers: [none], cells: {GET /healthz: {none: allow}}}")
+                .replace("name: nobody", "name: GET /healthz as none"),
+        ),
+        ("an anchor", with("{raw: a.b.c}", "&a {raw: a.b.c}")),
+        (
+            "a control character",
+            with("{path: /healthz}", "{path: /healthz, token: \"\\e[2J\\u202e\"}"),
+        ),
     ];
     let mut all = String::new();
     for (what, text) in faults {

@@ -346,7 +346,10 @@ fn callouts_metrics_and_properties_can_be_expected_of_the_module() {
     let said = stderr(&output);
     assert_eq!(
         (output.status.code(), said.as_str()),
-        (Some(2), "error: no case ran: all 1 were skipped\n")
+        (
+            Some(2),
+            "error: no case ran: all 1 were skipped: `native` does not show metrics and properties\n"
+        )
     );
     let output = run_in(folder.path(), &["--engine", "both", "--format", "tap"]);
     assert!(
@@ -377,6 +380,30 @@ fn what_differs_is_shown_as_a_difference_and_holds_no_token() {
     for format in ["human", "json", "junit", "tap", "github"] {
         let output = run_in(folder.path(), &["--format", format, "--verbose"]);
         assert!(!stdout(&output).contains("eyJ"), "{}", stdout(&output));
+    }
+}
+
+#[test]
+fn what_a_terminal_would_obey_is_shown_in_every_report() {
+    let hostile = "\\e]0;x\\a \\0 \\u009b2J \\u202e";
+    let folder = fetching(&format!(
+        "tests:
+  - name: \"name {hostile}\"
+    request: {{path: \"/api{hostile}\", headers: {{\"x-{hostile}\": \"{hostile}\"}}}}
+    expect: {{deny: \"code {hostile}\", headers: {{x-a: \"{hostile}\"}}}}
+"
+    ));
+    for format in ["human", "junit", "tap", "github"] {
+        let output = run_in(folder.path(), &["--engine", "native", "--format", format]);
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        let text = stdout(&output) + &stderr(&output);
+        let is_obeyed =
+            |character: char| character.is_control() && character != '\n' || character == '\u{202e}';
+        assert!(!text.contains(is_obeyed), "{format}: {text:?}");
+        assert!(
+            text.contains("u{1b}") && text.contains("u{202e}"),
+            "{format}: {text}"
+        );
     }
 }
 
@@ -523,6 +550,18 @@ fn a_watch_runs_again_after_each_change_survives_faults_and_ends_as_the_last_run
     let policy = folder.path().join("policy.yaml");
     std::fs::write(&policy, FETCHING.replace("/healthz", "/nowhere")).unwrap();
     running.wait_for("0 passed, 1 failed");
+    // And so are the files that it takes from, wherever they stand.
+    let shared = tempfile::tempdir().unwrap();
+    let fixtures = shared.path().join("shared.yaml");
+    std::fs::write(&fixtures, "tokens: {other: {raw: a}}\n").unwrap();
+    std::fs::write(&policy, FETCHING).unwrap();
+    std::fs::write(&path, format!("fixtures: {}\n{good}", fixtures.display())).unwrap();
+    running.wait_for("1 passed, 0 failed");
+    std::fs::write(&fixtures, "tokns: {}\n").unwrap();
+    running.wait_for("unknown field `tokns`");
+    std::fs::write(&fixtures, "tokens: {}\n").unwrap();
+    std::fs::write(&policy, FETCHING.replace("/healthz", "/nowhere")).unwrap();
+    running.wait_for("0 passed, 1 failed");
     let id = running.child.id().to_string();
     std::process::Command::new("kill")
         .args(["-INT", &id])
@@ -574,6 +613,125 @@ fn tests_that_fail_before_anything_is_mutated_are_a_finding() {
         stderr(&output).contains("fails on the policy as it is"),
         "{}",
         stderr(&output)
+    );
+}
+
+#[test]
+fn flags_about_a_module_that_does_not_run_are_refused() {
+    for flags in [&["--wasm", "x.wasm"][..], &["--profile", "nginx"]] {
+        let output = run(
+            &[&["test", "--engine", "native", "weak.test.yaml"], flags].concat(),
+            "",
+        );
+        assert_eq!(output.status.code(), Some(2), "{flags:?}");
+        assert!(
+            stderr(&output).contains("leave one of the two out"),
+            "{}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn a_measurement_of_cases_that_fail_is_no_green_run() {
+    let arguments = [
+        "test",
+        "--bench",
+        "--engine",
+        "native",
+        "../failing/wrong.test.yaml",
+    ];
+    let output = run(&arguments, "");
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stdout(&output).contains("cases/s"), "{}", stdout(&output));
+    assert!(
+        stderr(&output).contains("of the measured cases failed"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+/// A folder whose one test passes, in a file of this name.
+fn one_test_called(name: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let policy = crate::common::fixtures().join("weak.yaml");
+    let text = format!(
+        "policy: {}\ntests: [{{name: one, request: {{path: /healthz}}, expect: {{allow: true}}}}]\n",
+        policy.display()
+    );
+    std::fs::write(path, text).unwrap();
+    folder
+}
+
+#[test]
+fn a_test_file_whose_name_is_almost_right_is_not_passed_over() {
+    for (name, right) in [
+        ("access.test.yml", "access.test.yaml"),
+        ("X.TEST.YAML", "X.test.yaml"),
+        ("below/x_test.yaml", "x.test.yaml"),
+    ] {
+        let folder = one_test_called(name);
+        let output = run_in(folder.path(), &["--engine", "native", "."]);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{name}: {said}");
+        assert!(
+            said.contains(name) && said.contains(&format!("call it `{right}`")),
+            "{said}"
+        );
+        let named = run_in(folder.path(), &["--engine", "native", name]);
+        assert_eq!(named.status.code(), Some(0), "{name}: {}", stderr(&named));
+    }
+    // Other tools have tests too.
+    let folder = one_test_called("a.test.yaml");
+    std::fs::write(
+        folder.path().join("docker-compose.test.yml"),
+        "services: {web: {image: x}}\n",
+    )
+    .unwrap();
+    let output = run_in(folder.path(), &["--engine", "native", "."]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn only_folders_that_cargo_builds_in_are_not_looked_into() {
+    let folder = one_test_called("target/a.test.yaml");
+    let run = || run_in(folder.path(), &["--engine", "native", "."]);
+    assert!(stdout(&run()).contains("1 passed"), "{}", stderr(&run()));
+    std::fs::write(folder.path().join("target/CACHEDIR.TAG"), "").unwrap();
+    assert_eq!(run().status.code(), Some(2));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_runs_once_however_many_links_lead_to_it() {
+    let folder = one_test_called("a.test.yaml");
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, folder.path().join(name)).unwrap();
+    link(".", "loop");
+    link("a.test.yaml", "again.test.yaml");
+    let output = run_in(folder.path(), &["--engine", "native", ".", "a.test.yaml", "loop"]);
+    assert!(
+        stdout(&output).ends_with("\n1 passed, 0 failed, 0 skipped\n"),
+        "{}",
+        stdout(&output)
+    );
+}
+
+#[test]
+fn a_policy_that_is_one_part_of_several_is_named() {
+    let folder = one_test_called("a.test.yaml");
+    std::fs::write(
+        folder.path().join("part.yaml"),
+        "scopegate: v1\nauthentication: {realm: x}\n",
+    )
+    .unwrap();
+    let tests = "policy: part.yaml\ntests: [{name: one, request: {}, expect: {deny: no_route}}]\n";
+    std::fs::write(folder.path().join("a.test.yaml"), tests).unwrap();
+    let said = stderr(&run_in(folder.path(), &["--engine", "native", "."]));
+    assert!(
+        said.contains("the field `authorization` is missing") && said.contains("part.yaml:1:1"),
+        "{said}"
     );
 }
 

@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 use serde_saphyr::{Budget, DuplicateKeyPolicy, Options, Spanned};
 
 use super::node::{Location, Node, Places, child, location, place_value};
-use super::{Diagnostic, Severity, SourceFile};
+use super::wording::in_our_words;
+use super::{Diagnostic, NOT_A_MAPPING, Severity, SourceFile};
 
 /// The fields that several files may each say a part of.
 const JOINED: [&str; 5] = [
@@ -42,35 +43,19 @@ fn read(file: &SourceFile, at: usize) -> Result<Spanned<Node>, Box<Diagnostic>> 
     options.strict_booleans = true;
     options.with_snippet = false;
     serde_saphyr::from_str_with_options(&file.text, options).map_err(|error| {
-        let place = error.location().map(|place| location(place, at, &file.text));
-        let (message, help) = in_our_words(&error.to_string());
+        let place = error
+            .location()
+            .map_or_else(|| Location::start(at), |place| location(place, at, &file.text));
+        let (message, help) = in_our_words(&error);
         Box::new(Diagnostic {
             code: "invalid_yaml".to_owned(),
             severity: Severity::Error,
             path: String::new(),
             message,
-            help,
-            location: place,
+            help: help.to_owned(),
+            location: Some(place),
         })
     })
-}
-
-/// What the library says, without its own options: message and help. The place stands beside it anyway.
-fn in_our_words(text: &str) -> (String, String) {
-    let first = text.lines().next().unwrap_or_default();
-    match first.strip_prefix("duplicate mapping key: ") {
-        Some(rest) => {
-            let name = rest
-                .rsplit_once(", set DuplicateKeyPolicy")
-                .map_or(rest, |(name, _)| name);
-            let message = format!("the field `{name}` stands here twice");
-            (message, "keep one of the two".to_owned())
-        }
-        None => {
-            let help = "write YAML 1.2 without anchors, aliases and merge keys, or JSON";
-            (first.to_owned(), help.to_owned())
-        }
-    }
 }
 
 #[derive(Default)]
@@ -83,16 +68,16 @@ struct Joined {
 impl Joined {
     fn add(&mut self, node: Spanned<Node>, file: usize, text: &str) {
         let start = location(node.referenced, file, text);
-        let Node::Mapping(members) = node.value else {
-            self.fault(
-                "wrong_type",
-                "",
-                "a policy is a mapping",
-                "begin with `scopegate: v1`",
-                start,
-            );
-            return;
+        let message = match node.value {
+            Node::Mapping(members) => return self.add_members(members, file, text),
+            Node::Scalar(Value::Null) => "the file is empty",
+            Node::Scalar(_) => "the file is one value, and no mapping",
+            Node::List(_) => "the file is a list, and no mapping",
         };
+        self.fault(NOT_A_MAPPING, "", message, "begin with `scopegate: v1`", start);
+    }
+
+    fn add_members(&mut self, members: Vec<(Spanned<String>, Spanned<Node>)>, file: usize, text: &str) {
         for (name, value) in members {
             let place = location(name.referenced, file, text);
             match value {

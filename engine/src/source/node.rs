@@ -22,6 +22,20 @@ pub struct Location {
     pub length: usize,
 }
 
+impl Location {
+    /// The first character of a file: what has no other place stands in it somewhere.
+    #[must_use]
+    pub const fn start(file: usize) -> Self {
+        Self {
+            file,
+            line: 1,
+            column: 1,
+            offset: 0,
+            length: 0,
+        }
+    }
+}
+
 /// The places of the fields of a document, by path.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Places {

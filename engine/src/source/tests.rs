@@ -85,6 +85,110 @@ fn what_two_readers_could_read_differently_is_refused() {
     }
 }
 
+/// What is said of a text that cannot be read.
+fn said(text: &str) -> Option<(String, String)> {
+    let unreadable = sources(&[text]).err()?;
+    let first = unreadable.diagnostics.into_iter().next().expect("a reason");
+    assert!(first.location.is_some(), "{text:?}: {first:?}");
+    Some((first.message, first.help))
+}
+
+#[test]
+fn what_yaml_has_and_policies_do_not_is_named() {
+    let deep = "[".repeat(200);
+    for (text, message) in [
+        (
+            "a: &x 1",
+            "anchors and aliases (`&name`, `*name`) are not read here",
+        ),
+        (
+            "a: *x",
+            "anchors and aliases (`&name`, `*name`) are not read here",
+        ),
+        ("a: {<<: {b: 1}}", "merge keys (`<<`) are not read here"),
+        ("a: 1\n---\nb: 2", "a second document begins here"),
+        ("a: 1\na: 2", "the field `a` stands here twice"),
+        ("a: !set 1", "tags have no meaning here"),
+        ("a: .inf", "`.inf` is no finite number"),
+        (deep.as_str(), "this is nested too deep"),
+        ("", "the file is empty"),
+        ("- a", "the file is a list, and no mapping"),
+        ("text", "the file is one value, and no mapping"),
+    ] {
+        assert_eq!(
+            said(text).map(|(message, _)| message).as_deref(),
+            Some(message),
+            "{text:?}"
+        );
+    }
+}
+
+#[test]
+fn no_name_of_a_type_gets_out_whatever_is_written() {
+    let parts = [
+        "a",
+        ": ",
+        "\n",
+        "  ",
+        "- ",
+        "? ",
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        "&a ",
+        "*a",
+        "!t ",
+        "!!binary ",
+        "!!int ",
+        "<<: ",
+        "'",
+        "\"",
+        "|\n",
+        ">\n",
+        "---\n",
+        "...\n",
+        "%YAML 1.1\n",
+        "~",
+        "1e999",
+        ".nan",
+        "0x",
+        "true",
+        "\t",
+        "\0",
+        "\u{feff}",
+        "#",
+        "\\x",
+    ];
+    let mut refused = 0;
+    for one in parts {
+        for two in parts {
+            for three in parts {
+                let text = format!("{one}{two}{three}");
+                let nested = format!("k: {text}");
+                for text in [text, nested] {
+                    let Some((message, help)) = said(&text) else {
+                        continue;
+                    };
+                    refused += 1;
+                    let ours = format!("{message} {help}");
+                    for word in [
+                        "::", "budget", "Options", "Option<", "serde", "struct", " {", "Policy",
+                    ] {
+                        assert!(!ours.contains(word), "{text:?}: {ours}");
+                    }
+                    assert!(
+                        !message.is_empty() && !message.contains('\n'),
+                        "{text:?}: {message:?}"
+                    );
+                }
+            }
+        }
+    }
+    assert!(refused > 1_000, "{refused}");
+}
+
 #[test]
 fn a_syntax_error_has_a_place() {
     let faults = faults(&["a: 1\nb: [1, 2\nc: 3\n"]);

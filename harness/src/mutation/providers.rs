@@ -72,33 +72,6 @@ fn tokens(derived: &mut Derived<'_>, place: &Place, provider: &Value, described:
     );
     let mut audiences = seen::texts_under("aud", described);
     audiences.insert(names::AUDIENCE.to_owned());
-    let hint = "send a token for another audience: `expect: {deny: audience_mismatch}`";
-    let value = widened("audiences", audiences);
-    derived.replace(
-        "audiences",
-        place.field("audiences"),
-        value,
-        "any audience will do",
-        hint,
-    );
-    let hint = "send a caller of another trust domain, and expect that it is nobody";
-    let value = widened("trust_domains", domains);
-    derived.replace(
-        "trust_domains",
-        place.field("trust_domains"),
-        value,
-        "any trust domain will do",
-        hint,
-    );
-    let hint = "send a certificate with another name: `expect: {deny: peer_unidentified}`";
-    let value = widened("dns_names", dns_names);
-    derived.replace(
-        "dns_names",
-        place.field("dns_names"),
-        value,
-        "any DNS name will do",
-        hint,
-    );
     let is_symmetric = |name: &&str| name.parse().is_ok_and(Algorithm::is_symmetric);
     let listed = derived
         .items(&place.field("algorithms"))
@@ -115,40 +88,52 @@ fn tokens(derived: &mut Derived<'_>, place: &Place, provider: &Value, described:
     };
     let all = Algorithm::ALL.iter().filter(fits);
     let all: Vec<&str> = all.map(|algorithm| algorithm.name()).collect();
-    let hint =
-        "send a token that names another algorithm (`alg: RS256`): `expect: {deny: algorithm_not_allowed}`";
-    derived.replace(
-        "algorithms",
-        place.field("algorithms"),
-        json!(all),
-        "any algorithm will do",
-        hint,
-    );
-    let hint = "send a token that lives longer: `expect: {deny: lifetime_too_long}`";
-    derived.replace(
-        "max_lifetime",
-        place.field("max_lifetime"),
-        json!("unlimited"),
-        "a token may live for ever",
-        hint,
-    );
-    let hint = "send a token that ended two minutes ago: `expect: {deny: token_expired}`";
-    derived.replace(
-        "clock_skew",
-        place.field("clock_skew"),
-        json!("5m"),
-        "clocks may differ by five minutes",
-        hint,
-    );
-    let hint =
-        "send a token of another kind (`header: {typ: JWT}`, or without a claim that the profile asks for)";
-    derived.replace(
-        "profile",
-        place.field("profile"),
-        json!("jwt"),
-        "any JWT will do",
-        hint,
-    );
+    for (field, value, change, hint) in [
+        (
+            "audiences",
+            widened("audiences", audiences),
+            "any audience will do",
+            "send a token for another audience: `expect: {deny: audience_mismatch}`",
+        ),
+        (
+            "trust_domains",
+            widened("trust_domains", domains),
+            "any trust domain will do",
+            "send a caller of another trust domain, and expect that it is nobody",
+        ),
+        (
+            "dns_names",
+            widened("dns_names", dns_names),
+            "any DNS name will do",
+            "send a certificate with another name: `expect: {deny: peer_unidentified}`",
+        ),
+        (
+            "algorithms",
+            json!(all),
+            "any algorithm will do",
+            "send a token that names another algorithm (`alg: RS256`): `expect: {deny: algorithm_not_allowed}`",
+        ),
+        (
+            "max_lifetime",
+            json!("unlimited"),
+            "a token may live for ever",
+            "send a token that lives longer: `expect: {deny: lifetime_too_long}`",
+        ),
+        (
+            "clock_skew",
+            json!("5m"),
+            "clocks may differ by five minutes",
+            "send a token that ended two minutes ago: `expect: {deny: token_expired}`",
+        ),
+        (
+            "profile",
+            json!("jwt"),
+            "any JWT will do",
+            "send a token of another kind (`header: {typ: JWT}`, or without a claim that the profile asks for)",
+        ),
+    ] {
+        derived.replace(field, place.field(field), value, change, hint);
+    }
     let hint = "send a token without it, or with another value";
     derived.remove_each("require", &place.field("require").field("claims"), hint);
     let hint = "fail the fetch of the keys, advance the clock beyond `max_stale`: `expect: {deny: keys_unavailable}`";

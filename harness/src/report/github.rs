@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::report::{RunReport, place, sentence};
 use crate::run::Verdict;
+use crate::visible;
 
 impl RunReport {
     /// Failures as annotations of GitHub's workflow commands.
@@ -48,7 +49,7 @@ impl RunReport {
 
 /// Text as it may stand in the message of a command.
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    visible::lines(text).replace('%', "%25").replace('\n', "%0A")
 }
 
 /// Text as it may stand in a property of a command.

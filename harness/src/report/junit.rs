@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use crate::report::{RunReport, counts, detail};
 use crate::run::{CaseReport, SuiteReport, Verdict};
+use crate::visible;
 
 impl RunReport {
     /// The report as JUnit's XML; passing cases are named too.
@@ -84,18 +85,15 @@ fn xml(text: &str) -> String {
     xml_text(text).replace('"', "&quot;").replace('\n', "&#10;")
 }
 
-/// Text as it may stand in XML: markup escaped, characters that XML 1.0 cannot hold replaced.
+/// Text as it may stand in XML: markup escaped, and what XML 1.0 cannot hold or nobody sees written out.
 fn xml_text(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
+    for character in visible::lines(text).chars() {
         match character {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
-            '\n' => escaped.push('\n'),
-            control if control.is_control() || matches!(control, '\u{fffe}' | '\u{ffff}') => {
-                escaped.push('\u{fffd}');
-            }
+            '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
             plain => escaped.push(plain),
         }
     }

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::check::Mismatch;
 use crate::report::{RunReport, place};
 use crate::run::{CaseReport, SuiteReport, Verdict};
+use crate::visible;
 
 impl RunReport {
     /// The report in the Test Anything Protocol, version 14.
@@ -47,8 +48,8 @@ fn diagnostics(suite: &SuiteReport, case: &CaseReport, mismatches: &[Mismatch]) 
     let _ = write!(
         block,
         "  message: {}\n  severity: fail\n  at:\n    file: {}\n",
-        json!(message),
-        json!(file)
+        quoted(message),
+        quoted(&file)
     );
     for (name, value) in [("line", line), ("column", column)] {
         if let Some(value) = value {
@@ -65,19 +66,22 @@ fn diagnostics(suite: &SuiteReport, case: &CaseReport, mismatches: &[Mismatch]) 
         answer: _,
     } in mismatches
     {
-        let [expected, seen] = [expected, seen].map(|text| json!(suite.redactor.clean(text)));
+        let [expected, seen] = [expected, seen].map(|text| quoted(&suite.redactor.clean(text)));
         let _ = writeln!(
             block,
             "    - what: {}\n      expect: {expected}\n      got: {seen}",
-            json!(what)
+            quoted(what)
         );
     }
     block
 }
 
+/// A text as YAML and JSON quote it.
+fn quoted(text: &str) -> String {
+    json!(visible::lines(text)).to_string()
+}
+
 /// A description on one line: a backslash and a hash are escaped, for a hash begins a directive.
 fn plain(text: &str) -> String {
-    text.replace('\\', "\\\\")
-        .replace('#', "\\#")
-        .replace(char::is_control, " ")
+    visible::line(text).replace('\\', "\\\\").replace('#', "\\#")
 }

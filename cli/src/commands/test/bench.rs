@@ -1,10 +1,13 @@
 //! `scopegate test --bench`: how fast the cases run in the module and in the engine itself.
 
+use std::collections::BTreeSet;
+
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
 
 use scopegate_harness::bench::{Measured, Spread, measure};
 use scopegate_harness::executor::Executor;
+use scopegate_harness::visible;
 
 use crate::commands::test::{Format, Test};
 use crate::{Exit, Failure, output};
@@ -41,8 +44,22 @@ impl Test {
             }
             Format::Human | Format::Junit | Format::Tap | Format::Github => table(&measured),
         })?;
-        Ok(Exit::Fine)
+        Ok(verdict(&measured))
     }
+}
+
+/// Cases that fail are fast in being wrong: the figures stand, and the run is not green.
+fn verdict(measured: &[Measured]) -> Exit {
+    let failed: BTreeSet<&String> = measured.iter().flat_map(|it| &it.failed).collect();
+    let Some(first) = failed.first() else {
+        return Exit::Fine;
+    };
+    eprintln!(
+        "error: {} of the measured cases failed, as `{}` did: run them without `--bench`",
+        failed.len(),
+        visible::line(first)
+    );
+    Exit::Findings
 }
 
 fn table(measured: &[Measured]) -> String {
@@ -57,7 +74,7 @@ fn table(measured: &[Measured]) -> String {
             spread(it.case_us),
             spread(it.decision_us),
             it.fuel.map_or_else(|| "none".to_owned(), spread),
-            it.dearest.clone().unwrap_or_default(),
+            visible::line(it.dearest.as_deref().unwrap_or_default()),
         ]);
     }
     for column in table.column_iter_mut().skip(1).take(5) {

@@ -3,13 +3,24 @@
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
+use scopegate_harness::visible;
+
 use crate::style::{Paint, Style};
 
 /// The difference: what was expected has a minus, what was seen a plus, and what is in both neither. JSON is laid out
 /// first, so that only the members that differ are marked.
 pub(super) fn diff(expected: &str, seen: &str, style: Style) -> String {
     let laid_out = laid_out(expected).zip(laid_out(seen));
-    let (expected, seen) = laid_out.unwrap_or_else(|| (expected.to_owned(), seen.to_owned()));
+    let (expected, seen) = laid_out.unwrap_or_else(|| {
+        let is_space_all = expected.split_whitespace().eq(seen.split_whitespace());
+        let shown = |text: &str| match is_space_all {
+            // Where only space differs, it must be seen.
+            true => Value::from(text).to_string(),
+            false => text.to_owned(),
+        };
+        (shown(expected), shown(seen))
+    });
+    let [expected, seen] = [expected, seen].map(|text| visible::lines(&text));
     let difference = TextDiff::from_lines(&expected, &seen);
     let mut text = String::new();
     for change in difference.iter_all_changes() {
@@ -43,6 +54,8 @@ mod tests {
     fn only_what_differs_is_marked() {
         assert_eq!(diff("403", "401", Style::Plain), "- 403\n+ 401\n");
         assert_eq!(diff("a\nb", "a\nc", Style::Plain), "  a\n- b\n+ c\n");
+        assert_eq!(diff("a ", "a", Style::Plain), "- \"a \"\n+ \"a\"\n");
+        assert_eq!(diff("\u{1b}[2J", "b", Style::Plain), "- \\u{1b}[2J\n+ b\n");
         let (one, other) = (r#"{"a":1,"b":{"c":2}}"#, r#"{"a":1,"b":{"c":3}}"#);
         let marked = "  {\n    \"a\": 1,\n    \"b\": {\n-     \"c\": 2\n+     \"c\": 3\n    }\n  }\n";
         assert_eq!(diff(one, other, Style::Plain), marked);

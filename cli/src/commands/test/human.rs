@@ -3,20 +3,19 @@
 
 use std::fmt::Write as _;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report};
+use miette::{LabeledSpan, MietteDiagnostic, Report};
 use scopegate_engine::source::Location;
 use scopegate_harness::agreement::Disagreement;
 use scopegate_harness::check::{Mismatch, describe};
 use scopegate_harness::coverage::Coverage;
 use scopegate_harness::report::RunReport;
 use scopegate_harness::run::{CaseReport, SuiteReport, Verdict};
+use scopegate_harness::visible;
 
 use crate::commands::test::diff::diff;
 use crate::commands::test::trace::trace;
+use crate::diagnostics;
 use crate::style::{Paint, Style};
-
-/// How wide human output is.
-const WIDTH: usize = 100;
 
 /// The report for people. `verbose` lists passing cases too.
 pub(super) fn human(report: &RunReport, verbose: bool, style: Style) -> String {
@@ -40,21 +39,19 @@ fn write_suite(text: &mut String, suite: &SuiteReport, verbose: bool, style: Sty
     let _ = writeln!(
         text,
         "{} ({}): {passed} passed, {failed} failed, {skipped} skipped",
-        suite.name, suite.executor
+        visible::line(&suite.name),
+        suite.executor
     );
     for case in &suite.cases {
+        let name = visible::line(&case.name);
         match &case.verdict {
             Verdict::Passed if verbose => {
-                let _ = writeln!(text, "  {}    {}", Paint::Good.paint("ok", style), case.name);
+                let _ = writeln!(text, "  {}    {name}", Paint::Good.paint("ok", style));
             }
             Verdict::Passed => {}
             Verdict::Skipped(reason) => {
-                let _ = writeln!(
-                    text,
-                    "  {}  {}: {reason}",
-                    Paint::Weak.paint("skip", style),
-                    case.name
-                );
+                let reason = visible::line(reason);
+                let _ = writeln!(text, "  {}  {name}: {reason}", Paint::Weak.paint("skip", style));
             }
             Verdict::Failed(mismatches) => write_failure(text, suite, case, mismatches, style),
         }
@@ -68,7 +65,8 @@ fn write_failure(
     mismatches: &[Mismatch],
     style: Style,
 ) {
-    let _ = writeln!(text, "  {}  {}", Paint::Bad.paint("FAIL", style), case.name);
+    let name = visible::line(&case.name);
+    let _ = writeln!(text, "  {}  {name}", Paint::Bad.paint("FAIL", style));
     for mismatch in mismatches {
         write_mismatch(text, suite, case, mismatch, style);
     }
@@ -105,7 +103,7 @@ fn write_mismatch(
     style: Style,
 ) {
     let place = mismatch.place.or(case.place);
-    let what = suite.redactor.clean(&mismatch.what);
+    let what = visible::line(&suite.redactor.clean(&mismatch.what));
     let shown = place.and_then(|place| snippet(suite, place, &what, style));
     let heading = match shown {
         Some(shown) => shown,
@@ -121,18 +119,8 @@ fn snippet(suite: &SuiteReport, place: Location, what: &str, style: Style) -> Op
     let file = suite.files.get(place.file)?;
     let label = LabeledSpan::new(Some("expected here".to_owned()), place.offset, place.length);
     let diagnostic = MietteDiagnostic::new(what).with_label(label);
-    let source = NamedSource::new(&file.name, file.text.clone());
-    let report = Report::new(diagnostic).with_source_code(source);
-    let theme = match style {
-        Style::Coloured => GraphicalTheme::unicode(),
-        Style::Plain => GraphicalTheme::unicode_nocolor(),
-    };
-    let handler = GraphicalReportHandler::new_themed(theme)
-        .with_width(WIDTH)
-        .with_context_lines(1);
-    let mut text = String::new();
-    handler.render_report(&mut text, report.as_ref()).ok()?;
-    Some(text)
+    let report = Report::new(diagnostic).with_source_code(diagnostics::shown(file));
+    diagnostics::rendered(&report, style)
 }
 
 fn write_block(text: &mut String, title: &str, lines: &str, style: Style) {
@@ -140,7 +128,7 @@ fn write_block(text: &mut String, title: &str, lines: &str, style: Style) {
         return;
     }
     let _ = writeln!(text, "      {}", Paint::Strong.paint(title, style));
-    indented(text, lines, 8);
+    indented(text, &visible::lines(lines), 8);
 }
 
 fn indented(text: &mut String, lines: &str, by: usize) {
@@ -159,6 +147,7 @@ fn write_disagreement(text: &mut String, difference: &Disagreement, style: Style
         left,
         right,
     } = difference;
+    let [suite, case, what] = [suite, case, what].map(|text| visible::line(text));
     let _ = writeln!(
         text,
         "{} {suite}: {case}\n  {what}",
@@ -170,13 +159,15 @@ fn write_disagreement(text: &mut String, difference: &Disagreement, style: Style
 fn write_coverage(text: &mut String, policy: &str, coverage: &Coverage, style: Style) {
     let (reached, all) = coverage.counts();
     let line = format!(
-        "coverage of {policy}: {} % ({reached} of {all})",
+        "coverage of {}: {} % ({reached} of {all})",
+        visible::line(policy),
         coverage.percent()
     );
     let colour = if reached == all { Paint::Good } else { Paint::Weak };
     let _ = writeln!(text, "{}", colour.paint(&line, style));
     for missing in coverage.missing() {
-        let hint = Paint::Weak.paint(&missing.hint(), style);
+        let hint = Paint::Weak.paint(&visible::line(&missing.hint()), style);
+        let missing = visible::line(&missing.to_string());
         let _ = writeln!(text, "  {missing}\n      {hint}");
     }
 }

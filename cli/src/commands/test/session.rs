@@ -1,14 +1,15 @@
 //! One run of tests, from the files to the report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use scopegate_harness::agreement::disagreements;
 use scopegate_harness::coverage::Coverage;
 use scopegate_harness::executor::Executor;
 use scopegate_harness::files;
 use scopegate_harness::report::RunReport;
-use scopegate_harness::run::{Options, run_all};
+use scopegate_harness::run::{Options, SuiteReport, run_all};
 use scopegate_harness::suite::Suite;
+use scopegate_harness::visible;
 
 use crate::Failure;
 use crate::commands::test::Test;
@@ -64,12 +65,7 @@ impl Test {
         }
     }
 
-    fn report(
-        &self,
-        suites: &[Suite],
-        runs: Vec<scopegate_harness::run::SuiteReport>,
-        executors: usize,
-    ) -> RunReport {
+    fn report(&self, suites: &[Suite], runs: Vec<SuiteReport>, executors: usize) -> RunReport {
         let mut report = RunReport::default();
         let mut coverage: BTreeMap<String, Coverage> = BTreeMap::new();
         for (suite, runs) in suites.iter().zip(runs.chunks(executors.max(1))) {
@@ -92,7 +88,14 @@ impl Test {
         let message = match (report.counts(), &self.filter) {
             ((0, 0, 0), Some(filter)) => format!("no case ran: no name contains `{filter}`"),
             ((0, 0, 0), None) => "no case ran: the files hold none".to_owned(),
-            ((0, 0, skipped), _) => format!("no case ran: all {skipped} were skipped"),
+            ((0, 0, skipped), _) => {
+                let reasons: BTreeSet<&str> = report.suites.iter().flat_map(SuiteReport::skipped).collect();
+                let reasons = reasons.into_iter().collect::<Vec<_>>().join("; ");
+                format!(
+                    "no case ran: all {skipped} were skipped: {}",
+                    visible::line(&reasons)
+                )
+            }
             _ => return None,
         };
         Some(Failure::Invalid(message))

@@ -71,11 +71,13 @@ impl Test {
 
 /// The folders of all files that were read: policies may stand elsewhere.
 fn folders_of(suites: &[Suite]) -> BTreeSet<(PathBuf, bool)> {
-    let files = suites
-        .iter()
-        .flat_map(|suite| [suite.source.files(), suite.policy.source.files()])
-        .flatten();
-    files.map(|file| (around(Path::new(&file.name)), false)).collect()
+    let files = |suite: &Suite| {
+        let named = suite.source.files().iter().chain(suite.policy.source.files());
+        let named = named.map(|file| PathBuf::from(&file.name));
+        named.chain(suite.also_read.iter().cloned()).collect::<Vec<_>>()
+    };
+    let files = suites.iter().flat_map(files);
+    files.map(|file| (around(&file), false)).collect()
 }
 
 /// The folder that a file is in.
