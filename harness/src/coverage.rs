@@ -1,6 +1,5 @@
 //! What the cases of a policy's tests reached: each route, allowed and refused; each rule of a route, by what it
-//! refuses; each scope, held and lacking; each refusal that tests of such a policy can be expected to show. What a
-//! provider checks besides (audiences, algorithms, revocation) is no point: mutation asks about that.
+//! refuses; each scope, held and lacking; each refusal that a field of the policy makes reachable.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,6 +11,7 @@ use crate::run::SuiteReport;
 use crate::run::explain::code_of;
 use crate::suite::Suite;
 
+mod codes;
 mod hint;
 mod points;
 

@@ -29,9 +29,11 @@ mod watch;
     after_help = "Examples:\n  scopegate test --init policy.yaml\n  scopegate test policies\n  \
                         scopegate test --engine native --filter tenant policy.test.yaml\n  \
                         scopegate test --engine both policies\n  scopegate test --watch policy.test.yaml\n  \
+                        scopegate test --mutate policy.test.yaml\n  \
                         scopegate test --threshold 100 --format junit policies > report.xml\n\n\
-                  Exit status: 0 all hold; 1 a case failed, the executors disagree, or coverage is below the threshold;\n\
-                  2 a file is wrong or no case ran; 3 a file or the module is missing."
+                  `--init` writes a file to begin with; `scopegate schema --tests` prints what may stand in one.\n\n\
+                  Exit status:\n  0 all hold\n  1 a case failed, the executors disagree, a rule survived, or coverage is below the \
+                  threshold\n  2 a file is wrong, or no case ran\n  3 a file or the module is missing"
 )]
 pub(crate) struct Test {
     /// Test files, or folders that hold some; by default this folder
@@ -195,7 +197,8 @@ impl Test {
         let found = files::test_files(&self.given_paths())?;
         match found.is_empty() {
             true => Err(Failure::Invalid(
-                "no test files found: their names end in `.test.yaml`".to_owned(),
+                "no test files found: their names end in `.test.yaml`; `scopegate test --init policy.yaml` writes a first one"
+                    .to_owned(),
             )),
             false => Ok(found),
         }

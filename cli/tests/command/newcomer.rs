@@ -147,3 +147,55 @@ fn a_policy_that_is_none_is_told_where_it_is_wrong() {
     assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
     assert!(stderr(&refused).contains("faulty.yaml:"), "{}", stderr(&refused));
 }
+
+/// Runs the command in a folder, and gives its status and all that it said.
+fn told(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = crate::common::command(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    (output.status.code(), stdout(&output) + &stderr(&output))
+}
+
+#[test]
+fn each_step_of_a_newcomer_says_what_the_next_one_is() {
+    let folder = tempfile::tempdir().unwrap();
+    policy("rest-api-tenants", folder.path());
+    let tell = |arguments: &[&str]| told(folder.path(), arguments);
+
+    // Nothing to run yet, and a policy in place of tests: both name the way in.
+    for arguments in [&["test"][..], &["test", "policy.yaml"]] {
+        let (status, said) = tell(arguments);
+        assert_eq!(status, Some(2), "{said}");
+        assert!(said.contains("scopegate test --init policy.yaml"), "{said}");
+    }
+    let (status, said) = tell(&["test", "--init", "policy.yaml"]);
+    assert_eq!(status, Some(0), "{said}");
+    let next = said
+        .lines()
+        .find(|line| line.contains("runs them through the plugin"))
+        .unwrap();
+    let words: Vec<&str> = next.split_whitespace().skip(1).take(2).collect();
+    assert_eq!(tell(&words).0, Some(0));
+
+    // A rule is broken: its line, what was expected, what came, and why.
+    let good = fs::read_to_string(folder.path().join("policy.yaml")).unwrap();
+    let broken = good.replacen("tenant: \"{tenant}\"", "authenticated: true", 1);
+    assert_ne!(good, broken);
+    fs::write(folder.path().join("policy.yaml"), broken).unwrap();
+    let (status, said) = tell(&words);
+    assert_eq!(status, Some(1), "{said}");
+    for part in [
+        "orders.list, nobody of another tenant",
+        "expect: {deny: tenant_mismatch}",
+        "- refused: tenant_mismatch",
+        "+ allowed, route orders.list",
+        "how it was decided",
+    ] {
+        assert!(said.contains(part), "no `{part}` in {said}");
+    }
+
+    // It is mended, and green again.
+    fs::write(folder.path().join("policy.yaml"), good).unwrap();
+    assert_eq!(tell(&words).0, Some(0));
+}

@@ -31,6 +31,27 @@ fn refused(code: &str) -> &'static str {
         "credential_missing" => "send a request to a guarded route without a token",
         "token_expired" => "send a token with `expires_in: -1m`",
         "signature_invalid" => "send a token that is signed with a key of no provider",
+        "issuer_unknown" => "send a token with another `iss`: `claims: {iss: \"https://elsewhere.example\"}`",
+        "audience_mismatch" => {
+            "send a token for another audience: `claims: {aud: \"https://elsewhere.example\"}`"
+        }
+        "algorithm_not_allowed" => {
+            "send a token that names an algorithm which the provider does not list: `alg: RS512`"
+        }
+        "type_mismatch" => "send a token of another kind: `header: {typ: JWT}`",
+        "lifetime_too_long" => "send a token that lives longer than `max_lifetime`: `expires_in: 400d`",
+        "claim_missing" => "send a token without a claim that `require` names: `claims: {NAME: null}`",
+        "claim_mismatch" => "send a token with another value of a claim that `require` names",
+        "keys_unavailable" => "let the upstream of the keys fail: `upstreams: {NAME: [{fails: broken}]}`",
+        "introspection_unavailable" => {
+            "let the introspection endpoint fail: `upstreams: {NAME: [{fails: broken}]}`"
+        }
+        "token_revoked" => "send a token that was revoked",
+        "key_revoked" => "send a token by a key that was revoked: `keys: {old: {kid: ..}}`",
+        "revocation_unavailable" => "let the feed or the list fail: `upstreams: {NAME: [{fails: broken}]}`",
+        "proof_invalid" => "send a proof that is too old: `dpop: {issued_in: -10m}`",
+        "proof_nonce" => "send a proof before the nonce is known",
+        "condition_error" => "send a token without a claim that the condition reads",
         "api_key_unknown" => "send an API key that the policy does not know",
         "api_key_expired" => "send an API key after its `expires`: set `now`",
         "peer_unidentified" => {
@@ -38,8 +59,8 @@ fn refused(code: &str) -> &'static str {
         }
         "token_inactive" => "send a token that the introspection endpoint answers `active: false` for",
         "proof_missing" => "send a bound token without `dpop`",
-        "proof_replayed" => "send one DPoP proof twice",
-        "binding_mismatch" => "send a bound token with another client certificate",
+        "proof_replayed" => "send one DPoP proof twice: `dpop: {again: true}` in a second step",
+        "binding_mismatch" => "send a bound token with another client certificate, or a proof by another key",
         "scope_missing" => "send a token without a scope that the route asks for",
         "scope_forbidden" => "send a token with a scope that the route excludes",
         "tenant_mismatch" => "send a token of another tenant",

@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::codes;
+
 /// Something that tests can reach.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Point {
@@ -95,8 +97,8 @@ pub(super) fn points(policy: &Value) -> Vec<(Point, Option<String>)> {
             points.push((Point::Lacking(scope.clone()), Some(path)));
         }
     }
-    let codes = reachable_codes(policy).into_iter();
-    points.extend(codes.map(|code| (Point::Code(code.to_owned()), None)));
+    let codes = codes::reachable(policy).into_iter();
+    points.extend(codes.map(|(code, path)| (Point::Code(code.to_owned()), path)));
     points
 }
 
@@ -133,7 +135,7 @@ pub(super) fn requirements(policy: &Value) -> BTreeMap<String, Requirement> {
         .collect()
 }
 
-fn routes(policy: &Value) -> Vec<(&str, &Value)> {
+pub(super) fn routes(policy: &Value) -> Vec<(&str, &Value)> {
     let routes = policy.pointer("/authorization/routes").and_then(Value::as_array);
     routes
         .into_iter()
@@ -214,81 +216,14 @@ fn collect(value: &Value, is_needed: bool, requirement: &mut Requirement) {
     }
 }
 
-fn providers(policy: &Value) -> &[Value] {
+pub(super) fn providers(policy: &Value) -> &[Value] {
     policy
         .pointer("/authentication/providers")
         .and_then(Value::as_array)
         .map_or(&[][..], Vec::as_slice)
 }
 
-/// The usual refusals of a policy like this: not each that it can give. A callout that fails, an algorithm that is not
-/// allowed and their like are left to mutation.
-fn reachable_codes(policy: &Value) -> Vec<&'static str> {
-    let routes = policy.pointer("/authorization/routes").and_then(Value::as_array);
-    let accesses: Vec<&Value> = routes
-        .into_iter()
-        .flatten()
-        .filter_map(|route| route.get("access"))
-        .collect();
-    let is_guarded = accesses.iter().any(|access| access.as_str() != Some("public"));
-    let has = |field: &str| accesses.iter().any(|access| access.get(field).is_some());
-    let scopes = |kind: &str| {
-        accesses
-            .iter()
-            .any(|access| access.get("scopes").is_some_and(|it| mentions(it, kind)))
-    };
-    let listed = providers(policy);
-    let providers = listed.len();
-    let has_type = |kind: &str| listed.iter().any(|provider| provider["type"] == *kind);
-    let is_bound = |kinds: &[&str]| {
-        let binding = |provider: &Value| provider["binding"].as_str().is_some_and(|it| kinds.contains(&it));
-        listed.iter().any(binding)
-    };
-    let some_key_ends = listed.iter().any(|provider| {
-        let keys = provider["keys"].as_array();
-        has_type("api_key") && keys.is_some_and(|keys| keys.iter().any(|key| key.get("expires").is_some()))
-    });
-    let is_narrowed = |access: &&Value| {
-        access
-            .get("providers")
-            .and_then(Value::as_array)
-            .is_some_and(|named| named.len() < providers)
-    };
-    [
-        ("no_route", true),
-        ("credential_missing", is_guarded),
-        ("token_expired", is_guarded && has_type("jwt")),
-        ("signature_invalid", is_guarded && has_type("jwt")),
-        ("api_key_unknown", is_guarded && has_type("api_key")),
-        ("api_key_expired", is_guarded && some_key_ends),
-        ("peer_unidentified", is_guarded && has_type("mtls")),
-        ("token_inactive", is_guarded && has_type("introspection")),
-        ("proof_missing", is_guarded && is_bound(&["dpop", "any"])),
-        ("proof_replayed", is_guarded && is_bound(&["dpop", "any"])),
-        ("binding_mismatch", is_guarded && is_bound(&["mtls", "any"])),
-        ("scope_missing", scopes("all") || scopes("any")),
-        ("scope_forbidden", scopes("none")),
-        ("tenant_mismatch", has("tenant")),
-        ("client_not_allowed", has("clients")),
-        ("actor_not_allowed", has("actors")),
-        (
-            "step_up_required",
-            has("acr") || has("amr") || has("max_auth_age"),
-        ),
-        ("outside_window", has("windows")),
-        ("source_not_allowed", has("sources")),
-        (
-            "condition_false",
-            ["when", "headers", "query", "environment"].into_iter().any(has),
-        ),
-        ("provider_not_allowed", accesses.iter().any(is_narrowed)),
-    ]
-    .into_iter()
-    .filter_map(|(code, reachable)| reachable.then_some(code))
-    .collect()
-}
-
-fn mentions(value: &Value, kind: &str) -> bool {
+pub(super) fn mentions(value: &Value, kind: &str) -> bool {
     match value {
         Value::Object(members) => members
             .iter()

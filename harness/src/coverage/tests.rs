@@ -191,3 +191,100 @@ fn every_point_has_a_hint_of_its_own() {
         assert!(!hint.starts_with("send a request that is refused so"), "{point}");
     }
 }
+
+#[test]
+fn each_field_that_refuses_makes_its_code_reachable() {
+    let guarded = json!([{"id": "a", "access": {"authenticated": true}}]);
+    let jwt = |more: Value| {
+        let mut provider = json!({"name": "corp", "type": "jwt"});
+        for (name, value) in more.as_object().unwrap() {
+            provider[name] = value.clone();
+        }
+        json!({"providers": [provider]})
+    };
+    let when = |condition: &str| json!([{"id": "a", "access": {"authenticated": true, "when": condition}}]);
+    let revoked = |what: Value| json!({"revocation": what});
+    for (code, authentication, routes) in [
+        ("issuer_unknown", jwt(json!({"issuer": "i"})), guarded.clone()),
+        (
+            "audience_mismatch",
+            jwt(json!({"audiences": ["a"]})),
+            guarded.clone(),
+        ),
+        (
+            "algorithm_not_allowed",
+            jwt(json!({"algorithms": ["ES256"]})),
+            guarded.clone(),
+        ),
+        (
+            "type_mismatch",
+            jwt(json!({"profile": "rfc9068"})),
+            guarded.clone(),
+        ),
+        (
+            "lifetime_too_long",
+            jwt(json!({"max_lifetime": "1h"})),
+            guarded.clone(),
+        ),
+        (
+            "claim_mismatch",
+            jwt(json!({"require": {"claims": {"a": ["b"]}}})),
+            guarded.clone(),
+        ),
+        (
+            "keys_unavailable",
+            jwt(json!({"keys": {"discovery": "u"}})),
+            guarded.clone(),
+        ),
+        (
+            "proof_nonce",
+            jwt(json!({"binding": "dpop", "dpop": {"nonce": "required"}})),
+            guarded.clone(),
+        ),
+        (
+            "binding_mismatch",
+            jwt(json!({"binding": "dpop"})),
+            guarded.clone(),
+        ),
+        (
+            "token_revoked",
+            revoked(json!({"subjects": [{}]})),
+            guarded.clone(),
+        ),
+        ("token_revoked", revoked(json!({"feed": {}})), guarded.clone()),
+        (
+            "revocation_unavailable",
+            revoked(json!({"status_lists": [{}]})),
+            guarded.clone(),
+        ),
+        ("key_revoked", revoked(json!({"keys": [{}]})), guarded.clone()),
+        ("condition_error", json!({}), when("caller.claims.level >= 2")),
+        (
+            "introspection_unavailable",
+            json!({"providers": [{"type": "introspection"}]}),
+            guarded,
+        ),
+    ] {
+        let codes = |authentication: &Value, routes: &Value| {
+            let policy = json!({"authentication": authentication, "authorization": {"routes": routes}});
+            let codes = super::codes::reachable(&policy).into_iter();
+            codes.map(|(code, _)| code).collect::<Vec<_>>()
+        };
+        assert!(
+            codes(&authentication, &routes).contains(&code),
+            "{code}: {authentication} {routes}"
+        );
+        let plain = json!([{"id": "a", "access": "public"}]);
+        assert!(
+            !codes(&authentication, &plain).contains(&code),
+            "{code} on a public route"
+        );
+    }
+    let asks =
+        json!({"authorization": {"routes": when("has(caller.claims.level) && caller.claims.level == 2")}});
+    assert!(
+        !super::codes::reachable(&asks)
+            .iter()
+            .any(|(code, _)| *code == "condition_error")
+    );
+}

@@ -1,6 +1,6 @@
 //! A test file that is being written: what it describes, and cases that are tried before they are kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
@@ -30,6 +30,8 @@ pub(super) struct Draft<'a> {
     /// The names of the tokens, in the order in which tests came to need them.
     pub(super) order: Vec<String>,
     made: BTreeMap<String, Credential>,
+    /// What was tried of each provider.
+    tried: BTreeSet<(String, String)>,
 }
 
 /// One case that may be written.
@@ -91,6 +93,7 @@ impl<'a> Draft<'a> {
             upstreams: BTreeMap::new(),
             order: Vec::new(),
             made: BTreeMap::new(),
+            tried: BTreeSet::new(),
         };
         for provider in providers(policy) {
             if let (Some(name), Some(algorithm)) = (text(provider, "/name"), algorithm(provider)) {
@@ -202,6 +205,12 @@ impl<'a> Draft<'a> {
             }
         }
         name.to_owned()
+    }
+
+    /// Whether this was not tried of a provider before.
+    pub(super) fn is_first(&mut self, provider: &Value, what: &str) -> bool {
+        let name = text(provider, "/name").unwrap_or_default();
+        self.tried.insert((name.to_owned(), what.to_owned()))
     }
 
     /// The key that nobody published, of the algorithm that a provider's keys have.

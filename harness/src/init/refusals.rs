@@ -50,7 +50,7 @@ impl Passing<'_> {
         asked::request(self.route, self.method, tenant, self.below)
     }
 
-    fn refusal(
+    pub(super) fn refusal(
         &self,
         words: &str,
         codes: &'static [&'static str],
@@ -64,105 +64,6 @@ impl Passing<'_> {
         };
         change(&mut sketch);
         Refusal { sketch, codes }
-    }
-
-    /// Layer one: who is calling.
-    fn unproven(&self, draft: &mut Draft<'_>) -> Vec<Refusal> {
-        let mut refusals =
-            vec![
-                self.refusal("nobody without a credential", &["credential_missing"], |sketch| {
-                    sketch.credential = Credential::default();
-                }),
-            ];
-        let named = |name: String| Some((name, Value::Null));
-        let base = self
-            .sketch
-            .credential
-            .token
-            .as_ref()
-            .map(|(name, _)| name.clone())
-            .unwrap_or_default();
-        let mut with = |words: &str, codes, token: Value, name: String| {
-            let name = draft.token(&name, token);
-            refusals.push(self.refusal(words, codes, |sketch| sketch.credential.token = named(name)));
-        };
-        match text(self.provider, "/type") {
-            Some("api_key") => {
-                let token = json!({"provider": self.who.provider, "raw": "not-a-key"});
-                with(
-                    "nobody with a key that is not known",
-                    &["api_key_unknown"],
-                    token,
-                    "unknown_key".to_owned(),
-                );
-            }
-            Some("introspection") => {
-                let token = json!({"provider": self.who.provider, "raw": "made-up"});
-                with(
-                    "nobody with a token that nobody issued",
-                    &["token_inactive"],
-                    token,
-                    "made_up".to_owned(),
-                );
-            }
-            Some("mtls") => refusals.push(self.refusal(
-                "nobody with a certificate that was not verified",
-                &["peer_unidentified"],
-                |sketch| {
-                    if let Some(peer) = sketch.credential.peer.as_mut().and_then(Value::as_object_mut) {
-                        peer.insert("verified".to_owned(), json!(false));
-                    }
-                },
-            )),
-            _ => {
-                let token = json!({"from": base, "key": draft.rogue(self.provider)});
-                let name = draft.token(&format!("forged_{base}"), token);
-                refusals.push(
-                    self.refusal("nobody with a forged token", &["signature_invalid"], |sketch| {
-                        sketch.credential.token = named(name);
-                    }),
-                );
-                let name = draft.token(
-                    &format!("expired_{base}"),
-                    json!({"from": base, "expires_in": "-10m"}),
-                );
-                refusals.push(self.refusal(
-                    "nobody with a token that has ended",
-                    &["token_expired"],
-                    |sketch| {
-                        sketch.credential.token = named(name);
-                    },
-                ));
-                refusals.extend(self.unbound());
-            }
-        }
-        refusals
-    }
-
-    /// A token that is bound to a key or a certificate, without it.
-    fn unbound(&self) -> Vec<Refusal> {
-        match text(self.provider, "/binding") {
-            Some("dpop" | "any") => vec![
-                self.refusal("nobody with a stolen token", &["proof_missing"], |sketch| {
-                    sketch.credential.proof = None
-                }),
-                self.refusal(
-                    "nobody with a stolen token and a key of one's own",
-                    &["binding_mismatch"],
-                    |sketch| {
-                        sketch.credential.proof = Some("thief".to_owned());
-                    },
-                ),
-            ],
-            Some("mtls") => {
-                vec![
-                    self.refusal("nobody with a stolen token", &["binding_mismatch"], |sketch| {
-                        sketch.credential.peer = None;
-                    }),
-                ]
-            }
-            _ => Vec::new(),
-        }
     }
 
     /// A caller whom another provider vouches for.

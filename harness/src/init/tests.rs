@@ -3,9 +3,10 @@ use std::path::{Path, PathBuf};
 use scopegate_document::UnixTime;
 use scopegate_engine::source;
 
-use super::first_tests;
+use super::{FirstTests, first_tests};
+use crate::coverage::{Coverage, Point};
 use crate::native::Native;
-use crate::run::{Verdict, run};
+use crate::run::{Options, Verdict, run, run_all};
 use crate::suite::Suite;
 
 /// 2026-11-22T09:00:00Z
@@ -36,6 +37,35 @@ fn policies() -> Vec<PathBuf> {
     found
 }
 
+/// What the tests of the file do not reach stands in it as a comment.
+fn says_its_gaps(suite: &Suite, first: &FirstTests) {
+    let options = Options {
+        explain: true,
+        ..Options::default()
+    };
+    let mut coverage = Coverage::of(suite);
+    for report in run_all(std::slice::from_ref(suite), &[&Native], &options).unwrap() {
+        coverage.add(&report);
+    }
+    let comments = first.text.matches("  # not written: ").count();
+    assert_eq!(comments, first.gaps);
+    for missing in coverage.missing() {
+        let code = match missing.point {
+            Point::Code(code) => code.clone(),
+            other => other.to_string(),
+        };
+        let mut comments = first
+            .text
+            .lines()
+            .filter(|line| line.starts_with("  # not written: "));
+        assert!(
+            comments.any(|line| line.contains(&code)),
+            "nothing of `{code}` in\n{}",
+            first.text
+        );
+    }
+}
+
 #[test]
 fn what_is_written_passes_at_once_on_every_policy_there_is() {
     let policies = policies();
@@ -61,6 +91,7 @@ fn what_is_written_passes_at_once_on_every_policy_there_is() {
             );
         }
         assert_eq!(report.cases.len(), first.tests);
+        says_its_gaps(&suite, &first);
         if std::env::var_os("SCOPEGATE_SHOW").is_some() {
             eprintln!("==== {}\n{}", path.display(), first.text);
         }
