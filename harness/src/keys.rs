@@ -1,16 +1,16 @@
 //! Development keys, made at run time: generation, the public JWK, signing. Nothing here verifies anything,
 //! and nothing here is meant for production keys.
 
+mod algorithm;
 #[cfg(feature = "ml-dsa")]
 mod ml_dsa;
+mod ring;
 
 use std::fmt;
-use std::str::FromStr;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
 
 use getrandom::SysRng;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use p256::elliptic_curve::Generate as _;
 use rsa::RsaPrivateKey;
 use rsa::pkcs8::EncodePublicKey as _;
 use rsa::rand_core::UnwrapErr;
@@ -19,116 +19,9 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use signature::Signer as _;
 
-/// The size of generated RSA keys, in bits: the least that policies accept.
-const RSA_BITS: usize = 2048;
-
-/// A signature algorithm of JWS (RFC 7518 section 3.1, RFC 8037, RFC 9864, RFC 9964).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the names are the registered names of the algorithms")]
-pub enum Algorithm {
-    HS256,
-    HS384,
-    HS512,
-    RS256,
-    RS384,
-    RS512,
-    PS256,
-    PS384,
-    PS512,
-    ES256,
-    ES384,
-    ES512,
-    EdDSA,
-    Ed25519,
-    #[cfg(feature = "ml-dsa")]
-    MlDsa44,
-    #[cfg(feature = "ml-dsa")]
-    MlDsa65,
-    #[cfg(feature = "ml-dsa")]
-    MlDsa87,
-}
-
-impl Algorithm {
-    /// Every algorithm that a development key can be made for.
-    pub const ALL: &[Self] = &[
-        Self::HS256,
-        Self::HS384,
-        Self::HS512,
-        Self::RS256,
-        Self::RS384,
-        Self::RS512,
-        Self::PS256,
-        Self::PS384,
-        Self::PS512,
-        Self::ES256,
-        Self::ES384,
-        Self::ES512,
-        Self::EdDSA,
-        Self::Ed25519,
-        #[cfg(feature = "ml-dsa")]
-        Self::MlDsa44,
-        #[cfg(feature = "ml-dsa")]
-        Self::MlDsa65,
-        #[cfg(feature = "ml-dsa")]
-        Self::MlDsa87,
-    ];
-
-    /// The registered name, as it stands in `alg`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::HS256 => "HS256",
-            Self::HS384 => "HS384",
-            Self::HS512 => "HS512",
-            Self::RS256 => "RS256",
-            Self::RS384 => "RS384",
-            Self::RS512 => "RS512",
-            Self::PS256 => "PS256",
-            Self::PS384 => "PS384",
-            Self::PS512 => "PS512",
-            Self::ES256 => "ES256",
-            Self::ES384 => "ES384",
-            Self::ES512 => "ES512",
-            Self::EdDSA => "EdDSA",
-            Self::Ed25519 => "Ed25519",
-            #[cfg(feature = "ml-dsa")]
-            Self::MlDsa44 => "ML-DSA-44",
-            #[cfg(feature = "ml-dsa")]
-            Self::MlDsa65 => "ML-DSA-65",
-            #[cfg(feature = "ml-dsa")]
-            Self::MlDsa87 => "ML-DSA-87",
-        }
-    }
-
-    /// Whether the key is a shared secret.
-    #[must_use]
-    pub const fn is_symmetric(self) -> bool {
-        matches!(self, Self::HS256 | Self::HS384 | Self::HS512)
-    }
-}
-
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// A name is not an algorithm that development keys can be made for.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is no algorithm that keys can be made for; use one of RS256, PS256, ES256, EdDSA, HS256 and kin"
-)]
-pub struct UnknownAlgorithm(pub String);
-
-impl FromStr for Algorithm {
-    type Err = UnknownAlgorithm;
-
-    fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
-        let mut all = Self::ALL.iter().copied();
-        let found = all.find(|algorithm| algorithm.name() == name);
-        found.ok_or_else(|| UnknownAlgorithm(name.to_owned()))
-    }
-}
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use ring::KeyRing;
+use ring::{generate_quick, generate_rsa};
 
 /// A key could not be made or used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -317,98 +210,10 @@ impl Key {
     }
 }
 
-/// Makes keys for one set of tests. RSA keys are slow to make, so that the first RSA key of every ring is
-/// the same one in the whole process, the second is another, and so on: distinct within a ring.
-#[derive(Debug, Default)]
-pub struct KeyRing {
-    rsa_keys: usize,
-}
-
-impl KeyRing {
-    /// Makes the next key of the ring.
-    ///
-    /// # Errors
-    /// When the operating system gives no random bytes.
-    pub fn generate(&mut self, algorithm: Algorithm, kid: impl Into<String>) -> Result<Key, KeyError> {
-        let secret = match generate_quick(algorithm) {
-            Err(KeyError::Unfit { .. }) => {
-                let key = pooled_rsa(algorithm, self.rsa_keys)?;
-                self.rsa_keys = self.rsa_keys.saturating_add(1);
-                Secret::Rsa(key)
-            }
-            quick => quick?,
-        };
-        Ok(Key {
-            kid: kid.into(),
-            algorithm,
-            secret,
-        })
-    }
-}
-
 /// Encodes bytes as base64url without padding (RFC 7515 section 2).
 #[must_use]
 pub fn base64url(bytes: &[u8]) -> String {
     base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes)
-}
-
-fn pooled_rsa(algorithm: Algorithm, index: usize) -> Result<Arc<RsaPrivateKey>, KeyError> {
-    static POOL: OnceLock<Mutex<Vec<Arc<RsaPrivateKey>>>> = OnceLock::new();
-    let mut pool = POOL
-        .get_or_init(Mutex::default)
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    while pool.len() <= index {
-        pool.push(Arc::new(generate_rsa(algorithm)?));
-    }
-    pool.get(index).cloned().ok_or(KeyError::Generate(algorithm))
-}
-
-fn generate_rsa(algorithm: Algorithm) -> Result<RsaPrivateKey, KeyError> {
-    RsaPrivateKey::new(&mut UnwrapErr(SysRng), RSA_BITS).map_err(|_| KeyError::Generate(algorithm))
-}
-
-/// Makes a key of any kind but RSA, which is `Unfit` here.
-fn generate_quick(algorithm: Algorithm) -> Result<Secret, KeyError> {
-    let rng = &mut UnwrapErr(SysRng);
-    match algorithm {
-        Algorithm::HS256 => random(32).map(Secret::Shared),
-        Algorithm::HS384 => random(48).map(Secret::Shared),
-        Algorithm::HS512 => random(64).map(Secret::Shared),
-        Algorithm::ES256 => Ok(Secret::P256(Box::new(
-            p256::ecdsa::SigningKey::generate_from_rng(rng),
-        ))),
-        Algorithm::ES384 => Ok(Secret::P384(Box::new(
-            p384::ecdsa::SigningKey::generate_from_rng(rng),
-        ))),
-        Algorithm::ES512 => Ok(Secret::P521(Box::new(
-            p521::ecdsa::SigningKey::generate_from_rng(rng),
-        ))),
-        Algorithm::EdDSA | Algorithm::Ed25519 => {
-            let mut seed = [0; 32];
-            getrandom::fill(&mut seed).map_err(|_| KeyError::Random)?;
-            Ok(Secret::Ed25519(Box::new(ed25519_dalek::SigningKey::from_bytes(
-                &seed,
-            ))))
-        }
-        #[cfg(feature = "ml-dsa")]
-        Algorithm::MlDsa44 | Algorithm::MlDsa65 | Algorithm::MlDsa87 => ml_dsa::generate().map(Secret::MlDsa),
-        Algorithm::RS256
-        | Algorithm::RS384
-        | Algorithm::RS512
-        | Algorithm::PS256
-        | Algorithm::PS384
-        | Algorithm::PS512 => Err(KeyError::Unfit {
-            key: algorithm,
-            wanted: algorithm,
-        }),
-    }
-}
-
-fn random(length: usize) -> Result<Vec<u8>, KeyError> {
-    let mut bytes = vec![0; length];
-    getrandom::fill(&mut bytes).map_err(|_| KeyError::Random)?;
-    Ok(bytes)
 }
 
 fn ec(curve: &str, point: &[u8]) -> Value {

@@ -106,7 +106,10 @@ fn syntax(text: &str) -> Complaint {
         "multiple documents not supported here" => several_documents(),
         "recursion limit exceeded" => too_deep(),
         _ if first.starts_with("internal error") => say("this cannot be read as YAML", YAML),
-        _ => (first.to_owned(), YAML),
+        _ => (
+            first.to_owned(),
+            "look at the brackets, the quotes and the indentation here",
+        ),
     }
 }
 
