@@ -72,7 +72,9 @@ fn of_provider(provider: &Value) -> Vec<(&'static str, &'static str)> {
         (
             "proof_nonce",
             ".dpop.nonce",
-            provider["dpop"]["nonce"] == "required",
+            provider
+                .pointer("/dpop/nonce")
+                .is_some_and(|nonce| nonce == "required"),
         ),
         (
             "binding_mismatch",
@@ -86,7 +88,9 @@ fn of_provider(provider: &Value) -> Vec<(&'static str, &'static str)> {
 }
 
 fn of_revocation(policy: &Value) -> Vec<Reachable> {
-    let revocation = &policy["authentication"]["revocation"];
+    let Some(revocation) = policy.pointer("/authentication/revocation") else {
+        return Vec::new();
+    };
     let lists = |names: &[&'static str]| {
         let mut names = names.iter();
         let name = names.find(|name| match revocation.get(**name) {
@@ -136,11 +140,8 @@ fn of_routes(policy: &Value) -> Vec<&'static str> {
             "condition_false",
             has(&["when", "headers", "query", "environment"]),
         ),
-        ("condition_error", accesses.iter().any(|access| can_err(&access))),
-        (
-            "provider_not_allowed",
-            accesses.iter().any(|access| is_narrowed(&access)),
-        ),
+        ("condition_error", accesses.iter().any(can_err)),
+        ("provider_not_allowed", accesses.iter().any(is_narrowed)),
     ]
     .into_iter()
     .filter_map(|(code, reachable)| reachable.then_some(code))
