@@ -41,6 +41,8 @@ enum Command {
     Test(commands::test::Test),
     Decide(commands::decide::Decide),
     Serve(commands::serve::Serve),
+    Bundle(commands::bundle::Bundle),
+    Inspect(commands::inspect::Inspect),
     Import(commands::import::Import),
     Schema(commands::schema::Schema),
 }
@@ -53,6 +55,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Test(test) => test.run(),
         Command::Decide(decide) => decide.run(),
         Command::Serve(serve) => serve.run(),
+        Command::Bundle(bundle) => bundle.run(),
+        Command::Inspect(inspect) => inspect.run(),
         Command::Import(import) => import.run(),
         Command::Schema(schema) => schema.run(),
     };

@@ -5,15 +5,22 @@ use std::fmt::Write;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// `sha256:` and the hex digits of the SHA-256 of the document in canonical form: members sorted, no spaces.
-pub(crate) fn of(document: &Value) -> String {
-    let mut text = String::new();
-    write_canonical(&mut text, document);
-    let digest = Sha256::digest(text.as_bytes());
+/// `sha256:` and the hex digits of the SHA-256 of the document in its [`canonical`] form.
+#[must_use]
+pub fn of(document: &Value) -> String {
+    let digest = Sha256::digest(canonical(document).as_bytes());
     digest.iter().fold("sha256:".to_owned(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex
     })
+}
+
+/// A document in canonical form: members sorted, no spaces.
+#[must_use]
+pub fn canonical(document: &Value) -> String {
+    let mut text = String::new();
+    write_canonical(&mut text, document);
+    text
 }
 
 /// A number from 0 to 1, evenly spread, always the same for one serial number.

@@ -9,7 +9,7 @@
 mod audit;
 mod decide;
 pub mod decision;
-mod digest;
+pub mod digest;
 pub mod document;
 pub mod engine;
 mod identity;

@@ -15,6 +15,7 @@ use crate::callout::Received;
 use crate::host::Level;
 use crate::log::say;
 use crate::metrics::Metrics;
+use crate::opened::Opened;
 use crate::shared::{self, Shared};
 
 /// The callouts of this worker that fetch a document, by their numbers.
@@ -30,6 +31,7 @@ pub(crate) struct Documents {
 pub(crate) struct Desk<'a> {
     pub(crate) authenticator: &'a Authenticator,
     pub(crate) live: &'a RefCell<Live>,
+    pub(crate) opened: &'a Opened,
     pub(crate) metrics: &'a Metrics,
     pub(crate) now: UnixTime,
     /// A number that differs from worker to worker and from time to time.
@@ -110,7 +112,7 @@ impl Documents {
     /// Sends a request. An answer to an earlier one for the same document is no news any more.
     fn send(&self, desk: Desk<'_>, id: SourceId, fetch: Fetch) {
         self.calls.borrow_mut().retain(|_, (other, _)| *other != id);
-        match dispatch(&fetch) {
+        match dispatch(&fetch, desk.opened) {
             Some(token) => {
                 self.calls.borrow_mut().insert(token, (id, fetch));
             }
@@ -212,15 +214,21 @@ fn publish(desk: Desk<'_>, id: SourceId, record: Option<&Record>) {
 }
 
 fn schedule_key(desk: Desk<'_>, id: SourceId) -> String {
-    format!("scopegate schedule {}", desk.authenticator.source_key(id))
+    desk.opened.key(format!(
+        "scopegate schedule {}",
+        desk.authenticator.source_key(id)
+    ))
 }
 
 fn record_key(desk: Desk<'_>, id: SourceId) -> String {
-    format!("scopegate document {}", desk.authenticator.source_key(id))
+    desk.opened.key(format!(
+        "scopegate document {}",
+        desk.authenticator.source_key(id)
+    ))
 }
 
 /// Sends a request; nothing where the host refuses to.
-pub(crate) fn dispatch(fetch: &Fetch) -> Option<u32> {
+pub(crate) fn dispatch(fetch: &Fetch, opened: &Opened) -> Option<u32> {
     let mut headers = vec![
         (":method", fetch.method),
         (":scheme", fetch.scheme),
@@ -230,5 +238,12 @@ pub(crate) fn dispatch(fetch: &Fetch) -> Option<u32> {
     headers.extend(fetch.headers.iter().map(|(name, value)| (*name, value.as_str())));
     let timeout = Duration::from_secs(u64::try_from(limits::FETCH_SECONDS).unwrap_or_default());
     let body = (!fetch.body.is_empty()).then_some(fetch.body.as_slice());
-    hostcalls::dispatch_http_call(&fetch.upstream, headers, body, Vec::new(), timeout).ok()
+    hostcalls::dispatch_http_call(
+        opened.upstream(&fetch.upstream),
+        headers,
+        body,
+        Vec::new(),
+        timeout,
+    )
+    .ok()
 }

@@ -52,7 +52,7 @@ pub(crate) const BAD_ARGUMENT: u32 = 2;
 pub(crate) const NOT_FOUND: u32 = 1;
 
 /// Severities of the log (Proxy-Wasm ABI 0.2.1, `proxy_log_level_t`).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
     /// Records and news.
     Info = 2,
@@ -63,6 +63,7 @@ pub(crate) enum Level {
 }
 
 const CALLOUT_BODY: u32 = 4;
+const VM_CONFIGURATION: u32 = 6;
 const PLUGIN_CONFIGURATION: u32 = 7;
 
 /// Declares the host's functions. Off a host, in the unit tests of this crate, each answers UNIMPLEMENTED.
@@ -163,17 +164,24 @@ pub(crate) fn now_nanoseconds() -> Result<u64, HostError> {
 
 /// The configuration that the proxy gives the plugin; empty where it gives none.
 pub(crate) fn configuration() -> Result<Vec<u8>, HostError> {
-    owned("proxy_get_buffer_bytes", |data, size| {
-        // SAFETY: the host writes a pointer and a size to live variables.
-        unsafe { proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, usize::MAX, data, size) }
-    })
+    buffer(PLUGIN_CONFIGURATION, usize::MAX)
+}
+
+/// The configuration of the virtual machine: where a bundle is made, the fields that it leaves open.
+pub(crate) fn vm_configuration() -> Result<Vec<u8>, HostError> {
+    buffer(VM_CONFIGURATION, usize::MAX)
 }
 
 /// The first `limit` bytes of the body of the answer to a callout.
 pub(crate) fn callout_body(limit: usize) -> Result<Vec<u8>, HostError> {
+    buffer(CALLOUT_BODY, limit)
+}
+
+/// The first `limit` bytes of a buffer.
+fn buffer(buffer: u32, limit: usize) -> Result<Vec<u8>, HostError> {
     owned("proxy_get_buffer_bytes", |data, size| {
         // SAFETY: the host writes a pointer and a size to live variables.
-        unsafe { proxy_get_buffer_bytes(CALLOUT_BODY, 0, limit, data, size) }
+        unsafe { proxy_get_buffer_bytes(buffer, 0, limit, data, size) }
     })
 }
 

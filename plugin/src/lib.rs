@@ -2,6 +2,7 @@
 //!
 //! Nothing is decided here. What can fail here is the host; whatever fails, the request is not forwarded.
 
+mod baked;
 mod callout;
 mod clock;
 mod documents;
@@ -12,6 +13,7 @@ mod log;
 mod metrics;
 mod nginx;
 mod nonces;
+mod opened;
 mod peer;
 mod policy;
 mod proofs;

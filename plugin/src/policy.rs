@@ -14,15 +14,18 @@ use crate::host::Level;
 use crate::log::say;
 use crate::metrics::Metrics;
 use crate::nonces;
+use crate::opened::Opened;
 use crate::waiting::Waiting;
 
 /// A policy in force.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    pub(crate) engine: Engine,
+    pub(crate) engine: Rc<Engine>,
     pub(crate) live: RefCell<Live>,
     pub(crate) documents: Documents,
     pub(crate) waiting: Waiting,
+    /// What the proxy calls things that the policy names.
+    pub(crate) opened: Opened,
     /// Whether the client certificate of a connection matters.
     pub(crate) reads_peer: bool,
     /// Whether the address that a request comes from matters.
@@ -41,7 +44,7 @@ pub(crate) struct Policy {
 const LOOK_TICKS: u32 = 10;
 
 impl Policy {
-    pub(crate) fn new(engine: Engine) -> Self {
+    pub(crate) fn new(engine: Rc<Engine>, opened: Opened) -> Self {
         let unfit = engine.fault_without_removal();
         Self {
             is_unfit: unfit.is_some(),
@@ -53,6 +56,7 @@ impl Policy {
             engine,
             documents: Documents::default(),
             waiting: Waiting::default(),
+            opened,
             ticks: Cell::default(),
             counted: Cell::default(),
         }
@@ -124,6 +128,7 @@ impl Policy {
         Desk {
             authenticator: self.engine.authenticator(),
             live: &self.live,
+            opened: &self.opened,
             metrics,
             now,
             chance: time.nanoseconds(),

@@ -38,7 +38,7 @@ impl Questions {
         if self.open.borrow().len() >= MOST {
             return false;
         }
-        let Some(token) = dispatch(question.fetch()) else {
+        let Some(token) = dispatch(question.fetch(), &policy.opened) else {
             return false;
         };
         let open = Open {

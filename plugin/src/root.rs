@@ -7,15 +7,16 @@ use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
 use scopegate_authn::HostSignatures;
-use scopegate_document::PolicyError;
 use scopegate_engine::{Compiled, Engine};
 
+use crate::baked::{self, Ready, shown};
 use crate::callout::Received;
 use crate::clock::Time;
 use crate::environment::{self, Environment};
 use crate::host::{self, HostError, Level};
-use crate::log::say;
+use crate::log::{say, set_least};
 use crate::metrics::Metrics;
+use crate::opened::Opened;
 use crate::policy::Policy;
 use crate::proxy::Proxy;
 use crate::question::Questions;
@@ -118,8 +119,12 @@ impl Root {
     }
 
     /// Puts the policy in force, or says why not.
-    fn install(&self, text: &[u8]) -> Result<(), Vec<String>> {
-        let Compiled { engine, notices } = Engine::from_json(text, &Environment).map_err(shown)?;
+    fn install(&self, ready: Ready) -> Result<(), Vec<String>> {
+        let Ready {
+            engine,
+            notices,
+            opened,
+        } = ready;
         if Proxy::seems_nginx() {
             self.state.limit();
             engine
@@ -131,12 +136,13 @@ impl Root {
             // Without ticks nothing is fetched; nothing but counting depends on them otherwise.
             has_ticks?;
         }
+        set_least(opened.least.unwrap_or(Level::Info));
         let name = engine.policy().to_string();
         let replaced = self
             .state
             .policy
             .borrow_mut()
-            .replace(Rc::new(Policy::new(engine)));
+            .replace(Rc::new(Policy::new(engine, opened)));
         say(Level::Info, &format!("scopegate: the policy {name} is in force"));
         for notice in notices {
             let message = format!("scopegate: {}: {} ({})", notice.path, notice.message, notice.help);
@@ -159,8 +165,18 @@ impl Root {
     }
 }
 
-fn shown(errors: Vec<PolicyError>) -> Vec<String> {
-    errors.iter().map(ToString::to_string).collect()
+/// The policy that a configuration is, or that this bundle is.
+fn policy(configuration: Vec<u8>) -> Result<Ready, Vec<String>> {
+    if let Some(baked) = baked::policy(&configuration) {
+        return baked;
+    }
+    let text = environment::policy(configuration)?;
+    let Compiled { engine, notices } = Engine::from_json(&text, &Environment).map_err(shown)?;
+    Ok(Ready {
+        engine: Rc::new(engine),
+        notices,
+        opened: Opened::default(),
+    })
 }
 
 fn resume(streams: Vec<Over>) {
@@ -192,7 +208,7 @@ impl Context for Root {
 impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
         let installed = match host::configuration() {
-            Ok(text) => environment::policy(text).and_then(|text| self.install(&text)),
+            Ok(text) => policy(text).and_then(|ready| self.install(ready)),
             Err(error) => Err(vec![format!("{} answered {}", error.function, error.status)]),
         };
         let Err(faults) = installed else { return true };

@@ -1,6 +1,8 @@
 //! Tests in a real Envoy.
 
 #[cfg(test)]
+mod bundles;
+#[cfg(test)]
 mod callers;
 #[cfg(test)]
 mod common;
