@@ -167,7 +167,7 @@ impl Registry {
         match error {
             OciDistributionError::UnauthorizedError { .. }
             | OciDistributionError::AuthenticationFailure(_) => self.unauthorized(),
-            OciDistributionError::ServerError { code: 401 | 403, .. } => self.unauthorized(),
+            OciDistributionError::ServerError { code, .. } => self.answered(*code),
             OciDistributionError::RegistryError { envelope, .. } if is_denial(envelope) => {
                 self.unauthorized()
             }
@@ -175,17 +175,27 @@ impl Registry {
                 registry,
                 reason: messages(envelope),
             },
-            OciDistributionError::ServerError { code, .. } => RegistryError::Refused {
-                registry,
-                reason: format!("it answered with status {code}"),
-            },
-            OciDistributionError::RequestError(error) => RegistryError::Unreachable {
-                registry,
-                reason: root(error),
+            OciDistributionError::RequestError(error) => match error.status() {
+                Some(status) => self.answered(status.as_u16()),
+                None => RegistryError::Unreachable {
+                    registry,
+                    reason: root(error),
+                },
             },
             other => RegistryError::Unreachable {
                 registry,
                 reason: other.to_string(),
+            },
+        }
+    }
+
+    /// The fault that a status without more words means.
+    fn answered(&self, status: u16) -> RegistryError {
+        match status {
+            401 | 403 => self.unauthorized(),
+            _ => RegistryError::Refused {
+                registry: self.reference.registry().to_owned(),
+                reason: format!("it answered with status {status}"),
             },
         }
     }

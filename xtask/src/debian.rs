@@ -1,5 +1,5 @@
-//! Programs of Debian: its compiler, for a machine whose toolchain lacks a WebAssembly target and cannot fetch one,
-//! and its optimiser of modules.
+//! Programs of Debian: its compiler, for a machine whose toolchain lacks a WebAssembly target and cannot fetch one, its
+//! optimiser of modules, and a registry of images with a client.
 //!
 //! `apt-get` resolves, downloads and verifies the packages in folders of its own, without root and without
 //! touching the system; `dpkg -x` unpacks them into the cache. Nothing is installed.
@@ -43,7 +43,25 @@ const OPTIMIZER: Bundle = Bundle {
     title: "Debian's wasm-opt (about 3 MB, once)",
     packages: &["binaryen"],
     ours: &["binaryen"],
-    serves: |root| command::output(optimizer_in(root).arg("--version")).is_ok(),
+    serves: |root| command::output(in_folder(root, "wasm-opt").arg("--version")).is_ok(),
+};
+
+/// A registry of OCI images.
+const REGISTRY: Bundle = Bundle {
+    name: "docker-registry",
+    title: "Debian's registry of images (about 8 MB, once)",
+    packages: &["docker-registry"],
+    ours: &["docker-registry"],
+    serves: |root| command::output(in_folder(root, "docker-registry").arg("--version")).is_ok(),
+};
+
+/// A client of registries that is not ours.
+const SKOPEO: Bundle = Bundle {
+    name: "skopeo",
+    title: "Debian's skopeo (about 10 MB, once)",
+    packages: &["skopeo"],
+    ours: &["skopeo"],
+    serves: |root| command::output(in_folder(root, "skopeo").arg("--version")).is_ok(),
 };
 
 /// The folder of an unpacked compiler that is new enough, fetched where the cache has none.
@@ -53,13 +71,26 @@ pub(crate) fn compiler(cache: &Path) -> Result<PathBuf, Failure> {
 
 /// Debian's `wasm-opt`, fetched where the cache has none.
 pub(crate) fn optimizer(cache: &Path) -> Result<Command, Failure> {
-    OPTIMIZER.folder(cache).map(|root| optimizer_in(&root))
+    OPTIMIZER.folder(cache).map(|root| in_folder(&root, "wasm-opt"))
 }
 
-fn optimizer_in(root: &Path) -> Command {
-    let mut command = Command::new(root.join("usr/bin/wasm-opt"));
+/// A program of a folder, with the libraries that are there.
+fn in_folder(root: &Path, name: &str) -> Command {
+    let mut command = Command::new(root.join("usr/bin").join(name));
     command.env("LD_LIBRARY_PATH", root.join(LIBRARIES));
     command
+}
+
+/// Debian's `docker-registry`, fetched where the cache has none.
+pub(crate) fn registry(cache: &Path) -> Result<PathBuf, Failure> {
+    REGISTRY
+        .folder(cache)
+        .map(|root| root.join("usr/bin/docker-registry"))
+}
+
+/// The folder with Debian's `skopeo` (`usr/bin/skopeo`) and its libraries, fetched where the cache has none.
+pub(crate) fn skopeo(cache: &Path) -> Result<PathBuf, Failure> {
+    SKOPEO.folder(cache)
 }
 
 /// Whether the compiler in `root` runs and is at least the version that this workspace asks for.

@@ -12,6 +12,7 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use crate::command::{self, Failure};
+use crate::debian;
 use crate::foreign;
 use crate::products;
 use crate::toolchain::{BROWSER, Toolchain};
@@ -148,6 +149,9 @@ fn tests(workspace: &Workspace) -> Result<Verdict, Failure> {
         eprintln!("note: the tests with modules of others are skipped: {failure}");
     }
     let mut cargo = workspace.cargo();
+    if let Err(failure) = name_registry(workspace, &mut cargo) {
+        eprintln!("note: the test with a registry is skipped: {failure}");
+    }
     cargo
         .args(["test", "--workspace", "--no-fail-fast"])
         .env("SCOPEGATE_WASM", products::module(workspace))
@@ -164,6 +168,14 @@ fn tests(workspace: &Workspace) -> Result<Verdict, Failure> {
     };
     eprint!("{lines}");
     Ok(skipped(&lines))
+}
+
+/// Tells the tests where a registry of images is, and a client that reads it.
+fn name_registry(workspace: &Workspace, tests: &mut Command) -> Result<(), Failure> {
+    tests
+        .env("SCOPEGATE_REGISTRY", debian::registry(&workspace.cache)?)
+        .env("SCOPEGATE_SKOPEO", debian::skopeo(&workspace.cache)?);
+    Ok(())
 }
 
 fn remove(file: &Path) -> io::Result<()> {
