@@ -162,6 +162,10 @@ impl Registry {
         })
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a fault that is not known yet is shown in the words of the library"
+    )]
     fn fault(&self, error: &OciDistributionError) -> RegistryError {
         let registry = self.reference.registry().to_owned();
         match error {

@@ -3,6 +3,8 @@
 //! `cargo xtask test` fetches both and names them: `SCOPEGATE_REGISTRY` is the program, `SCOPEGATE_SKOPEO` a folder with
 //! `usr/bin/skopeo` and the libraries it needs.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
+
 use std::fs;
 use std::io::Read as _;
 use std::net::{TcpListener, TcpStream};

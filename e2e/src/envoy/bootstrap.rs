@@ -123,6 +123,8 @@ pub fn bootstrap_with(listeners: &[Listener], upstream: SocketAddr, clusters: &C
         .chain(named)
         .collect();
     json!({
+        // Whatever is discovered is asked for under these names, though it be a file.
+        "node": {"id": "tests", "cluster": "tests"},
         "admin": {"address": socket(SocketAddr::from(([127, 0, 0, 1], 0)))},
         "static_resources": {
             "listeners": listeners.iter().map(listener).collect::<Vec<_>>(),

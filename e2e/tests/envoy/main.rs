@@ -23,6 +23,8 @@ mod proxy;
 #[cfg(test)]
 mod remote;
 #[cfg(test)]
+mod replacement;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod workers;

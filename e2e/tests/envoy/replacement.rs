@@ -1,0 +1,272 @@
+//! A policy that is replaced while requests run: none of them is lost, and each is decided by one policy alone.
+//!
+//! Envoy takes the plugin's configuration from a file (ECDS), as it would from a control plane. Policy `n` takes tokens for
+//! the audience `n` (authentication) with the scope `n` (authorization), and names the caller by two claims of its own. So
+//! a request that two policies decided upon together is seen: a token of `n` is forwarded with both names `n`, or refused
+//! for its audience, and nothing else.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufReader, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use scopegate_e2e::envoy::Envoy;
+use scopegate_e2e::envoy::bootstrap::{Listener, bootstrap, plugin};
+use scopegate_e2e::http1::Message;
+use scopegate_e2e::mint::Mint;
+use scopegate_e2e::upstream::Upstream;
+use scopegate_e2e::wait;
+use scopegate_harness::keys::Algorithm;
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+
+use crate::common::{bearer, envoy, module, policy, send};
+use crate::workers::{WORKERS, everywhere, passes, refuses, stat};
+
+/// How often the policy is replaced.
+const REPLACEMENTS: usize = 20;
+/// How many requests are answered before the next policy comes.
+const REQUESTS_EACH: usize = 5_000;
+/// How many clients there are, each with one connection that it keeps.
+const CLIENTS: usize = 8;
+
+/// The policy with this number.
+fn numbered(base: &Value, number: usize) -> Value {
+    let mut policy = base.clone();
+    let name = number.to_string();
+    let provider = &mut policy["authentication"]["providers"][0];
+    provider["audiences"] = json!([name]);
+    provider["claims"] =
+        json!({"scopes": ["scope"], "subject": format!("s{name}"), "client": format!("c{name}")});
+    policy["authentication"]["identity_headers"] = json!({"subject": "x-left", "client": "x-right"});
+    policy["authorization"] = json!({
+        "scopes": {name.as_str(): "This policy's"},
+        "ceilings": [{"provider": "corp", "scopes": [name]}],
+        "routes": [{"id": "all", "match": {"path": "/orders"}, "access": {"scopes": {"all": [name]}}}],
+    });
+    policy
+}
+
+/// A token that the policy with this number takes, and no other.
+fn token(mint: &Mint, number: usize) -> String {
+    let names = (0..=REPLACEMENTS).flat_map(|other| {
+        let value = json!(other.to_string());
+        [(format!("s{other}"), value.clone()), (format!("c{other}"), value)]
+    });
+    let mut claims: Map<String, Value> = names.collect();
+    let scopes: Vec<String> = (0..=REPLACEMENTS).map(|other| other.to_string()).collect();
+    claims.insert("aud".to_owned(), json!(number.to_string()));
+    claims.insert("scope".to_owned(), json!(scopes.join(" ")));
+    mint.token(Algorithm::ES256, &claims.into()).unwrap()
+}
+
+/// The file that Envoy reads the plugin from, put in place as a whole.
+fn publish(folder: &Path, version: usize, module: &Path, policy: &Value) {
+    let filter = plugin(module, &policy.to_string(), &BTreeMap::new());
+    let response = json!({
+        "version_info": version.to_string(),
+        "resources": [{
+            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+            "name": "scopegate",
+            "typed_config": filter["typed_config"],
+        }],
+    });
+    let staging = folder.join("scopegate.writing");
+    fs::write(&staging, response.to_string()).unwrap();
+    fs::rename(&staging, folder.join("scopegate.json")).unwrap();
+}
+
+/// The plugin's place in the chain, filled from `folder`.
+fn discovered(folder: &Path) -> Value {
+    json!({
+        "name": "scopegate",
+        "config_discovery": {
+            "config_source": {
+                "resource_api_version": "V3",
+                "path_config_source": {
+                    "path": folder.join("scopegate.json"),
+                    "watched_directory": {"path": folder},
+                },
+            },
+            "type_urls": ["type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"],
+        },
+    })
+}
+
+/// What all clients share.
+struct Traffic {
+    address: SocketAddr,
+    requests: Vec<Vec<u8>>,
+    /// The policy that was published last.
+    current: AtomicUsize,
+    /// How many requests were answered.
+    answered: AtomicUsize,
+    /// How many were forwarded under the policy with that number.
+    forwarded: Vec<AtomicUsize>,
+    ended: AtomicBool,
+}
+
+impl Traffic {
+    /// Sends tokens of the present policy, and of its neighbours, over one connection until the end.
+    fn client(&self, first: usize) {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        for turn in first.. {
+            if self.ended.load(Ordering::Relaxed) {
+                return;
+            }
+            let current = self.current.load(Ordering::Relaxed);
+            let number =
+                [current, current, current.saturating_sub(1), current + 1][turn % 4].min(REPLACEMENTS);
+            stream.write_all(&self.requests[number]).unwrap();
+            let answer = Message::read(&mut reader, false).unwrap();
+            let answer = answer.unwrap_or_else(|| panic!("request {turn} was dropped"));
+            self.check(number, &answer);
+            self.answered.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn check(&self, number: usize, answer: &Message) {
+        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        if answer.start.starts_with(b"HTTP/1.1 401") {
+            assert_eq!(body["code"], "audience_mismatch", "a token of {number}");
+            return;
+        }
+        assert!(
+            answer.start.starts_with(b"HTTP/1.1 200"),
+            "a token of {number}: {body}"
+        );
+        let seen: BTreeMap<String, String> =
+            serde_json::from_value::<Vec<(String, String)>>(body["headers"].clone())
+                .unwrap()
+                .into_iter()
+                .collect();
+        let name = number.to_string();
+        assert_eq!((&seen["x-left"], &seen["x-right"]), (&name, &name));
+        self.forwarded[number].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Waits until so many requests more were answered, and some of them forwarded under the policy with this number.
+    fn settle(&self, number: usize) {
+        let wanted = self.answered.load(Ordering::Relaxed) + REQUESTS_EACH;
+        let settled = wait::until("requests under the next policy", || {
+            let enough = self.answered.load(Ordering::Relaxed) >= wanted;
+            let taken = self.forwarded[number].load(Ordering::Relaxed) > 0;
+            (enough && taken).then_some(())
+        });
+        settled.unwrap();
+    }
+}
+
+#[test]
+fn a_policy_is_replaced_under_load_and_no_request_is_lost_or_decided_by_two() {
+    let Some(program) = envoy("a_policy_is_replaced_under_load_and_no_request_is_lost_or_decided_by_two")
+    else {
+        return;
+    };
+    let mut base = policy("policies/rest-api-tenants/policy.yaml");
+    let mint = Mint::install(&mut base, "corp", &[Algorithm::ES256]).unwrap();
+    let folder = TempDir::new().unwrap();
+    publish(folder.path(), 0, &module(), &numbered(&base, 0));
+    let upstream = Upstream::start().unwrap();
+    let listeners = [Listener::new("replaced", vec![discovered(folder.path())])];
+    let text = bootstrap(&listeners, upstream.address());
+    let envoy = Envoy::start_with_workers(&program, &text, Path::new("."), &[], WORKERS).unwrap();
+    let request = |number| {
+        let headers = [bearer(&token(&mint, number))];
+        Message::request(b"GET", b"/orders", Some(b"api.example.com"), &headers, b"", &[])
+    };
+    let traffic = Traffic {
+        address: envoy.listener("replaced").unwrap(),
+        requests: (0..=REPLACEMENTS).map(request).collect(),
+        current: AtomicUsize::new(0),
+        answered: AtomicUsize::new(0),
+        forwarded: (0..=REPLACEMENTS).map(|_| AtomicUsize::new(0)).collect(),
+        ended: AtomicBool::new(false),
+    };
+    thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|first| {
+                scope.spawn({
+                    let traffic = &traffic;
+                    move || traffic.client(first)
+                })
+            })
+            .collect();
+        for number in 0..=REPLACEMENTS {
+            if number > 0 {
+                publish(folder.path(), number, &module(), &numbered(&base, number));
+                traffic.current.store(number, Ordering::Relaxed);
+            }
+            traffic.settle(number);
+            drop(upstream.take());
+        }
+        traffic.ended.store(true, Ordering::Relaxed);
+        clients.into_iter().for_each(|client| client.join().unwrap());
+    });
+    let answered = traffic.answered.load(Ordering::Relaxed);
+    assert!(answered >= REPLACEMENTS * REQUESTS_EACH, "{answered}");
+    assert_eq!(
+        stat(&envoy, "http.replaced.downstream_cx_total"),
+        CLIENTS as u64,
+        "no connection was closed"
+    );
+    println!("{answered} requests over {REPLACEMENTS} replacements");
+}
+
+#[test]
+fn what_cannot_be_loaded_takes_the_place_of_nothing() {
+    let Some(program) = envoy("what_cannot_be_loaded_takes_the_place_of_nothing") else {
+        return;
+    };
+    let mut base = policy("policies/rest-api-tenants/policy.yaml");
+    let mint = Mint::install(&mut base, "corp", &[Algorithm::ES256]).unwrap();
+    let folder = TempDir::new().unwrap();
+    publish(folder.path(), 0, &module(), &numbered(&base, 0));
+    let upstream = Upstream::start().unwrap();
+    let listeners = [Listener::new("replaced", vec![discovered(folder.path())])];
+    let text = bootstrap(&listeners, upstream.address());
+    let envoy = Envoy::start_with_workers(&program, &text, Path::new("."), &[], WORKERS).unwrap();
+    let asks = |number| {
+        let token = token(&mint, number);
+        everywhere(&envoy, "replaced", |address| {
+            send(address, "GET", "/orders", &[bearer(&token)])
+        })
+    };
+    let half = folder.path().join("half.wasm");
+    let whole = fs::read(module()).unwrap();
+    fs::write(&half, &whole[..whole.len() / 2]).unwrap();
+    let wrong = [
+        (
+            "a policy that does not compile",
+            module(),
+            json!({"scopegate": "v1"}),
+        ),
+        ("half a module", half, numbered(&base, 1)),
+        (
+            "a module that is absent",
+            folder.path().join("absent.wasm"),
+            numbered(&base, 1),
+        ),
+    ];
+    for (turn, (what, module, policy)) in wrong.iter().enumerate() {
+        publish(folder.path(), turn + 1, module, policy);
+        let rejected = wait::until("the rejection", || {
+            let count = stat(
+                &envoy,
+                "extension_config_discovery.http_filter.scopegate.update_rejected",
+            );
+            (count > turn as u64).then_some(())
+        });
+        rejected.unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert_eq!(asks(0), passes(), "{what}");
+        assert_eq!(asks(1), refuses(401, "audience_mismatch"), "{what}");
+    }
+    publish(folder.path(), 9, &module(), &numbered(&base, 1));
+    let replaced = wait::until("the right policy", || (asks(1) == passes()).then_some(()));
+    replaced.unwrap();
+    assert_eq!(asks(0), refuses(401, "audience_mismatch"));
+}
