@@ -6,6 +6,7 @@
 mod command;
 mod debian;
 mod foreign;
+mod manifests;
 mod optimizer;
 mod products;
 mod test;

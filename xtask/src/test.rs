@@ -14,6 +14,7 @@ use std::time::Instant;
 use crate::command::{self, Failure};
 use crate::debian;
 use crate::foreign;
+use crate::manifests;
 use crate::products;
 use crate::toolchain::{BROWSER, Toolchain};
 use crate::tools;
@@ -29,7 +30,7 @@ enum Verdict {
 /// A step's name and what it does.
 type Step = (&'static str, fn(&Workspace) -> Result<Verdict, Failure>);
 
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     ("format", format),
     ("dependencies", dependencies),
     ("module", module),
@@ -40,6 +41,7 @@ const STEPS: [Step; 12] = [
     ("in Node: authn", |workspace| node(workspace, "authn")),
     ("in Node: authz", |workspace| node(workspace, "authz")),
     ("in Node: engine", |workspace| node(workspace, "engine")),
+    ("manifests", manifests),
     ("policies", policies),
     ("module size", |workspace| end_to_end(workspace, "size")),
 ];
@@ -208,13 +210,27 @@ fn documentation(workspace: &Workspace) -> Result<Verdict, Failure> {
     )
 }
 
+const NO_NODE: &str = "Node (`node`) is not installed";
+
+fn has_node() -> bool {
+    command::output(Command::new("node").arg("--version")).is_ok()
+}
+
+/// The manifests of the examples, against the schemas of what they are.
+fn manifests(workspace: &Workspace) -> Result<Verdict, Failure> {
+    if !has_node() {
+        return Ok(Verdict::Skipped(NO_NODE.to_owned()));
+    }
+    manifests::check(workspace).map(|()| Verdict::Passed)
+}
+
 /// The tests of a crate that run in a JavaScript engine, as they would in a browser.
 fn node(workspace: &Workspace, name: &str) -> Result<Verdict, Failure> {
     if !workspace.root.join(name).join("tests/wasm.rs").is_file() {
         return Ok(Verdict::Skipped(format!("{name}/tests/wasm.rs is absent")));
     }
-    if command::output(Command::new("node").arg("--version")).is_err() {
-        return Ok(Verdict::Skipped("Node (`node`) is not installed".to_owned()));
+    if !has_node() {
+        return Ok(Verdict::Skipped(NO_NODE.to_owned()));
     }
     let runner = tools::BINDGEN.path(workspace)?;
     let toolchain = Toolchain::for_target(workspace, BROWSER)?;
