@@ -5,6 +5,8 @@ mod answers;
 #[cfg(test)]
 mod artifact;
 #[cfg(test)]
+mod budgets;
+#[cfg(test)]
 mod cache;
 #[cfg(test)]
 mod clocks;
