@@ -37,7 +37,7 @@ impl Authenticator {
                 let provider = place.and_then(|place| self.providers.get(place));
                 Err(Rejection {
                     reason,
-                    provider: provider.map(|provider| provider.name.clone()),
+                    provider: provider.map(|provider| provider.name.as_ref().to_owned()),
                 })
             }
         }

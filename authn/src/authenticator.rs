@@ -19,6 +19,10 @@ pub struct Authenticator {
     pub(crate) providers: Vec<Provider>,
     /// Where the providers read credentials, each place once.
     pub(crate) locations: Vec<CredentialLocation>,
+    /// Whether what stands there is forwarded, for each of them.
+    pub(crate) keeping: Vec<Keeping>,
+    /// Whether DPoP proofs end here.
+    pub(crate) removes_proofs: bool,
     pub(crate) identity_headers: Vec<IdentityHeader>,
     pub(crate) realm: Option<String>,
     pub(crate) resource: Option<String>,
@@ -32,6 +36,30 @@ pub struct Authenticator {
     pub(crate) feed: Option<SourceId>,
     /// The status lists, in the order of the rules.
     pub(crate) status_sources: Vec<SourceId>,
+}
+
+/// Whether what stands in a place is forwarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    /// All providers that read there say so.
+    Always,
+    /// None of them does.
+    Never,
+    /// The one says so that a credential goes to.
+    AsAsked,
+}
+
+impl Keeping {
+    pub(crate) fn of(location: &CredentialLocation, providers: &[Provider]) -> Self {
+        let readers = || providers.iter().filter(|provider| provider.reads(location));
+        let all = readers().all(|provider| provider.forward_credential);
+        let any = readers().any(|provider| provider.forward_credential);
+        match (all, any) {
+            (true, _) => Self::Always,
+            (false, false) => Self::Never,
+            (false, true) => Self::AsAsked,
+        }
+    }
 }
 
 /// Where secrets named in a policy (`{env: NAME}`) come from.
@@ -124,7 +152,7 @@ impl Authenticator {
     #[must_use]
     pub fn providers(&self) -> Vec<ProviderSummary> {
         let summary = |provider: &Provider| ProviderSummary {
-            name: provider.name.clone(),
+            name: provider.name.as_ref().to_owned(),
             carries_scopes: provider.carries_scopes(),
         };
         self.providers.iter().map(summary).collect()
@@ -147,7 +175,9 @@ impl Authenticator {
     /// One challenge per provider named in `providers` (all of them where it is empty), without repeats.
     #[must_use]
     pub fn challenges(&self, providers: &[String]) -> Vec<Challenge> {
-        let is_asked = |provider: &&Provider| providers.is_empty() || providers.contains(&provider.name);
+        let is_asked = |provider: &&Provider| {
+            providers.is_empty() || providers.iter().any(|name| **name == *provider.name)
+        };
         let mut challenges: Vec<Challenge> = Vec::new();
         let all = self
             .providers
@@ -175,7 +205,7 @@ impl Authenticator {
     }
 
     fn asks_for_nonces_of(&self, name: &str) -> bool {
-        let provider = self.providers.iter().find(|provider| provider.name == name);
+        let provider = self.providers.iter().find(|provider| *provider.name == *name);
         provider.is_some_and(Provider::asks_for_nonces)
     }
 
@@ -195,12 +225,14 @@ impl Authenticator {
     /// credential is worth. Credentials of a provider with `forward_credential: true` stay.
     #[must_use]
     pub fn strip(&self, fields: &Fields<'_>) -> Stripped {
-        let locations = self.locations.iter();
-        let mut stripped = credential::strip(
-            locations.filter(|location| !self.is_kept(location, *fields)),
-            *fields,
-        );
-        if self.removes_proofs() {
+        let locations = self.locations.iter().zip(&self.keeping);
+        let stripping = locations.filter(|(location, keeping)| match keeping {
+            Keeping::Never => true,
+            Keeping::Always => false,
+            Keeping::AsAsked => !self.is_kept(location, *fields),
+        });
+        let mut stripped = credential::strip(stripping.map(|(location, _)| location), *fields);
+        if self.removes_proofs {
             let names = fields.headers.iter().map(|(name, _)| *name);
             let proofs = names.filter(|name| is_same_header_name(name, b"dpop"));
             stripped.remove.extend(proofs.map(<[u8]>::to_vec));
@@ -229,25 +261,19 @@ impl Authenticator {
         self.providers
             .iter()
             .filter(strips)
-            .map(|provider| provider.name.as_str())
+            .map(|provider| &*provider.name)
     }
 
     /// Whether DPoP proofs end here: nobody whose tokens go on needs one.
-    fn removes_proofs(&self) -> bool {
+    pub(crate) fn removes_proofs(providers: &[Provider]) -> bool {
         let has_proofs = |provider: &&Provider| provider.binding.as_ref().is_some_and(|it| it.dpop.is_some());
-        let mut bound = self.providers.iter().filter(has_proofs).peekable();
+        let mut bound = providers.iter().filter(has_proofs).peekable();
         bound.peek().is_some() && !bound.any(|provider| provider.forward_credential)
     }
 
-    /// Whether what stands in `location` is forwarded: all its providers say so, or the one that its token goes to.
+    /// Whether what stands in `location` is forwarded, where its providers differ in that: the one that its token goes to
+    /// says so.
     fn is_kept(&self, location: &CredentialLocation, fields: Fields<'_>) -> bool {
-        let readers = || self.providers.iter().filter(|provider| provider.reads(location));
-        if readers().all(|provider| provider.forward_credential) {
-            return true;
-        }
-        if !readers().any(|provider| provider.forward_credential) {
-            return false;
-        }
         // Of several credentials some may be of a provider that keeps none.
         let Ok(found) = credential::find(std::slice::from_ref(location), fields) else {
             return false;

@@ -3,6 +3,8 @@
 //! A [`Verified`] is made in one place, inside this crate, after every check. Nothing here decides what a
 //! caller may do.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use scopegate_document::UnixTime;
@@ -26,10 +28,10 @@ use scopegate_document::UnixTime;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Verified {
-    pub(crate) provider: String,
-    pub(crate) subject: Option<String>,
-    pub(crate) client: Option<String>,
-    pub(crate) tenant: Option<String>,
+    pub(crate) provider: Arc<str>,
+    pub(crate) subject: Option<Arc<str>>,
+    pub(crate) client: Option<Arc<str>>,
+    pub(crate) tenant: Option<Arc<str>>,
     pub(crate) scopes: Vec<String>,
     pub(crate) roles: Vec<String>,
     pub(crate) has_actor: bool,
@@ -61,10 +63,22 @@ impl Verified {
         &self.provider
     }
 
+    /// The same name, to be kept without a copy.
+    #[must_use]
+    pub const fn shared_provider(&self) -> &Arc<str> {
+        &self.provider
+    }
+
     /// The subject: for a token, the claim the policy names, `sub` by default.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
         self.subject.as_deref()
+    }
+
+    /// The same, to be kept without a copy.
+    #[must_use]
+    pub const fn shared_subject(&self) -> Option<&Arc<str>> {
+        self.subject.as_ref()
     }
 
     /// The client: for a token, the claim the policy names, `client_id` by default.
@@ -73,10 +87,22 @@ impl Verified {
         self.client.as_deref()
     }
 
+    /// The same, to be kept without a copy.
+    #[must_use]
+    pub const fn shared_client(&self) -> Option<&Arc<str>> {
+        self.client.as_ref()
+    }
+
     /// The tenant, where the credential names exactly one.
     #[must_use]
     pub fn tenant(&self) -> Option<&str> {
         self.tenant.as_deref()
+    }
+
+    /// The same, to be kept without a copy.
+    #[must_use]
+    pub const fn shared_tenant(&self) -> Option<&Arc<str>> {
+        self.tenant.as_ref()
     }
 
     /// The scopes the credential carries, uncut: what they are worth is not decided here.

@@ -19,7 +19,7 @@ mod token;
 
 use scopegate_document::PolicyError;
 
-use crate::authenticator::Secrets;
+use crate::authenticator::{Keeping, Secrets};
 use crate::credential::CredentialLocation;
 use crate::dpop::Origin;
 use crate::fetched::Source as Place;
@@ -95,7 +95,10 @@ pub(crate) fn compile(
     } = context;
     let (realm, resource) = (realm.clone(), resource.clone());
     let origins = origins.clone().unwrap_or_default();
+    let keeping = locations.iter().map(|location| Keeping::of(location, &providers));
     let authenticator = Authenticator {
+        keeping: keeping.collect(),
+        removes_proofs: Authenticator::removes_proofs(&providers),
         providers,
         locations,
         identity_headers,

@@ -100,7 +100,7 @@ impl Authenticator {
             let is_touched = match changed {
                 Subject::Keys(place) => {
                     let provider = self.providers.get(place);
-                    provider.is_some_and(|provider| provider.name == rules.provider)
+                    provider.is_some_and(|provider| *provider.name == *rules.provider)
                 }
                 Subject::Revocations => true,
                 Subject::StatusList(_) => false,
@@ -148,11 +148,7 @@ impl Authenticator {
                 read_keys(body, accepts(&tokens.algorithms, tokens.profile))
             }
             Subject::Revocations => {
-                let names: Vec<&str> = self
-                    .providers
-                    .iter()
-                    .map(|provider| provider.name.as_str())
-                    .collect();
+                let names: Vec<&str> = self.providers.iter().map(|provider| &*provider.name).collect();
                 feed::parse(body, &names).map(Content::Revocations).map_err(fault)
             }
             Subject::StatusList(place) => {
@@ -180,7 +176,7 @@ impl Authenticator {
         text: &str,
         (live, now): (&Live, UnixTime),
     ) -> Result<(), Reject> {
-        let provider = self.providers.iter().find(|it| it.name == provider);
+        let provider = self.providers.iter().find(|it| *it.name == *provider);
         let provider = provider.ok_or(Reject::KeyNotFound)?;
         let tokens = provider.tokens().ok_or(Reject::KeyNotFound)?;
         let algorithm = Algorithm::from_name(&header.algorithm)

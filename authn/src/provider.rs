@@ -4,6 +4,7 @@ mod introspected;
 mod token;
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use scopegate_document::UnixTime;
 use serde_json::{Map, Value};
@@ -23,7 +24,7 @@ pub(crate) use token::{Authority, Mapping, ProviderKeys, Surroundings, TokenProv
 /// A provider, compiled.
 #[derive(Debug)]
 pub(crate) struct Provider {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     /// Where it reads credentials; nowhere where the connection itself is the credential.
     pub(crate) locations: Vec<CredentialLocation>,
     pub(crate) forward_credential: bool,
@@ -196,10 +197,10 @@ impl Provider {
             roles,
         } = identity;
         Verified {
-            provider: self.name.clone(),
-            subject,
-            client,
-            tenant,
+            provider: Arc::clone(&self.name),
+            subject: subject.map(Arc::from),
+            client: client.map(Arc::from),
+            tenant: tenant.map(Arc::from),
             scopes,
             roles,
             has_actor: claims.contains_key("act"),

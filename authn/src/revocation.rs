@@ -25,6 +25,13 @@ pub(crate) struct RevocationRules {
     pub(crate) status_lists: Vec<StatusListRules>,
 }
 
+impl RevocationRules {
+    /// Whether the policy itself revokes nothing, and names no status list.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty() && self.status_lists.is_empty()
+    }
+}
+
 /// What a credential says of itself, as far as it can be revoked by it. For an API key the key's `id` is its
 /// `key_id`; for the peer of a connection there is a subject only.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! The compiled `authorization` section: routes, scopes, grants, ready to decide.
 
+use std::sync::Arc;
+
 use scopegate_authn::Verified;
 use scopegate_document::PolicyError;
 
@@ -114,6 +116,8 @@ pub struct GuardedAction<'a> {
 pub struct RouteView<'a> {
     /// Its id.
     pub id: &'a str,
+    /// The same id, to be kept without a copy.
+    pub shared_id: &'a Arc<str>,
     /// Its path pattern, as written: safe to log.
     pub pattern: &'a str,
     /// The providers it takes; empty on a public route.
@@ -221,6 +225,7 @@ impl PublicAction<'_> {
     pub fn route(&self) -> RouteView<'_> {
         RouteView {
             id: &self.route.id,
+            shared_id: &self.route.id,
             pattern: &self.route.shown,
             providers: &[],
             requirement: None,
@@ -250,6 +255,7 @@ impl GuardedAction<'_> {
     pub fn route(&self) -> RouteView<'_> {
         RouteView {
             id: &self.route.id,
+            shared_id: &self.route.id,
             pattern: &self.route.shown,
             providers: &self.guard.providers,
             requirement: self.guard.shown.as_ref(),

@@ -31,7 +31,10 @@ impl<'r> Authority<'r> {
     /// user information, by being empty or a list, or by a character that no host has.
     pub(crate) fn parse(bytes: &'r [u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok()?;
-        let (host, port) = split_port(text)?;
+        let (host, port) = match bytes.iter().any(|byte| matches!(byte, b':' | b']')) {
+            true => split_port(text)?,
+            false => (text, None),
+        };
         let host = host.strip_suffix('.').unwrap_or(host);
         if let Some(literal) = host.strip_prefix('[') {
             let address: std::net::Ipv6Addr = literal.strip_suffix(']')?.parse().ok()?;
@@ -115,10 +118,13 @@ fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
 
 fn is_name(host: &str) -> bool {
     let in_label = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    host.len() <= MAX_HOST
-        && host
-            .split('.')
-            .all(|label| !label.is_empty() && label.bytes().all(in_label))
+    let mut before = b'.';
+    let fits = host.bytes().all(|byte| {
+        let fits = in_label(byte) || (byte == b'.' && before != b'.');
+        before = byte;
+        fits
+    });
+    fits && before != b'.' && host.len() <= MAX_HOST
 }
 
 #[cfg(test)]

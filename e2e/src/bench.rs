@@ -13,6 +13,7 @@ mod report;
 mod requests;
 mod rows;
 mod start;
+mod sweep;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -33,14 +34,22 @@ pub use start::Started;
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
     /// Rounds; the median of them counts.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 9)]
     pub rounds: u32,
-    /// Requests for each row in each round, where one request is sent again and again.
-    #[arg(long, default_value_t = 20_000)]
+    /// Requests for each row in each round, where the same ones are sent again and again. Rows that take longer than
+    /// half a second of Envoy's time for it get fewer.
+    #[arg(long, default_value_t = 10_000)]
     pub requests: usize,
     /// Requests for each row in each round, where each brings a token or a proof of its own.
-    #[arg(long, default_value_t = 2_000)]
+    #[arg(long, default_value_t = 1_000)]
     pub first_sights: usize,
+    /// A look in a minute or two: three rounds, a fifth of the requests, no starts.
+    #[arg(long)]
+    pub quick: bool,
+    /// Measures cost against size instead: routes, scopes, tokens in the cache, headers, bytes of the token. Written as
+    /// `SWEEPS.md`, `sweeps.json` and `sweeps.svg`.
+    #[arg(long)]
+    pub sweep: bool,
     /// Connections kept busy.
     #[arg(long, default_value_t = 16)]
     pub connections: usize,
@@ -84,6 +93,10 @@ pub enum BenchError {
 /// # Errors
 /// There is no Envoy, or something did not answer as it must.
 pub fn run(module: &Path, options: &Options) -> Result<(), BenchError> {
+    let options = &options.in_force();
+    if options.sweep {
+        return run_sweep(module, options);
+    }
     let folder = tempfile::tempdir()?;
     let mut rows = rows::rows(module, folder.path())?;
     if let Some(only) = &options.only {
@@ -94,9 +107,9 @@ pub fn run(module: &Path, options: &Options) -> Result<(), BenchError> {
     let samples = measure(&program, &rows, options)?;
     let results = report::Results {
         rows: report::measured(&rows, &samples),
-        started: match options.only {
-            None => start::measure(&program, module)?,
-            Some(_) => Vec::new(),
+        started: match options.only.is_none() && !options.quick {
+            true => start::measure(&program, module)?,
+            false => Vec::new(),
         },
         module_bytes: fs::metadata(module)?.len(),
         machine: report::machine(),
@@ -112,6 +125,45 @@ pub fn run(module: &Path, options: &Options) -> Result<(), BenchError> {
         format!("{:#}\n", results.json(options)),
     )?;
     fs::write(options.output.join("results.svg"), plot::bars(&results.rows))?;
+    eprintln!("written to `{}`", options.output.display());
+    Ok(())
+}
+
+impl Options {
+    /// What `quick` makes of them.
+    fn in_force(&self) -> Self {
+        match self.quick {
+            false => self.clone(),
+            true => Self {
+                rounds: self.rounds.min(3),
+                requests: self.requests / 5,
+                first_sights: self.first_sights / 5,
+                ..self.clone()
+            },
+        }
+    }
+}
+
+/// Measures cost against size.
+fn run_sweep(module: &Path, options: &Options) -> Result<(), BenchError> {
+    let rows = sweep::rows(module)?;
+    let samples = measure(&find()?, &rows, options)?;
+    let measured = report::measured(&rows, &samples);
+    let sweeps = report::sweeps(&measured);
+    match options.json {
+        true => println!("{}", report::sweeps_json(&sweeps, options)),
+        false => println!("{}", report::sweeps_table(&sweeps)),
+    }
+    fs::create_dir_all(&options.output)?;
+    fs::write(
+        options.output.join("SWEEPS.md"),
+        report::sweeps_markdown(&sweeps, options),
+    )?;
+    fs::write(
+        options.output.join("sweeps.json"),
+        format!("{:#}\n", report::sweeps_json(&sweeps, options)),
+    )?;
+    fs::write(options.output.join("sweeps.svg"), plot::lines(&sweeps))?;
     eprintln!("written to `{}`", options.output.display());
     Ok(())
 }
@@ -132,15 +184,17 @@ fn measure(program: &Path, rows: &[Row], options: &Options) -> Result<Vec<Vec<f6
     for round in 0..=options.rounds {
         for (number, (row, samples)) in rows.iter().zip(&mut samples).enumerate() {
             bar.set_message(row.name.clone());
-            let sample = sample(&envoy, (number, row), options, round)?;
-            // The first round warms up: V8's optimising compiler, caches, connections.
-            if round > 0 {
-                samples.push(sample);
-                bar.inc(1);
-            }
+            let earlier = samples.last().copied();
+            let sample = sample(&envoy, (number, row), (options, earlier), round)?;
+            samples.push(sample);
+            bar.inc(u64::from(round > 0));
         }
     }
     bar.finish_and_clear();
+    // The first round warms up: V8's optimising compiler, caches, connections.
+    for samples in &mut samples {
+        samples.remove(0);
+    }
     Ok(samples)
 }
 
@@ -148,19 +202,22 @@ fn measure(program: &Path, rows: &[Row], options: &Options) -> Result<Vec<Vec<f6
 fn sample(
     envoy: &Envoy,
     (number, row): (usize, &Row),
-    options: &Options,
+    (options, earlier): (&Options, Option<f64>),
     round: u32,
 ) -> Result<f64, BenchError> {
     let address = envoy.listener(&number.to_string());
     let address = address.ok_or_else(|| io::Error::other("a listener is missing"))?;
-    let count = match row.load {
-        Load::Same(_) => options.requests,
+    let count = match &row.load {
+        Load::Same(_) => within_limit(options.requests, earlier),
+        Load::Each(requests) => within_limit(options.requests, earlier).max(requests.len()),
         Load::Fresh(_) => options.first_sights,
     };
     // One more, which is looked at whole.
     let each = count.saturating_add(1);
     let round = usize::try_from(round).unwrap_or_default();
-    let made = row.load.requests(round.saturating_mul(each), each)?;
+    // Rounds may differ in their number: none of two brings what another brought.
+    let most = options.first_sights.saturating_add(1);
+    let made = row.load.requests(round.saturating_mul(most), each)?;
     let (first, rest) = match made.as_slice() {
         [only] => (only, made.as_slice()),
         [first, rest @ ..] => (first, rest),
@@ -180,6 +237,26 @@ fn sample(
     let used = process::processor_time(envoy.id())?.saturating_sub(before);
     Ok(used.as_secs_f64() * 1e6 / f64::from(u32::try_from(each).unwrap_or(u32::MAX)))
 }
+
+/// The microseconds of Envoy's time that a row gets in a round, where its requests are sent again and again.
+const LIMIT_MICROSECONDS: f64 = 500_000.0;
+
+/// The fewest requests that say something.
+const FEWEST: usize = 100;
+
+/// `requests`, or as many as can be made in time, told by what one took before; a few where nobody knows yet.
+fn within_limit(requests: usize, earlier: Option<f64>) -> usize {
+    let Some(each) = earlier else {
+        return requests.min(WARMING);
+    };
+    // A cast from floating point saturates.
+    let most = (LIMIT_MICROSECONDS / each.max(1.0)) as usize;
+    requests.min(most.max(FEWEST))
+}
+
+/// Requests of the round that warms up: V8 compiles a module before it runs, so that caches and connections are all that
+/// is cold.
+const WARMING: usize = 2_000;
 
 fn progress(length: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}");

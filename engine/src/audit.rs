@@ -3,6 +3,8 @@
 //! Identity fields come from a verified caller only. Values are bounded in length and free of control
 //! characters, so that a record is one line whatever a client sends.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use scopegate_authn::Verified;
@@ -56,7 +58,8 @@ pub(crate) struct Context<'a> {
     pub(crate) request: &'a Request<'a>,
     pub(crate) now: Option<UnixTime>,
     pub(crate) route: Option<RouteView<'a>>,
-    pub(crate) policy: &'a Value,
+    /// What records say of the policy; nothing where there is none.
+    pub(crate) policy: Option<&'a Arc<Value>>,
 }
 
 impl Authentication<'_> {
@@ -68,12 +71,21 @@ impl Authentication<'_> {
                 reason: None,
             },
             Self::Success(caller) => Counted {
-                name: Some(caller.provider().to_owned()),
+                name: Some(Arc::clone(caller.shared_provider())),
                 outcome: "success",
                 reason: None,
             },
             Self::Failure(failure) => failure.counted("failure"),
             Self::WouldDeny(failure) => failure.counted("would_deny"),
+        }
+    }
+
+    const fn outcome(&self) -> &'static str {
+        match self {
+            Self::Skipped => "skipped",
+            Self::Success(_) => "success",
+            Self::Failure(_) => "failure",
+            Self::WouldDeny(_) => "would_deny",
         }
     }
 
@@ -92,7 +104,7 @@ impl Authentication<'_> {
 
     pub(crate) fn record(&self, context: &Context<'_>) -> Record {
         let mut record = head("authentication", context);
-        record.push("outcome", self.counted().outcome.into());
+        record.push("outcome", self.outcome());
         match self {
             Self::Skipped => {}
             Self::Success(caller) => identity(&mut record, caller),
@@ -105,7 +117,7 @@ impl Authentication<'_> {
 impl Failure<'_> {
     fn counted(&self, outcome: &'static str) -> Counted {
         Counted {
-            name: self.provider.map(str::to_owned),
+            name: self.provider.map(Arc::from),
             outcome,
             reason: Some(self.reason),
         }
@@ -118,7 +130,7 @@ impl Failure<'_> {
         if let Some(fingerprint) = &self.fingerprint {
             record.push("credential", json!({"fingerprint": fingerprint}));
         }
-        record.push("reason", self.reason.into());
+        record.push("reason", self.reason);
     }
 }
 
@@ -137,7 +149,7 @@ impl Authorization<'_> {
     }
 
     pub(crate) fn counted(&self, route: Option<&RouteView<'_>>) -> Counted {
-        let name = route.map(|route| route.id.to_owned());
+        let name = route.map(|route| Arc::clone(route.shared_id));
         let (outcome, reason) = match self {
             Self::Allow(_) => ("allow", None),
             Self::Deny(denial) => ("deny", Some(denial.deny.code())),
@@ -164,7 +176,7 @@ impl Authorization<'_> {
     pub(crate) fn record(&self, context: &Context<'_>) -> Record {
         let mut record = head("authorization", context);
         let counted = self.counted(context.route.as_ref());
-        record.push("outcome", counted.outcome.into());
+        record.push("outcome", counted.outcome);
         action(&mut record, context);
         match self {
             Self::Allow(permit) => permission(&mut record, permit),
@@ -172,29 +184,35 @@ impl Authorization<'_> {
             Self::Unrouted(_) | Self::NotEvaluated | Self::Metadata => {}
         }
         if let Some(reason) = counted.reason {
-            record.push("reason", reason.into());
+            record.push("reason", reason);
         }
-        record.push("policy", context.policy.clone());
+        match context.policy {
+            Some(policy) => record.push("policy", policy),
+            None => record.push("policy", Value::Null),
+        }
         record
     }
 }
 
 fn head(event: &'static str, context: &Context<'_>) -> Record {
-    let mut record = Record::default();
-    record.push("event", event.into());
-    record.push("request_id", context.request.id.into());
-    record.push("time", context.now.map(|now| now.to_string()).into());
+    let mut record = Record::with_room();
+    record.push("event", event);
+    record.push("request_id", context.request.id.to_owned());
+    match context.now {
+        Some(now) => record.push("time", now.to_string()),
+        None => record.push("time", Value::Null),
+    }
     record
 }
 
 fn identity(record: &mut Record, caller: &Verified) {
     let evidence = caller.evidence();
     let mut credential = Record::default();
-    credential.push("kind", evidence.kind.into());
-    credential.push("fingerprint", evidence.fingerprint.as_str().into());
+    credential.push("kind", evidence.kind);
+    credential.push("fingerprint", evidence.fingerprint.clone());
     let known = [
         ("alg", evidence.algorithm.map(Value::from)),
-        ("kid", evidence.key_id.as_deref().map(shown)),
+        ("kid", evidence.key_id.as_deref().map(shown).map(Value::from)),
         ("issued_at", evidence.issued_at.map(|time| time.0.into())),
         ("expires_at", evidence.expires_at.map(|time| time.0.into())),
     ];
@@ -223,7 +241,7 @@ fn action(record: &mut Record, context: &Context<'_>) {
     }
     match &context.route {
         Some(route) => {
-            record.push("route", route.id.into());
+            record.push("route", route.id.to_owned());
             record.push("path", shown(route.pattern));
             if let Some(requirement) = route.requirement {
                 record.push("required", requirement.clone());
@@ -254,7 +272,7 @@ fn without_user(authority: &[u8]) -> &[u8] {
 }
 
 fn permission(record: &mut Record, permit: &Permit<'_>) {
-    record.push("effective", permit.effective().collect());
+    record.push("effective", permit.effective().collect::<Value>());
     let origins = permit
         .granted_by()
         .into_iter()
@@ -272,20 +290,20 @@ fn granted_by(origin: &GrantedBy) -> Value {
 }
 
 fn missing(record: &mut Record, denial: &Denial) {
-    record.push("effective", denial.effective.as_slice().into());
+    record.push("effective", Value::from(denial.effective.as_slice()));
     if !denial.missing().is_empty() {
-        record.push("missing", denial.missing().into());
+        record.push("missing", Value::from(denial.missing()));
     }
     if let Deny::ConditionError { detail } = &denial.deny {
         record.push("condition", shown(detail));
     }
 }
 
-fn shown(value: &str) -> Value {
-    Value::String(clean(value))
+fn shown(value: &str) -> String {
+    clean(value)
 }
 
-fn shown_bytes(value: &[u8]) -> Value {
+fn shown_bytes(value: &[u8]) -> String {
     shown(&String::from_utf8_lossy(
         value.get(..MAX_VALUE_LENGTH.saturating_mul(4)).unwrap_or(value),
     ))
@@ -316,7 +334,7 @@ mod tests {
     fn a_logged_value_is_one_bounded_line() {
         assert_eq!(clean("a\nb\u{7f}\u{85}"), r"a\u{a}b\u{7f}\u{85}");
         assert_eq!(clean(&"x".repeat(1_000)).len(), MAX_VALUE_LENGTH);
-        assert_eq!(shown_bytes(b"/\xff\x00"), serde_json::json!("/\u{fffd}\\u{0}"));
+        assert_eq!(shown_bytes(b"/\xff\x00"), "/\u{fffd}\\u{0}");
     }
 
     #[test]

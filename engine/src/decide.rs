@@ -3,7 +3,7 @@
 //! The order of work is the language's: understand, select, strip, authenticate, authorize, apply. Every
 //! step is total, and every refusal goes through one door.
 
-use serde_json::Value;
+use std::sync::Arc;
 
 use scopegate_authn::{
     Attempt, Challenge, Claim, Claimed, Fields, Live, Need, Reject, Rejection, Step, Unclaimed, Verified,
@@ -72,7 +72,7 @@ impl Pending<'_> {
             request,
             now: Some(now),
             route: Some(action.route()),
-            policy: &engine.policy,
+            policy: Some(&engine.policy),
         };
         match (unclaimed.finish(claimed), &action) {
             (Ok(caller), Action::Guarded(guarded)) => engine.authorized(&context, guarded, &caller, now),
@@ -95,7 +95,7 @@ impl Engine {
             request,
             now,
             route: None,
-            policy: &Value::Null,
+            policy: None,
         };
         let (authentication, authorization) = match reason {
             Unready::NotConfigured => {
@@ -149,7 +149,7 @@ impl Engine {
             request,
             now,
             route: None,
-            policy: &self.policy,
+            policy: Some(&self.policy),
         };
         let layers = (&Authentication::Skipped, &Authorization::Metadata);
         Some(self.decision(
@@ -172,7 +172,7 @@ impl Engine {
             request,
             now,
             route: Some(action.route()),
-            policy: &self.policy,
+            policy: Some(&self.policy),
         };
         let (guarded, now) = match (&action, now) {
             (_, None) => {
@@ -211,7 +211,7 @@ impl Engine {
             request,
             now,
             route: None,
-            policy: &self.policy,
+            policy: Some(&self.policy),
         };
         self.refuse(
             &context,
@@ -379,7 +379,7 @@ impl Engine {
             code,
             layer: Layer::Authorization,
             would_deny: None,
-            route: context.route.map(|route| route.id.to_owned()),
+            route: context.route.map(|route| Arc::clone(route.shared_id)),
             caller: None,
             audit: self.records(context, &outcome, authentication, authorization),
             authentication: authentication.counted(),

@@ -1,6 +1,7 @@
 //! What is done with a request: forwarded with proved identity, or answered. And what is recorded of it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -19,7 +20,7 @@ pub struct Decision {
     /// The code of what would have been refused, were the route not in a dry run.
     pub would_deny: Option<&'static str>,
     /// The id of the route, where one was selected.
-    pub route: Option<String>,
+    pub route: Option<Arc<str>>,
     /// Who is calling, where that was proved and the request permitted.
     pub caller: Option<Caller>,
     /// The audit records to write, in order; already thinned as the policy's `audit` asks.
@@ -34,23 +35,22 @@ pub struct Decision {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// The provider that proved it.
-    pub provider: String,
+    pub provider: Arc<str>,
     /// The subject.
-    pub subject: Option<String>,
+    pub subject: Option<Arc<str>>,
     /// The client that acts for it.
-    pub client: Option<String>,
+    pub client: Option<Arc<str>>,
     /// The tenant.
-    pub tenant: Option<String>,
+    pub tenant: Option<Arc<str>>,
 }
 
 impl Caller {
     pub(crate) fn of(verified: &Verified) -> Self {
-        let owned = |text: Option<&str>| text.map(str::to_owned);
         Self {
-            provider: verified.provider().to_owned(),
-            subject: owned(verified.subject()),
-            client: owned(verified.client()),
-            tenant: owned(verified.tenant()),
+            provider: Arc::clone(verified.shared_provider()),
+            subject: verified.shared_subject().cloned(),
+            client: verified.shared_client().cloned(),
+            tenant: verified.shared_tenant().cloned(),
         }
     }
 }
@@ -58,12 +58,79 @@ impl Caller {
 /// An audit record: fields in the order in which a person reads them. Displayed, it is one line of JSON.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Record {
-    fields: Vec<(&'static str, Value)>,
+    fields: Vec<(&'static str, Field)>,
 }
 
+/// The value of a field. Most are words of ours, or stand in the policy: nobody copies those.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Field {
+    Word(&'static str),
+    Text(String),
+    Shared(Arc<Value>),
+    Value(Value),
+}
+
+impl From<&'static str> for Field {
+    fn from(word: &'static str) -> Self {
+        Self::Word(word)
+    }
+}
+
+impl From<String> for Field {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Value> for Field {
+    fn from(value: Value) -> Self {
+        Self::Value(value)
+    }
+}
+
+impl From<&Arc<Value>> for Field {
+    fn from(value: &Arc<Value>) -> Self {
+        Self::Shared(Arc::clone(value))
+    }
+}
+
+impl Serialize for Field {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Word(word) => serializer.serialize_str(word),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Shared(value) => value.serialize(serializer),
+            Self::Value(value) => value.serialize(serializer),
+        }
+    }
+}
+
+/// Room for a record as most are, in bytes.
+const LINE_BYTES: usize = 768;
+
+/// Room for the fields of a record as most are.
+const FIELDS: usize = 14;
+
 impl Record {
-    pub(crate) fn push(&mut self, name: &'static str, value: Value) {
-        self.fields.push((name, value));
+    pub(crate) fn with_room() -> Self {
+        Self {
+            fields: Vec::with_capacity(FIELDS),
+        }
+    }
+
+    pub(crate) fn push(&mut self, name: &'static str, value: impl Into<Field>) {
+        self.fields.push((name, value.into()));
+    }
+
+    /// The record as one line of JSON.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let mut line = Vec::with_capacity(LINE_BYTES);
+        match serde_json::to_writer(&mut line, self) {
+            Ok(()) => String::from_utf8(line).unwrap_or_default(),
+            // INVARIANT: texts and values in memory are always written.
+            Err(_) => String::new(),
+        }
     }
 }
 
@@ -75,7 +142,7 @@ impl Serialize for Record {
 
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+        f.write_str(&self.line())
     }
 }
 
@@ -83,7 +150,7 @@ impl fmt::Display for Record {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counted {
     /// The provider (authentication) or the route (authorization), where there is one.
-    pub name: Option<String>,
+    pub name: Option<Arc<str>>,
     /// The outcome, as in the audit record.
     pub outcome: &'static str,
     /// The code of the refusal, where it is one.
@@ -129,7 +196,7 @@ pub struct Forward {
     /// Names of headers to remove, as they stand in the request: identity headers and credentials.
     pub remove: Vec<Vec<u8>>,
     /// Headers to set after that: proved identity, and cookies without the credential.
-    pub set: Vec<(String, Vec<u8>)>,
+    pub set: Vec<(Arc<str>, Arc<[u8]>)>,
     /// The request target without the credential, where its query held one.
     pub path: Option<Vec<u8>>,
 }

@@ -1,5 +1,7 @@
 //! The compiled policy: what a policy document becomes. How it decides stands in `decide`.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use scopegate_authn::section::{AuthenticationSection, ProviderType};
@@ -25,7 +27,7 @@ pub struct Engine {
     /// The metadata of this API, where the policy names the API.
     pub(crate) resource_metadata: Option<ResourceMetadata>,
     /// Name, version and digest, as records show them.
-    pub(crate) policy: Value,
+    pub(crate) policy: Arc<Value>,
 }
 
 /// A compiled policy and what its author should know of it.
@@ -105,14 +107,14 @@ impl Engine {
             audit,
             resource_metadata,
             realm: realm.unwrap_or_else(|| DEFAULT_REALM.to_owned()),
-            policy: json!({"name": metadata.name, "version": metadata.version, "digest": digest}),
+            policy: Arc::new(json!({"name": metadata.name, "version": metadata.version, "digest": digest})),
         };
         Ok(Compiled { engine, notices })
     }
 
     /// What identifies the policy in records: its name, version and digest.
     #[must_use]
-    pub const fn policy(&self) -> &Value {
+    pub fn policy(&self) -> &Value {
         &self.policy
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Only a permit makes an identity header. Credentials are removed here too, on public routes as well.
 
+use std::sync::Arc;
+
 use scopegate_authn::{Authenticator, IdentityHeader, IdentitySource, Reject, Verified, is_same_header_name};
 use scopegate_authz::Permit;
 
@@ -10,36 +12,44 @@ use crate::{Forward, Request};
 /// The identity headers of a policy.
 #[derive(Debug)]
 pub(crate) struct Identity {
-    headers: Vec<IdentityHeader>,
+    headers: Vec<(Arc<str>, IdentitySource)>,
+    /// The lengths of their names as bits: what has none of them need not be compared.
+    lengths: u64,
 }
 
 impl Identity {
     pub(crate) fn new(headers: &[IdentityHeader]) -> Self {
+        let bit = |header: &IdentityHeader| bit(header.name.len());
         Self {
-            headers: headers.to_vec(),
+            headers: headers
+                .iter()
+                .map(|header| (header.name.as_str().into(), header.source.clone()))
+                .collect(),
+            lengths: headers.iter().map(bit).fold(0, |all, one| all | one),
         }
     }
 
     /// Whether `name` is an identity header, however a client spells it: case, and `_` for `-`.
     pub(crate) fn names(&self, name: &[u8]) -> bool {
-        self.headers
-            .iter()
-            .any(|header| is_same_header_name(name, header.name.as_bytes()))
+        self.lengths & bit(name.len()) != 0
+            && self
+                .headers
+                .iter()
+                .any(|(header, _)| is_same_header_name(name, header.as_bytes()))
     }
 
     /// How a request is forwarded about whose caller nothing is said.
     pub(crate) fn anonymous(&self, request: &Request<'_>, authenticator: &Authenticator) -> Forward {
         let stripped = authenticator.strip(&crate::decide::fields(request));
+        let mut remove = stripped.remove;
         let spoofed = request.headers.iter().filter(|(name, _)| self.names(name));
-        let mut remove: Vec<Vec<u8>> = spoofed.map(|(name, _)| name.to_vec()).collect();
-        remove.extend(stripped.remove);
-        remove.sort_unstable();
-        remove.dedup();
-        let set = stripped
-            .cookie
-            .map(|value| ("cookie".to_owned(), value))
-            .into_iter()
-            .collect();
+        remove.extend(spoofed.map(|(name, _)| name.to_vec()));
+        if remove.len() > 1 {
+            remove.sort_unstable();
+            remove.dedup();
+        }
+        let mut set = Vec::with_capacity(self.headers.len().saturating_add(1));
+        set.extend(stripped.cookie.map(|value| ("cookie".into(), value.into())));
         let path = stripped.query.map(|query| with_query(request.path, &query));
         Forward { remove, set, path }
     }
@@ -56,26 +66,33 @@ impl Identity {
         permit: &Permit<'_>,
     ) -> Result<Forward, Reject> {
         let mut forward = self.anonymous(request, authenticator);
-        for header in &self.headers {
-            if let Some(value) = value(&header.source, caller, permit) {
+        for (name, source) in &self.headers {
+            if let Some(value) = value(source, caller, permit) {
                 if !is_carried_unchanged(&value) {
                     return Err(Reject::ClaimMismatch);
                 }
-                forward.set.push((header.name.clone(), value.into_bytes()));
+                forward.set.push((Arc::clone(name), value.into()));
             }
         }
         Ok(forward)
     }
 }
 
-fn value(source: &IdentitySource, caller: &Verified, permit: &Permit<'_>) -> Option<String> {
+/// A length as a bit. The longest share one: they are compared in any case.
+const fn bit(length: usize) -> u64 {
+    1 << if length < 63 { length } else { 63 }
+}
+
+fn value(source: &IdentitySource, caller: &Verified, permit: &Permit<'_>) -> Option<Arc<str>> {
     match source {
-        IdentitySource::Subject => caller.subject().map(str::to_owned),
-        IdentitySource::Client => caller.client().map(str::to_owned),
-        IdentitySource::Tenant => caller.tenant().map(str::to_owned),
-        IdentitySource::Provider => Some(caller.provider().to_owned()),
-        IdentitySource::Scopes => Some(joined(permit.effective())).filter(|scopes| !scopes.is_empty()),
-        IdentitySource::Claim(path) => path.text_in(caller.claims()),
+        IdentitySource::Subject => caller.shared_subject().cloned(),
+        IdentitySource::Client => caller.shared_client().cloned(),
+        IdentitySource::Tenant => caller.shared_tenant().cloned(),
+        IdentitySource::Provider => Some(Arc::clone(caller.shared_provider())),
+        IdentitySource::Scopes => Some(joined(permit.effective()))
+            .filter(|scopes| !scopes.is_empty())
+            .map(Arc::from),
+        IdentitySource::Claim(path) => path.text_in(caller.claims()).map(Arc::from),
     }
 }
 

@@ -98,6 +98,9 @@ pub(crate) fn render(request: &Request<'_>, refusal: &Refusal, area: &Area<'_>, 
     }
 }
 
+/// Room for the body of a reply, in bytes.
+const BODY_BYTES: usize = 256;
+
 /// The body of a reply (RFC 9457 section 3.1); members in the order in which a person reads them.
 #[derive(Serialize)]
 struct Problem<'a> {
@@ -118,7 +121,11 @@ fn problem(status: u16, code: &str, request_id: &str, mut headers: Vec<(&'static
         code,
         request_id,
     };
-    let body = serde_json::to_vec(&problem).unwrap_or_default();
+    let mut body = Vec::with_capacity(BODY_BYTES);
+    if serde_json::to_writer(&mut body, &problem).is_err() {
+        // INVARIANT: texts and numbers in memory are always written.
+        body.clear();
+    }
     Reply {
         status,
         headers,

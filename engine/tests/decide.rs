@@ -54,8 +54,8 @@ fn a_permitted_request_goes_on_with_proved_identity_and_without_the_token() {
         forward
             .set
             .iter()
-            .find(|(found, _)| found == name)
-            .map(|(_, value)| value.clone())
+            .find(|(found, _)| **found == *name)
+            .map(|(_, value)| value.to_vec())
     };
     assert_eq!(set("x-auth-subject"), Some(b"anna".to_vec()));
     assert_eq!(set("x-auth-scopes"), Some(b"orders:read".to_vec()));

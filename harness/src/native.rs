@@ -298,7 +298,7 @@ fn answer(request: &Request, decision: Decision, elapsed_us: u64) -> Answer {
         code: Some(decision.code.to_owned()),
         would_deny: decision.would_deny.map(str::to_owned),
         layer: Some(layer),
-        route: decision.route,
+        route: decision.route.as_deref().map(str::to_owned),
         reply_headers: Vec::new(),
         reply_body: Vec::new(),
         upstream: None,
@@ -353,7 +353,7 @@ fn forwarded(request: &Request, forward: Forward) -> Upstream {
         forward
             .set
             .into_iter()
-            .map(|(name, value)| (name.into_bytes(), value)),
+            .map(|(name, value)| (name.as_bytes().to_vec(), value.to_vec())),
     );
     Upstream {
         path: forward.path.unwrap_or_else(|| request.path.clone()),

@@ -18,24 +18,28 @@ pub(crate) struct Facts<'a> {
 impl<'a> Facts<'a> {
     /// Reads the pairs of a request; `None` where the host shows only a part of it.
     pub(crate) fn from_pairs(pairs: Pairs<'a>) -> Option<Self> {
-        let (pseudo, headers): (Pairs<'a>, Pairs<'a>) = pairs
-            .into_iter()
-            .partition(|(name, _)| name.first() == Some(&b':'));
-        let find = |wanted: &[u8]| {
-            pseudo
-                .iter()
-                .find(|(name, _)| *name == wanted)
-                .map(|(_, value)| *value)
-        };
-        let request_id = headers
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(b"x-request-id"));
+        let mut headers = pairs;
+        let (mut method, mut path, mut authority, mut request_id) = (None, None, None, None);
+        headers.retain(|(name, value)| {
+            let is_header = name.first() != Some(&b':');
+            // Of several of one name the first counts.
+            match *name {
+                b":method" => method = method.or(Some(*value)),
+                b":path" => path = path.or(Some(*value)),
+                b":authority" => authority = authority.or(Some(*value)),
+                name if name.eq_ignore_ascii_case(b"x-request-id") => {
+                    request_id = request_id.or(Some(*value));
+                }
+                _ => {}
+            }
+            is_header
+        });
         Some(Self {
-            method: find(b":method")?,
-            path: find(b":path")?,
-            authority: find(b":authority"),
+            method: method?,
+            path: path?,
+            authority,
             is_unclear: false,
-            request_id: request_id.map(|(_, value)| *value),
+            request_id,
             headers,
         })
     }

@@ -333,17 +333,18 @@ pub(crate) fn send_local_response(response: &LocalResponse<'_>) -> Result<(), Ho
 
 /// A number of pairs, the sizes of each name and value, then each ended by a NUL.
 fn encode_pairs(pairs: &[(&str, &str)]) -> Vec<u8> {
-    let size = |text: &str| u32::try_from(text.len()).unwrap_or_default().to_le_bytes();
-    let mut bytes = u32::try_from(pairs.len())
-        .unwrap_or_default()
-        .to_le_bytes()
-        .to_vec();
-    for (name, value) in pairs {
-        bytes.extend(size(name));
-        bytes.extend(size(value));
+    /// What a pair takes beside its texts: two sizes, and an end for each.
+    const BESIDE: usize = 10;
+    let number = |length: usize| u32::try_from(length).unwrap_or_default().to_le_bytes();
+    let texts = || pairs.iter().flat_map(|(name, value)| [name, value]);
+    let room = texts().map(|text| text.len()).fold(4, usize::saturating_add);
+    let mut bytes = Vec::with_capacity(room.saturating_add(pairs.len().saturating_mul(BESIDE)));
+    bytes.extend_from_slice(&number(pairs.len()));
+    for text in texts() {
+        bytes.extend_from_slice(&number(text.len()));
     }
-    for text in pairs.iter().flat_map(|(name, value)| [name, value]) {
-        bytes.extend(text.as_bytes());
+    for text in texts() {
+        bytes.extend_from_slice(text.as_bytes());
         bytes.push(0);
     }
     bytes

@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use scopegate_authn::CacheUse;
 use scopegate_engine::{Counted, Decision};
@@ -17,6 +18,49 @@ pub(crate) struct Metrics {
     is_limited: Cell<bool>,
     /// Where names are put together: what is counted on every request allocates nothing.
     scratch: RefCell<String>,
+    /// What was counted before, each in its slot: most decisions are like an earlier one.
+    known: RefCell<Vec<Option<Known>>>,
+}
+
+/// A counter that was found by what it counts. It holds the name, so that no other can stand in its place in memory.
+#[derive(Debug)]
+struct Known {
+    layer: &'static str,
+    counted: Counted,
+    id: u32,
+}
+
+/// How many counters are found without their names.
+const SLOTS: usize = 256;
+
+impl Known {
+    /// Whether it is the counter of `counted`: the same name, and not one that reads the same.
+    fn is_of(&self, layer: &'static str, counted: &Counted) -> bool {
+        let is_same_name = match (&self.counted.name, &counted.name) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        is_same_name
+            && std::ptr::eq(self.layer, layer)
+            && std::ptr::eq(self.counted.outcome, counted.outcome)
+            && match (self.counted.reason, counted.reason) {
+                (Some(one), Some(other)) => std::ptr::eq(one, other),
+                (None, None) => true,
+                (Some(_), None) | (None, Some(_)) => false,
+            }
+    }
+}
+
+/// The slot of a counter, by where its texts stand in memory.
+fn slot_of(layer: &'static str, counted: &Counted) -> usize {
+    let place = |text: &str| text.as_ptr().addr();
+    let name = counted.name.as_deref().map_or(0, place);
+    let texts = [layer, counted.outcome, counted.reason.unwrap_or_default()].map(place);
+    let mixed = texts.into_iter().fold(name, |mixed, text| {
+        mixed.wrapping_mul(0x9e37_79b1).wrapping_add(text)
+    });
+    (mixed.wrapping_mul(0x9e37_79b1) >> 16) % SLOTS
 }
 
 /// How long the name of a metric may be where that is limited: 256 bytes in ngx_wasm_module, less the plugin's name and
@@ -39,10 +83,24 @@ impl Metrics {
         self.step("authorization", &decision.authorization)
     }
 
-    fn step(&self, layer: &str, counted: &Counted) -> Result<(), HostError> {
+    fn step(&self, layer: &'static str, counted: &Counted) -> Result<(), HostError> {
+        let slot = slot_of(layer, counted);
+        let mut known = self.known.borrow_mut();
+        let found = known.get(slot).and_then(Option::as_ref);
+        if let Some(found) = found.filter(|found| found.is_of(layer, counted)) {
+            return host::increment(found.id, 1);
+        }
         let mut name = self.scratch.borrow_mut();
         put_name(&mut name, layer, counted);
-        self.add(&name, 1)
+        let Some(id) = self.defined(Metric::Counter, &name)? else {
+            return Ok(());
+        };
+        known.resize_with(SLOTS, || None);
+        if let Some(place) = known.get_mut(slot) {
+            let counted = counted.clone();
+            *place = Some(Known { layer, counted, id });
+        }
+        host::increment(id, 1)
     }
 
     /// Counts what became of a fetch. Where counting fails, fetching goes on.
@@ -140,7 +198,7 @@ mod tests {
     #[test]
     fn a_counter_is_named_by_layer_name_outcome_and_reason() {
         let denied = Counted {
-            name: Some("orders.list".to_owned()),
+            name: Some("orders.list".into()),
             outcome: "deny",
             reason: Some("scope_missing"),
         };

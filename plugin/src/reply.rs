@@ -40,7 +40,7 @@ pub(crate) fn reply(proxy: Proxy, decision: &Decision, answer: &Reply) -> Result
 }
 
 fn reply_in_envoy(decision: &Decision, answer: &Reply) -> Result<(), HostError> {
-    let details = format!("scopegate:{}:{}", decision.layer.name(), decision.code);
+    let details = ["scopegate", decision.layer.name(), decision.code].join(":");
     // A host that is told a gRPC status writes these three itself.
     let is_hosts =
         |name: &str| answer.grpc.is_some() && (name == "content-type" || name.starts_with("grpc-"));

@@ -1,5 +1,6 @@
 //! One request: facts in, the engine's decision out, applied by host calls. Any host call that fails closes.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -188,8 +189,8 @@ impl Held {
         let serial = time.nanoseconds().wrapping_add(number);
         let unready = match (&facts, policy) {
             (Some(facts), Some(policy)) => {
-                let offered = facts.request_id.and_then(Request::id_from).map(str::to_owned);
-                let id = offered.unwrap_or_else(made);
+                let offered = facts.request_id.and_then(Request::id_from);
+                let id = offered.map_or_else(|| Cow::Owned(made()), Cow::Borrowed);
                 let request = request(facts, &connection, &id, serial);
                 return Ok(match refused(proxy, &policy, (facts, &request), now) {
                     Some(decision) => Headers::Decided(Box::new(decision)),
@@ -248,7 +249,7 @@ impl Held {
     fn apply(&self, proxy: Proxy, decision: &Decision) -> Result<Action, HostError> {
         self.state.metrics.count(decision)?;
         for record in &decision.audit {
-            host::log(Level::Info, &record.to_string())?;
+            host::log(Level::Info, &record.line())?;
         }
         verdict::show(proxy, decision)?;
         let action = match &decision.outcome {

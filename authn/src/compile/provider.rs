@@ -20,7 +20,7 @@ pub(crate) fn compile(
     let locations = locations(context, &path, section);
     let binding = binding(context, &path, section);
     Some(Provider {
-        name: section.name.clone(),
+        name: section.name.as_str().into(),
         locations: locations?,
         forward_credential: section.forward_credential.unwrap_or_default(),
         binding: binding?,

@@ -85,6 +85,11 @@ impl Cutoff {
 }
 
 impl RevocationList {
+    /// Whether nothing is revoked.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.providers.is_empty()
+    }
+
     /// Adds an entry; of two for the same thing the one that revokes more stands. Says whether there was none before.
     pub(crate) fn add(&mut self, entry: Entry<'_>) -> bool {
         let Entry {

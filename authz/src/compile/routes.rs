@@ -1,6 +1,7 @@
 //! Routes, compiled: patterns, hosts and methods into tries, access into checks.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use scopegate_document::PolicyError;
 
@@ -34,7 +35,7 @@ const MAX_ID: usize = 128;
 /// A compiled route.
 #[derive(Debug)]
 pub(crate) struct CompiledRoute {
-    pub(crate) id: String,
+    pub(crate) id: Arc<str>,
     /// Its index in the policy, for errors.
     pub(crate) place: usize,
     /// Its pattern as written, for people and logs.
@@ -129,14 +130,14 @@ impl Routes {
             routes
                 .iter()
                 .enumerate()
-                .map(|(index, route)| (route.id.as_str(), index)),
+                .map(|(index, route)| (&*route.id, index)),
         );
         order.sort_unstable();
         let mut conflicts = BTreeSet::new();
         for (_, index) in order {
             let others = routes.get(index).zip(matches.get(index));
             let others = others.map(|(route, surroundings)| self.insert(index, &route.pattern, surroundings));
-            let id = |index: &RouteIndex| routes.get(*index).map(|route| (route.id.as_str(), *index));
+            let id = |index: &RouteIndex| routes.get(*index).map(|route| (&*route.id, *index));
             if let Some(other) = others.into_iter().flatten().min_by_key(id) {
                 conflicts.insert((index.max(other), index.min(other)));
             }
@@ -245,7 +246,7 @@ fn compile_route(
         matchers,
         shown,
     } = matched?;
-    let id = id.clone();
+    let id = id.as_str().into();
     Some((
         CompiledRoute {
             id,

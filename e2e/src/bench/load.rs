@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::BenchError;
 use crate::http1::Message;
 
-/// Requests to send: the same one again and again, or each of several once.
+/// Requests to send, one after the other, and again from the first where there are fewer than are to be sent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Requests<'a> {
     pub(super) requests: &'a [Vec<u8>],
@@ -20,7 +20,7 @@ impl<'a> Requests<'a> {
     fn get(&self, number: usize) -> Option<&'a Vec<u8>> {
         match self.requests {
             [only] => Some(only),
-            each => each.get(number),
+            each => each.get(number.checked_rem(each.len())?),
         }
     }
 }

@@ -1,9 +1,10 @@
-//! The results as a picture: what each row adds, as bars.
+//! The results as pictures: what each row adds, as bars; what it costs that one thing grows, as lines.
 
 use svg::Document;
-use svg::node::element::{Rectangle, Style, Text};
+use svg::node::element::{Circle, Polyline, Rectangle, Style, Text};
 
 use super::Measured;
+use super::report::Sweep;
 
 /// Sizes, in the units of the picture.
 const WIDTH: f64 = 920.0;
@@ -16,8 +17,8 @@ const LONGEST: f64 = 200.0;
 
 /// Dark on light, and light on dark.
 const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#24292f}.group{font-weight:600}.native{fill:#8c959f}\
-                     .ours{fill:#1f6feb}@media(prefers-color-scheme:dark){text{fill:#e6edf3}.native{fill:#6e7681}\
-                     .ours{fill:#58a6ff}}";
+                     .ours{fill:#1f6feb}polyline{fill:none;stroke:#1f6feb;stroke-width:2}@media(prefers-color-scheme:dark){text{fill:#e6edf3}.native{fill:#6e7681}\
+                     .ours{fill:#58a6ff}polyline{stroke:#58a6ff}}";
 
 /// One bar for each row but the first, which is what the others add to.
 pub(super) fn bars(rows: &[Measured]) -> String {
@@ -61,13 +62,70 @@ pub(super) fn bars(rows: &[Measured]) -> String {
         .to_string()
 }
 
+/// A panel for each thing that grows: its sizes from left to right, one step each, and what is added upwards. All panels
+/// have one scale.
+pub(super) fn lines(sweeps: &[Sweep]) -> String {
+    const PANEL: f64 = 150.0;
+    const LEFT: f64 = 60.0;
+    const STEP: f64 = 220.0;
+    let all = sweeps.iter().flat_map(|sweep| &sweep.points);
+    let most = all.map(|(_, added)| *added).fold(1.0, f64::max);
+    let title = "Processor time added to a request in Envoy, in microseconds, as one thing grows";
+    let mut document = Document::new().add(Style::new(STYLE)).add(text(8.0, LINE, title));
+    let mut top = LINE * 2.0;
+    for sweep in sweeps {
+        document = document.add(text(8.0, top, sweep.name).set("class", "group"));
+        let place = |number: usize, added: f64| {
+            let across = f64::from(u32::try_from(number).unwrap_or_default());
+            let up = added.clamp(0.0, most) / most * (PANEL - LINE * 3.0);
+            (across.mul_add(STEP, LEFT), top + PANEL - LINE - up)
+        };
+        let mut line = Vec::new();
+        for (number, (size, added)) in sweep.points.iter().enumerate() {
+            let (x, y) = place(number, *added);
+            line.push(format!("{x:.1},{y:.1}"));
+            let dot = Circle::new()
+                .set("class", "ours")
+                .set("r", 4)
+                .set("cx", x)
+                .set("cy", y);
+            document = document
+                .add(dot)
+                .add(text(x - 14.0, y - 9.0, &format!("{added:.1}")))
+                .add(text(x - 14.0, top + PANEL, &size.to_string()));
+        }
+        document = document.add(Polyline::new().set("points", line.join(" ")));
+        top += PANEL + LINE;
+    }
+    document
+        .set("viewBox", (0, 0, WIDTH, top))
+        .set("role", "img")
+        .set("aria-label", title)
+        .to_string()
+}
+
 fn text(x: f64, y: f64, content: &str) -> Text {
     Text::new(content).set("x", x).set("y", y)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Measured, bars};
+    use super::{Measured, Sweep, bars, lines};
+
+    #[test]
+    fn each_size_has_its_dot_and_all_panels_have_one_scale() {
+        let sweep = |name, points: &[(usize, f64)]| Sweep {
+            name,
+            points: points.to_vec(),
+        };
+        let picture = lines(&[
+            sweep("routes", &[(10, 9.0), (10_000, 9.5)]),
+            sweep("bytes", &[(500, 9.0), (12_000, 18.0)]),
+        ]);
+        assert_eq!(picture.matches("<circle").count(), 4, "{picture}");
+        assert_eq!(picture.matches("<polyline").count(), 2, "{picture}");
+        assert!(picture.contains("10000") && picture.contains("18.0"), "{picture}");
+    }
 
     #[test]
     fn each_row_but_the_first_has_its_bar_and_long_ones_are_cut_and_say_so() {

@@ -19,6 +19,8 @@ use crate::mint::{self, Mint, MintError};
 pub(super) enum Load {
     /// One request.
     Same(Vec<u8>),
+    /// Several requests, one after the other, again and again.
+    Each(Arc<Vec<Vec<u8>>>),
     /// Requests made when they are needed, each for one use.
     Fresh(Arc<dyn Fn(usize) -> Result<Vec<u8>, MintError> + Send + Sync>),
 }
@@ -27,6 +29,7 @@ impl std::fmt::Debug for Load {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Same(_) => "Same",
+            Self::Each(_) => "Each",
             Self::Fresh(_) => "Fresh",
         })
     }
@@ -36,10 +39,11 @@ impl std::fmt::Debug for Load {
 const SIGNERS: usize = 2;
 
 impl Load {
-    /// `count` requests, those from `first` on; one where all are the same.
-    pub(super) fn requests(&self, first: usize, count: usize) -> Result<Vec<Vec<u8>>, MintError> {
+    /// `count` requests, those from `first` on; fewer where they are sent again.
+    pub(super) fn requests(&self, first: usize, count: usize) -> Result<Arc<Vec<Vec<u8>>>, MintError> {
         let make = match self {
-            Self::Same(request) => return Ok(vec![request.clone()]),
+            Self::Same(request) => return Ok(Arc::new(vec![request.clone()])),
+            Self::Each(requests) => return Ok(Arc::clone(requests)),
             Self::Fresh(make) => make,
         };
         let part = |signer: usize| {
@@ -56,7 +60,7 @@ impl Load {
             parts
                 .map(|part| part.unwrap_or_else(|_| Ok(Vec::new())))
                 .collect::<Result<Vec<_>, _>>()
-                .map(|parts| parts.into_iter().flatten().collect())
+                .map(|parts| Arc::new(parts.into_iter().flatten().collect()))
         })
     }
 }
@@ -129,6 +133,37 @@ impl Sender {
     }
 }
 
+/// What requests of a sweep are like.
+pub(super) struct Shape {
+    /// The scopes of the token.
+    pub(super) scopes: String,
+    /// How many headers there are beside the token.
+    pub(super) headers: usize,
+    /// How long the token is, about.
+    pub(super) token_bytes: usize,
+}
+
+/// So many requests of one shape, each with a token of its own.
+pub(super) fn of_shape(mint: &Mint, shape: &Shape, count: usize) -> Result<Vec<Vec<u8>>, MintError> {
+    let token = |number: usize, filler: usize| {
+        let mut claims = json!({
+            "sub": "anna", "scope": shape.scopes, "tid": "acme", "client_id": "web", "jti": format!("{number:012}"),
+        });
+        if let Some(claims) = claims.as_object_mut() {
+            claims.insert("filler".to_owned(), json!("x".repeat(filler)));
+        }
+        mint.token(Algorithm::HS256, &claims)
+    };
+    // Of three bytes of claims base64url makes four.
+    let bare = token(0, 0)?.len();
+    let filler = shape.token_bytes.saturating_sub(bare).saturating_mul(3) / 4;
+    let one = |number| {
+        let bearer = format!("Bearer {}", token(number, filler)?);
+        Ok(request_with(PATH, shape.headers, Some(&bearer), None))
+    };
+    (0..count).map(one).collect()
+}
+
 /// Claims of the size that tokens have.
 fn claims() -> Value {
     json!({
@@ -139,6 +174,11 @@ fn claims() -> Value {
 }
 
 fn request(path: &str, authorization: Option<&str>, proof: Option<&str>) -> Vec<u8> {
+    request_with(path, 0, authorization, proof)
+}
+
+/// A request with the headers that every client sends, and more up to `count`.
+fn request_with(path: &str, count: usize, authorization: Option<&str>, proof: Option<&str>) -> Vec<u8> {
     let mut headers: Vec<(Vec<u8>, Vec<u8>)> = [
         ("x-request-id", "5f1e0c9a-0000-4000-8000-000000000001"),
         ("user-agent", "scopegate-bench/1.0"),
@@ -146,6 +186,9 @@ fn request(path: &str, authorization: Option<&str>, proof: Option<&str>) -> Vec<
     ]
     .map(|(name, value)| (name.into(), value.into()))
     .to_vec();
+    let others =
+        (headers.len()..count).map(|number| (format!("x-other-{number}").into(), b"a value".to_vec()));
+    headers.extend(others);
     let more = [("authorization", authorization), ("dpop", proof)];
     headers.extend(
         more.into_iter()

@@ -41,7 +41,10 @@ fn made_once() -> Value {
 fn tokens(algorithm: &str, claims: &Value) -> Vec<String> {
     let made = made_once();
     if let Some(made) = made[algorithm].as_array() {
-        return made.iter().map(|token| token.as_str().unwrap().to_owned()).collect();
+        return made
+            .iter()
+            .map(|token| token.as_str().unwrap().to_owned())
+            .collect();
     }
     let each = (0..4).map(|number| {
         let mut all = claims_of(number);
@@ -73,7 +76,8 @@ fn issuer() -> Pair {
 fn usual(symmetric: bool) -> Value {
     let mut policy = policy();
     let provider = &mut policy["authentication"]["providers"][0];
-    provider["claims"] = json!({"scopes": ["scope"], "subject": "sub", "client": "client_id", "tenant": "tid"});
+    provider["claims"] =
+        json!({"scopes": ["scope"], "subject": "sub", "client": "client_id", "tenant": "tid"});
     if !symmetric {
         let mut keys = made_once()["keys"].clone();
         keys.as_array_mut().unwrap().push(issuer().jwk());
@@ -142,11 +146,7 @@ impl Ledger {
         let mut seen = Vec::new();
         for one in requests {
             let exchange = host.request(one.clone());
-            assert_eq!(
-                exchange.property("scopegate.code"),
-                Some(&b"allow"[..]),
-                "{name}"
-            );
+            assert_eq!(exchange.property("scopegate.code"), Some(&b"allow"[..]), "{name}");
             seen.push((exchange.fuel, exchange.host_calls));
         }
         let (mut fuel, mut host_calls): (Vec<u64>, Vec<usize>) = seen.into_iter().skip(1).unzip();
@@ -165,7 +165,12 @@ fn of_tokens(ledger: &mut Ledger) {
         let tokens = tokens(algorithm, &json!({}));
         let requests: Vec<Request> = tokens.iter().map(|token| bearer(PATH, token)).collect();
         ledger.each(&format!("first sight, {algorithm}"), &mut host, &requests);
-        ledger.again(&format!("seen before, {algorithm}"), &mut host, &requests[0], "allow");
+        ledger.again(
+            &format!("seen before, {algorithm}"),
+            &mut host,
+            &requests[0],
+            "allow",
+        );
     }
 }
 
@@ -300,7 +305,11 @@ fn a_record_that_is_too_low_too_high_or_of_nothing_is_a_difference() {
     for fine in [955, 1_000, 1_110] {
         assert_eq!(said(fine, 9), "", "{fine}");
     }
-    assert!(said(940, 9).contains("940 and 9 are recorded"), "{}", said(940, 9));
+    assert!(
+        said(940, 9).contains("940 and 9 are recorded"),
+        "{}",
+        said(940, 9)
+    );
     assert!(said(1_000, 8).contains("are recorded"));
     assert!(said(1_200, 9).contains("lower the record") && said(1_000, 10).contains("lower the record"));
     assert!(differences(&measured, &json!({})).len() == 1);

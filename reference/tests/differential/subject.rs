@@ -1,5 +1,7 @@
 //! The real engine, asked as the reference is asked.
 
+use std::sync::Arc;
+
 use base64_simd::URL_SAFE_NO_PAD;
 use scopegate_authn::{Attempt, Live, Secrets};
 use scopegate_document::{PolicyError, UnixTime};
@@ -83,7 +85,7 @@ fn seen(decision: &Decision) -> Answer {
     Answer {
         forwarded,
         code: refused.unwrap_or("allow").to_owned(),
-        route: decision.route.clone(),
+        route: decision.route.as_deref().map(str::to_owned),
         authentication: decision.authentication.outcome,
         authorization: decision.authorization.outcome,
         effective: if is_anonymous {
@@ -96,8 +98,8 @@ fn seen(decision: &Decision) -> Answer {
 }
 
 /// The scopes that the upstream is told of.
-fn told(set: &[(String, Vec<u8>)]) -> Option<Vec<String>> {
-    let (_, value) = set.iter().find(|(name, _)| name == "x-auth-scopes")?;
+fn told(set: &[(Arc<str>, Arc<[u8]>)]) -> Option<Vec<String>> {
+    let (_, value) = set.iter().find(|(name, _)| **name == *"x-auth-scopes")?;
     Some(words(std::str::from_utf8(value).expect("scopes are text")))
 }
 
