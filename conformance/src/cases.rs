@@ -1,13 +1,37 @@
-//! The cases: files in `cases/`, each the traffic in JSON, a line `---`, and the script; and the transcripts in
-//! `transcripts/`, as a real Envoy made them.
+//! The cases: files in `cases/`, each the traffic in JSON, a line `---`, and the script; where a second plugin stands behind
+//! the first, a line `--- second` and its script. And the transcripts, as real proxies made them of the cases.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 
 /// Header or trailer fields, in order.
 pub type Fields = Vec<(String, String)>;
+
+/// A real proxy in which the cases were run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proxy {
+    /// Envoy.
+    Envoy,
+    /// NGINX with ngx_wasm_module.
+    Nginx,
+}
+
+/// What a proxy does once a machine has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Failure {
+    /// Every further stream is refused.
+    #[default]
+    Closed,
+    /// Further streams pass the plugin by.
+    Open,
+    /// Further streams get a new machine at once.
+    Reload,
+    /// Further streams get a new machine after a minute, which is later than a case lasts.
+    ReloadLater,
+}
 
 /// One case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +44,12 @@ pub struct Case {
     pub response: Message,
     /// What the module does.
     pub script: String,
+    /// What a second plugin does, which stands behind the first.
+    pub second: Option<String>,
+    /// What becomes of streams once the machine has failed.
+    pub failure: Failure,
+    /// The one proxy that the case is for; none where it is for all.
+    pub only: Option<Proxy>,
     /// How many lines end the case, where that is not the deletion of every stream: a line that starts so.
     pub until: Option<String>,
 }
@@ -58,17 +88,47 @@ pub struct Message {
     pub trailers: Fields,
 }
 
+impl Proxy {
+    /// The folder of its transcripts.
+    const fn transcripts(self) -> &'static str {
+        match self {
+            Self::Envoy => "transcripts",
+            Self::Nginx => "nginx-transcripts",
+        }
+    }
+}
+
+impl Failure {
+    /// How soon a machine that failed may be made anew, where it is.
+    #[must_use]
+    pub const fn reload_after(self) -> Option<Duration> {
+        match self {
+            Self::Closed | Self::Open => None,
+            Self::Reload => Some(Duration::from_millis(1)),
+            Self::ReloadLater => Some(Duration::from_secs(60)),
+        }
+    }
+}
+
 /// The folder of this crate.
 #[must_use]
 pub fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// All cases, by name.
+/// The cases for a proxy, by name. ngx_wasm_module knows no connections.
 ///
 /// # Errors
 /// A file cannot be read, or is no case.
-pub fn all() -> Result<Vec<Case>, String> {
+pub fn of(proxy: Proxy) -> Result<Vec<Case>, String> {
+    let is_connection = |case: &Case| matches!(case.traffic.first(), Some(Traffic::Connection { .. }));
+    let mut cases = all()?;
+    cases.retain(|case| case.only.is_none_or(|only| only == proxy));
+    cases.retain(|case| proxy == Proxy::Envoy || !is_connection(case));
+    Ok(cases)
+}
+
+fn all() -> Result<Vec<Case>, String> {
     let folder = folder().join("cases");
     let entries = fs::read_dir(&folder).map_err(|error| on(&folder, &error))?;
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
@@ -77,18 +137,21 @@ pub fn all() -> Result<Vec<Case>, String> {
     paths.iter().map(|path| read(path)).collect()
 }
 
-/// Where the transcript of a case is kept.
+/// Where the transcript is kept that a proxy made of a case.
 #[must_use]
-pub fn transcript_path(case: &str) -> PathBuf {
-    folder().join("transcripts").join(case).with_extension("txt")
+pub fn transcript_path(case: &str, proxy: Proxy) -> PathBuf {
+    folder()
+        .join(proxy.transcripts())
+        .join(case)
+        .with_extension("txt")
 }
 
-/// The transcript that Envoy made of a case.
+/// The transcript that a proxy made of a case.
 ///
 /// # Errors
 /// There is none.
-pub fn transcript(case: &str) -> Result<String, String> {
-    let path = transcript_path(case);
+pub fn transcript(case: &str, proxy: Proxy) -> Result<String, String> {
+    let path = transcript_path(case, proxy);
     fs::read_to_string(&path).map_err(|error| on(&path, &error))
 }
 
@@ -120,13 +183,41 @@ fn parse(name: &str, text: &str) -> Result<Case, String> {
     if traffic.is_empty() {
         traffic.push(request(&Value::Null));
     }
+    let (script, second) = match script.split_once("\n--- second\n") {
+        Some((first, second)) => (first, Some(second.to_owned())),
+        None => (script, None),
+    };
     Ok(Case {
         name: name.to_owned(),
         traffic,
         response: message(head.get("response").unwrap_or(&Value::Null)),
         script: script.to_owned(),
+        second,
+        failure: failure(&string(&head, "failure"))?,
+        only: only(&string(&head, "only"))?,
         until: head.get("until").and_then(Value::as_str).map(str::to_owned),
     })
+}
+
+fn failure(name: &str) -> Result<Failure, String> {
+    match name {
+        "" | "closed" => Ok(Failure::Closed),
+        "open" => Ok(Failure::Open),
+        "reload" => Ok(Failure::Reload),
+        "reload later" => Ok(Failure::ReloadLater),
+        name => Err(format!(
+            "`{name}` is none of the failures `closed`, `open`, `reload`, `reload later`"
+        )),
+    }
+}
+
+fn only(name: &str) -> Result<Option<Proxy>, String> {
+    match name {
+        "" => Ok(None),
+        "envoy" => Ok(Some(Proxy::Envoy)),
+        "nginx" => Ok(Some(Proxy::Nginx)),
+        name => Err(format!("`{name}` is none of the proxies `envoy`, `nginx`")),
+    }
 }
 
 fn request(value: &Value) -> Traffic {
@@ -178,7 +269,7 @@ mod tests {
 
     #[test]
     fn every_file_is_a_case() {
-        assert!(!all().unwrap().is_empty());
+        assert!(!of(Proxy::Envoy).unwrap().is_empty());
     }
 
     #[test]
@@ -190,5 +281,11 @@ mod tests {
         assert_eq!((method.as_str(), message.body.as_str()), ("POST", "b"));
         assert_eq!(case.script, "on log\n");
         assert!(parse("x", "on log").is_err());
+        assert!(parse("x", "{\"failure\": \"ajar\"}\n---\non log\n").is_err());
+        let chain = parse("x", "{}\n---\non log\n--- second\non done\n").unwrap();
+        assert_eq!(
+            (chain.script.as_str(), chain.second.as_deref()),
+            ("on log", Some("on done\n"))
+        );
     }
 }

@@ -152,12 +152,13 @@ unsafe extern "C" {
     fn __wasm_call_ctors();
 }
 
-/// What the host calls first. Here it may call next to nothing.
+/// What the host calls first. Here it may call next to nothing; in NGINX, where a line for the log ends the worker, nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn _initialize() {
     #[cfg(target_os = "wasi")]
     unsafe {
         __wasm_call_ctors();
     }
+    #[cfg(not(feature = "nginx"))]
     host::log("initialize");
 }

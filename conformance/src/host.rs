@@ -15,17 +15,17 @@ const UNTOUCHED: u64 = 0x5ca1_ab1e;
 const OUTSIDE: (u32, u32) = (0xffff_fff0, 0x20);
 
 macro_rules! host_functions {
-    ($(fn $name:ident($($argument:ident: $type:ty),*);)*) => {
+    ($($(#[$only:meta])* fn $name:ident($($argument:ident: $type:ty),*);)*) => {
         #[link(wasm_import_module = "env")]
         unsafe extern "C" {
-            $(fn $name($($argument: $type),*) -> u32;)*
+            $($(#[$only])* fn $name($($argument: $type),*) -> u32;)*
         }
 
         /// Calls the function of that name.
         fn call_by_name(name: &str, slots: &[u64]) -> Option<u32> {
             let mut slots = slots.iter();
             match name {
-                $(stringify!($name) => {
+                $($(#[$only])* stringify!($name) => {
                     $(let $argument = <$type as Slot>::from_slot(*slots.next()?);)*
                     // Every pointer among them is the script's or that of memory which outlives the call.
                     Some(unsafe { $name($($argument),*) })
@@ -54,6 +54,7 @@ impl Slot for u64 {
 
 host_functions! {
     fn proxy_log(a: u32, b: u32, c: u32);
+    #[cfg(not(feature = "nginx"))]
     fn proxy_get_log_level(a: u32);
     fn proxy_get_current_time_nanoseconds(a: u32);
     fn proxy_set_tick_period_milliseconds(a: u32);
@@ -61,8 +62,10 @@ host_functions! {
     fn proxy_done();
     fn proxy_get_status(a: u32, b: u32, c: u32);
     fn proxy_get_buffer_bytes(a: u32, b: u32, c: u32, d: u32, e: u32);
+    #[cfg(not(feature = "nginx"))]
     fn proxy_get_buffer_status(a: u32, b: u32, c: u32);
     fn proxy_set_buffer_bytes(a: u32, b: u32, c: u32, d: u32, e: u32);
+    #[cfg(not(feature = "nginx"))]
     fn proxy_get_header_map_size(a: u32, b: u32);
     fn proxy_get_header_map_pairs(a: u32, b: u32, c: u32);
     fn proxy_set_header_map_pairs(a: u32, b: u32, c: u32);

@@ -4,7 +4,8 @@
 //! For WebAssembly this crate is that module. The host gives it the script as the configuration of the virtual
 //! machine. It has no SDK between itself and the host: one would trap on statuses that it does not expect, which
 //! are what is to be seen here. For tests this crate is the [`cases`]: each a script, the traffic that goes with
-//! it, and the transcript that a real Envoy made of it; and [`skips`], what is told of tests that cannot run. What a host is, and how it is driven, is not known here.
+//! it, and the transcripts that real proxies made of it; and [`skips`], what is told of tests that cannot run. What a
+//! host is, and how it is driven, is not known here.
 
 #[cfg(not(target_family = "wasm"))]
 pub mod cases;
@@ -14,6 +15,8 @@ pub mod differences;
 pub mod exports;
 #[cfg(target_family = "wasm")]
 mod host;
+#[cfg(not(target_family = "wasm"))]
+pub mod recorded;
 #[cfg(any(test, target_family = "wasm"))]
 mod script;
 mod signatures;

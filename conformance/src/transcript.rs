@@ -1,5 +1,7 @@
 //! How a transcript is written: what the module printed, then what the upstream saw and the client got.
 
+use std::collections::BTreeMap;
+
 /// Fields that a proxy or a client adds by itself, or whose value is another in every run.
 const NOT_SHOWN: [&str; 6] = [
     "date",
@@ -75,6 +77,79 @@ fn without_time(line: &str) -> String {
     }
 }
 
+/// A line of the module in NGINX, without what is another in every run.
+#[must_use]
+pub fn printed_in_nginx(level: &str, line: &str) -> Option<String> {
+    let line = without_field(line, "Date=", " GMT");
+    let line = without_field(&line, "Server=nginx/", "");
+    printed(level, &line)
+}
+
+/// The line without a field of a list: from its beginning to the first `end`, or to where the field ends.
+fn without_field(line: &str, start: &str, end: &str) -> String {
+    let Some((head, tail)) = line.split_once(start) else {
+        return line.to_owned();
+    };
+    let tail = match end {
+        "" => tail.trim_start_matches(|c| c != ',' && c != ']'),
+        end => tail.split_once(end).map_or("", |(_, tail)| tail),
+    };
+    match head.strip_suffix(", ") {
+        Some(head) => format!("{head}{tail}"),
+        None => format!("{head}{}", tail.strip_prefix(", ").unwrap_or(tail)),
+    }
+}
+
+/// The lines with names for the contexts: `root`, and the streams in the order in which they were made. Hosts number
+/// them as they like, and again from the beginning for a new machine.
+#[must_use]
+pub fn with_named_contexts(lines: &[String]) -> Vec<String> {
+    let mut contexts = [Contexts::default(), Contexts::default()];
+    let [first, second] = &mut contexts;
+    let named = lines.iter().map(|line| match line.strip_prefix(SECOND) {
+        Some(rest) => format!("{SECOND}{}", second.named(rest)),
+        None => first.named(line),
+    });
+    named.collect()
+}
+
+/// What stands before the lines of a second plugin.
+pub const SECOND: &str = "second: ";
+
+/// The contexts of a plugin.
+#[derive(Default)]
+struct Contexts {
+    names: BTreeMap<String, String>,
+    streams: usize,
+}
+
+impl Contexts {
+    fn named(&mut self, line: &str) -> String {
+        let Some((id, call)) = line.split_once(' ').filter(|(id, _)| id.parse::<u64>().is_ok()) else {
+            return line.to_owned();
+        };
+        let parent = call.strip_prefix(CREATED).and_then(|rest| rest.strip_suffix(')'));
+        if let Some(parent) = parent {
+            let name = if parent == "0" {
+                "root".to_owned()
+            } else {
+                self.streams += 1;
+                format!("stream {}", self.streams)
+            };
+            self.names.insert(id.to_owned(), name);
+        }
+        let name_of = |id: &str| self.names.get(id).cloned().unwrap_or_else(|| id.to_owned());
+        let call = parent.map_or_else(
+            || call.to_owned(),
+            |parent| format!("{CREATED}{})", name_of(parent)),
+        );
+        format!("{} {call}", name_of(id))
+    }
+}
+
+/// How a line begins by which a context is made.
+const CREATED: &str = "context_create(";
+
 /// The whole transcript.
 #[must_use]
 pub fn whole(printed: &[String], upstream: &[String], client: &[String]) -> String {
@@ -87,6 +162,38 @@ pub fn whole(printed: &[String], upstream: &[String], client: &[String]) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn contexts_are_named_in_the_order_in_which_they_were_made() {
+        let lines = [
+            "77 context_create(0)",
+            "1 context_create(77)",
+            "  f() OK",
+            "second: 9 context_create(0)",
+            "1 delete()",
+            "1 context_create(77)",
+        ];
+        let named = with_named_contexts(&lines.map(str::to_owned));
+        let expected = [
+            "root context_create(0)",
+            "stream 1 context_create(root)",
+            "  f() OK",
+            "second: root context_create(0)",
+            "stream 1 delete()",
+            "stream 2 context_create(root)",
+        ];
+        assert_eq!(named, expected);
+    }
+
+    #[test]
+    fn dates_and_versions_of_nginx_are_not_shown() {
+        let shown = |line| printed_in_nginx("info", line).unwrap();
+        assert_eq!(
+            shown("[a=1, Server=nginx/1.2.3, Date=Sun, 22 Nov 2026 GMT]"),
+            "[a=1]"
+        );
+        assert_eq!(shown("[Date=Sun, 22 GMT, Server=nginx/1, b=2]"), "[b=2]");
+    }
 
     #[test]
     fn what_a_proxy_adds_is_not_shown() {

@@ -11,6 +11,7 @@ use crate::workspace::Workspace;
 
 const MODULE: &str = "wasm32-wasip1/release/scopegate_plugin.wasm";
 const CONFORMANCE: &str = "wasm32-wasip1/release/scopegate_conformance.wasm";
+const CONFORMANCE_NGINX: &str = "wasm32-wasip1/release/scopegate_conformance_nginx.wasm";
 
 /// The exit status by which the end-to-end program says that the machine lacks what it needs.
 pub(crate) const CANNOT_RUN: i32 = 3;
@@ -27,18 +28,21 @@ pub(crate) fn conformance_module(workspace: &Workspace) -> PathBuf {
 
 /// Builds the plugin's module and returns its path.
 pub(crate) fn plugin(workspace: &Workspace) -> Result<PathBuf, Failure> {
-    wasm(workspace, "scopegate-plugin", MODULE)
+    wasm(workspace, "scopegate-plugin", &[], MODULE)
 }
 
-/// Builds the module that prints what a host answers.
+/// Builds the module that prints what a host answers, and before it the same module as NGINX can load it.
 pub(crate) fn conformance(workspace: &Workspace) -> Result<PathBuf, Failure> {
-    wasm(workspace, "scopegate-conformance", CONFORMANCE)
+    const PACKAGE: &str = "scopegate-conformance";
+    let without = wasm(workspace, PACKAGE, &["--features", "nginx"], CONFORMANCE)?;
+    copy_if_changed(&without, &workspace.target.join(CONFORMANCE_NGINX))?;
+    wasm(workspace, PACKAGE, &[], CONFORMANCE)
 }
 
-fn wasm(workspace: &Workspace, package: &str, file: &str) -> Result<PathBuf, Failure> {
+fn wasm(workspace: &Workspace, package: &str, features: &[&str], file: &str) -> Result<PathBuf, Failure> {
     let toolchain = Toolchain::for_target(workspace, WASI)?;
     let mut cargo = toolchain.cargo(workspace, "build", WASI, false);
-    command::run(cargo.args(["--release", "--package", package]))?;
+    command::run(cargo.args(["--release", "--package", package]).args(features))?;
     let built = toolchain.target_folder(workspace).join(file);
     let module = workspace.target.join(file);
     if built != module {

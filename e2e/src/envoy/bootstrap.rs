@@ -125,7 +125,7 @@ pub fn bootstrap_with(listeners: &[Listener], upstream: SocketAddr, clusters: &C
     json!({
         // Whatever is discovered is asked for under these names, though it be a file.
         "node": {"id": "tests", "cluster": "tests"},
-        "admin": {"address": socket(SocketAddr::from(([127, 0, 0, 1], 0)))},
+        "admin": {"address": any_port()},
         "static_resources": {
             "listeners": listeners.iter().map(listener).collect::<Vec<_>>(),
             "clusters": clusters,
@@ -134,7 +134,8 @@ pub fn bootstrap_with(listeners: &[Listener], upstream: SocketAddr, clusters: &C
     .to_string()
 }
 
-fn cluster(name: &str, address: SocketAddr) -> Value {
+/// A cluster of one endpoint, which speaks HTTP/1.1 with trailers.
+pub(crate) fn cluster(name: &str, address: SocketAddr) -> Value {
     json!({
         "name": name,
         "type": "STATIC",
@@ -151,8 +152,14 @@ fn cluster(name: &str, address: SocketAddr) -> Value {
     })
 }
 
-fn socket(address: SocketAddr) -> Value {
+/// An address as a bootstrap names it.
+pub(crate) fn socket(address: SocketAddr) -> Value {
     json!({"socket_address": {"address": address.ip(), "port_value": address.port()}})
+}
+
+/// A port of loopback that nobody has.
+pub(crate) fn any_port() -> Value {
+    socket(SocketAddr::from(([127, 0, 0, 1], 0)))
 }
 
 fn listener(listener: &Listener) -> Value {
@@ -166,7 +173,7 @@ fn listener(listener: &Listener) -> Value {
     json!({
         "name": listener.name,
         "stat_prefix": listener.name,
-        "address": socket(SocketAddr::from(([127, 0, 0, 1], 0))),
+        "address": any_port(),
         "filter_chains": [chain],
     })
 }

@@ -1,6 +1,7 @@
 //! The profile `envoy` against the real Envoy.
 
-use scopegate_conformance::{CALLBACKS, cases, differences, functions};
+use scopegate_conformance::cases::{self, Proxy};
+use scopegate_conformance::{CALLBACKS, differences, functions};
 use scopegate_host_tests::Profile;
 
 use crate::diff::diff;
@@ -15,14 +16,14 @@ fn a_module_sees_of_this_host_what_it_sees_of_envoy() {
         return;
     };
     let known = differences::read(DIFFERENCES).unwrap();
-    let cases = cases::all().unwrap();
+    let cases = cases::of(Proxy::Envoy).unwrap();
     for difference in &known {
         let is_known = cases.iter().any(|case| case.name == difference.case);
         assert!(is_known, "{DIFFERENCES}: there is no case `{}`", difference.case);
     }
     let mut differing = Vec::new();
     for case in &cases {
-        let transcript = cases::transcript(&case.name).unwrap();
+        let transcript = cases::transcript(&case.name, Proxy::Envoy).unwrap();
         let expected = differences::apply(&transcript, &case.name, &known).unwrap_or_else(|error| {
             differing.push(error);
             transcript
@@ -41,10 +42,10 @@ const UNSEEN: [&str; 2] = ["foreign_function", "memory_allocate"];
 
 #[test]
 fn every_function_and_every_callback_of_the_abi_is_in_a_transcript() {
-    let cases = cases::all().unwrap();
+    let cases = cases::of(Proxy::Envoy).unwrap();
     let all: String = cases
         .iter()
-        .map(|case| cases::transcript(&case.name).unwrap())
+        .map(|case| cases::transcript(&case.name, Proxy::Envoy).unwrap())
         .collect();
     let absent: Vec<&str> = functions()
         .into_iter()

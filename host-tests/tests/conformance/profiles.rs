@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use scopegate_conformance::{cases, skips};
+use scopegate_conformance::cases::{self, Proxy};
+use scopegate_conformance::skips;
 use scopegate_host_tests::Profile;
 
 use crate::diff::diff;
@@ -17,7 +18,7 @@ type Reason = (&'static str, &'static str);
 fn differences(test: &str, profile: Profile, reasons: &[Reason]) -> Option<String> {
     let module = module(test)?;
     let mut found = BTreeMap::new();
-    for case in cases::all().unwrap() {
+    for case in cases::of(Proxy::Envoy).unwrap() {
         let envoy = run(&module, &case, Profile::Envoy);
         let here = run(&module, &case, profile);
         if envoy != here {
