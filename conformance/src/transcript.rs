@@ -77,12 +77,38 @@ fn without_time(line: &str) -> String {
     }
 }
 
-/// A line of the module in NGINX, without what is another in every run.
+/// A line of the module in NGINX, without what is another in every run and on every machine.
 #[must_use]
 pub fn printed_in_nginx(level: &str, line: &str) -> Option<String> {
+    // What the worker was doing when the line was logged.
+    let (said, doing) = line.rsplit_once(" while ").unwrap_or((line, ""));
+    let is_told = doing.chars().all(|c| c.is_ascii_lowercase() || c == ' ');
+    let line = if is_told { said } else { line };
     let line = without_field(line, "Date=", " GMT");
     let line = without_field(&line, "Server=nginx/", "");
+    let line = without_number(&line, "=server.test:");
+    let line = without_number(&line, "\"server.test:");
     printed(level, &line)
+}
+
+/// An answer of NGINX's own, without the page that it shows.
+#[must_use]
+pub fn without_page(line: String) -> String {
+    match line.split_once(" [content-type=text/html") {
+        Some((status, rest)) if rest.contains("<center>nginx/") => format!("{status} [] \"\""),
+        _ => line,
+    }
+}
+
+/// The line without the port of the server.
+fn without_number(line: &str, before: &str) -> String {
+    match line.split_once(before) {
+        Some((head, tail)) => {
+            let tail = tail.trim_start_matches(|c: char| c.is_ascii_digit());
+            format!("{head}{before}8080{tail}")
+        }
+        None => line.to_owned(),
+    }
 }
 
 /// The line without a field of a list: from its beginning to the first `end`, or to where the field ends.
@@ -193,6 +219,13 @@ mod tests {
             "[a=1]"
         );
         assert_eq!(shown("[Date=Sun, 22 GMT, Server=nginx/1, b=2]"), "[b=2]");
+        assert_eq!(shown("1 log() while logging request"), "1 log()");
+        assert_eq!(
+            shown("[:authority=server.test:34567]"),
+            "[:authority=server.test:8080]"
+        );
+        let page = "500 [content-type=text/html, content-length=9] \"<center>nginx/1</center>\"";
+        assert_eq!(without_page(page.to_owned()), "500 [] \"\"");
     }
 
     #[test]

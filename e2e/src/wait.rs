@@ -13,8 +13,23 @@ const POLLS: u32 = 3000;
 ///
 /// # Errors
 /// It gave none in time; the message names `what` was waited for.
-pub fn until<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> Result<T, String> {
-    for _ in 0..POLLS {
+pub fn until<T>(what: &str, ready: impl FnMut() -> Option<T>) -> Result<T, String> {
+    looked_at(POLLS, what, ready)
+}
+
+/// 3 seconds.
+const FEW_POLLS: u32 = 300;
+
+/// The same with little patience, for what may never come: that it did not is then what is seen.
+///
+/// # Errors
+/// As [`until`].
+pub fn briefly<T>(what: &str, ready: impl FnMut() -> Option<T>) -> Result<T, String> {
+    looked_at(FEW_POLLS, what, ready)
+}
+
+fn looked_at<T>(polls: u32, what: &str, mut ready: impl FnMut() -> Option<T>) -> Result<T, String> {
+    for _ in 0..polls {
         if let Some(value) = ready() {
             return Ok(value);
         }

@@ -124,7 +124,7 @@ impl Log<'_> {
         };
         let first = find(FIRST, ROOT).map(|found| ("", found));
         let (prefix, (head, message)) =
-            first.or_else(|| find(SECOND, SECOND).map(|found| ("second: ", found)))?;
+            first.or_else(|| find(SECOND, SECOND).map(|found| (transcript::SECOND, found)))?;
         // The process's first thread has a machine of its own, to try the configuration.
         if head.contains(&format!("[{}]", self.envoy.id())) {
             return None;

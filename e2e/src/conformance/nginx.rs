@@ -103,7 +103,15 @@ impl Printed for Log<'_> {
 /// The lines of the modules, contexts by their names.
 fn printed(log: &str, callees: &[(&str, String)]) -> Vec<String> {
     let lines: Vec<String> = log.lines().filter_map(|text| line(text, callees)).collect();
-    transcript::with_named_contexts(&lines)
+    let mut lines = transcript::with_named_contexts(&lines);
+    // Which of two plugins is started first is another in every run.
+    let started = lines
+        .iter()
+        .position(|line| line.contains("stream"))
+        .unwrap_or(lines.len());
+    let (start, _) = lines.split_at_mut(started);
+    start.sort_by_key(|line| line.starts_with(transcript::SECOND));
+    lines
 }
 
 fn line(line: &str, callees: &[(&str, String)]) -> Option<String> {
@@ -117,6 +125,6 @@ fn line(line: &str, callees: &[(&str, String)]) -> Option<String> {
         level => level,
     };
     let printed = transcript::printed_in_nginx(level, &to_names(message, callees))?;
-    let prefix = if name == SECOND { "second: " } else { "" };
+    let prefix = if name == SECOND { transcript::SECOND } else { "" };
     Some(format!("{prefix}{printed}"))
 }

@@ -12,7 +12,7 @@ use crate::http1::{self, Field};
 use crate::wait;
 
 /// How long a client waits that may never be answered; a case in which that happens is for the sake of it.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The name under which the server is asked for.
 const HOST: &[u8] = b"host.test";
@@ -38,7 +38,7 @@ pub(crate) fn play(
         answers.push(send(address, traffic)?);
         let sent = answers.len();
         if case.until.is_none() {
-            let _ = wait::until("the end of a stream", || printed.is_through(sent).then_some(()));
+            let _ = wait::briefly("the end of a stream", || printed.is_through(sent).then_some(()));
         }
     }
     if let Some(last) = &case.until {
@@ -49,7 +49,7 @@ pub(crate) fn play(
                 .any(|line| line.starts_with(last))
                 .then_some(())
         };
-        let _ = wait::until("the last line", is_there);
+        let _ = wait::briefly("the last line", is_there);
     }
     Ok(transcript::whole(&printed.lines(), &upstream.seen(), &answers))
 }
@@ -95,12 +95,8 @@ fn exchange(address: SocketAddr, method: &str, path: &str, message: &Message) ->
     let answer = answer.ok_or(io::ErrorKind::UnexpectedEof)?;
     let start = String::from_utf8_lossy(&answer.start);
     let status = start.split(' ').nth(1).unwrap_or_default();
-    Ok(transcript::message(
-        status,
-        &answer.headers,
-        &answer.body,
-        &answer.trailers,
-    ))
+    let line = transcript::message(status, &answer.headers, &answer.body, &answer.trailers);
+    Ok(transcript::without_page(line))
 }
 
 fn connect(address: SocketAddr) -> io::Result<TcpStream> {
