@@ -86,8 +86,10 @@ pub fn printed_in_nginx(level: &str, line: &str) -> Option<String> {
     let line = if is_told { said } else { line };
     let line = without_field(line, "Date=", " GMT");
     let line = without_field(&line, "Server=nginx/", "");
-    let line = without_number(&line, "=server.test:");
-    let line = without_number(&line, "\"server.test:");
+    let line = with_number(&line, "=server.test:", "8080");
+    let line = with_number(&line, "\"server.test:", "8080");
+    // Scripts name callees by addresses, which are not of one length.
+    let line = with_number(&line, "vm_start(", "_");
     printed(level, &line)
 }
 
@@ -100,12 +102,12 @@ pub fn without_page(line: String) -> String {
     }
 }
 
-/// The line without the port of the server.
-fn without_number(line: &str, before: &str) -> String {
+/// The line with another number after some words.
+fn with_number(line: &str, before: &str, shown: &str) -> String {
     match line.split_once(before) {
         Some((head, tail)) => {
             let tail = tail.trim_start_matches(|c: char| c.is_ascii_digit());
-            format!("{head}{before}8080{tail}")
+            format!("{head}{before}{shown}{tail}")
         }
         None => line.to_owned(),
     }

@@ -171,6 +171,12 @@ impl HostBuilder {
         self
     }
 
+    /// Has the end of every body come in a piece of its own, with no bytes: as of HTTP/1.1 in Envoy.
+    pub fn ends_apart(mut self) -> Self {
+        self.world.ends_apart = true;
+        self
+    }
+
     /// Whether a module that pauses on headers is shown the body that follows, before it lets the headers go; else it is
     /// shown nothing until then. `allow_on_headers_stop_iteration` of Envoy, off by default; Higress has it on.
     pub fn allow_headers_stop_iteration(mut self, allowed: bool) -> Self {

@@ -245,6 +245,8 @@ pub enum Outcome {
 pub struct Exchange {
     /// What became of the request.
     pub outcome: Outcome,
+    /// The request as it reached the upstream, whatever became of the answer; none where it did not.
+    pub asked: Option<Message>,
     /// The upstream's response as the client gets it, where the request was forwarded.
     pub response: Option<Message>,
     /// The properties that the module set, by raw path.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::exchange::{Exchange, LocalReply, Message, Outcome, Request, Response};
 use crate::headers::Headers;
 use crate::host::Host;
+use crate::profile::Profile;
 use crate::state::Part;
 use crate::stream::{Step, StreamId};
 
@@ -46,8 +47,25 @@ impl Line<'_> {
 
     /// A message as it comes from the network, by the settings of the first machine.
     fn frames(&self, headers: Headers, body: Vec<u8>, trailers: Headers) -> Vec<Frame> {
-        let pieces = self.hosts.first().map(|host| host.world().piece_bytes);
-        frames(headers, body, trailers, pieces.unwrap_or(usize::MAX))
+        let world = self.hosts.first().map(Host::world);
+        let pieces = world.map_or(usize::MAX, |world| world.piece_bytes);
+        let ends_apart = world.is_some_and(|world| world.ends_apart);
+        let mut frames = frames(headers, body, trailers, pieces);
+        if let Some(Frame::Data(_, is_last)) = frames.last_mut().filter(|_| ends_apart) {
+            *is_last = false;
+            frames.push(Frame::Data(Vec::new(), true));
+        }
+        frames
+    }
+
+    /// The plugins in the order in which responses pass them.
+    fn way_back(&self) -> Vec<usize> {
+        let profile = self.hosts.first().map(|host| host.world().profile);
+        let order = 0..self.members.len();
+        match profile.is_some_and(Profile::turns_chains_around) {
+            true => order.rev().collect(),
+            false => order.collect(),
+        }
     }
 
     fn host_calls(&self) -> usize {
@@ -176,6 +194,8 @@ pub(crate) struct Flow {
     /// The headers as they were last seen, for the log.
     seen: [Headers; 2],
     upstream: Option<Response>,
+    /// The request as it reached the upstream.
+    asked: Option<Message>,
     /// The reply of a plugin that goes back in place of the upstream's.
     reply: Option<LocalReply>,
     decided_by: Option<usize>,
@@ -210,9 +230,10 @@ impl Flow {
             reached: vec![false; count],
             properties: BTreeMap::new(),
             request: Lane::new((0..count).collect()),
-            response: Lane::new((0..count).rev().collect()),
+            response: Lane::new(line.way_back()),
             seen: [request.headers.clone(), Headers::new()],
             upstream: Some(response),
+            asked: None,
             reply: None,
             decided_by: None,
             failed: None,
@@ -236,6 +257,7 @@ impl Flow {
                 rounds = MAX_ROUNDS;
                 self.show_request(line, place, frame)
             } else if let Some(response) = self.upstream.take_if(|_| self.request.is_over) {
+                self.asked = Some(self.request.passed.clone());
                 let frames = line.frames(response.headers, response.body, response.trailers);
                 self.response.hand(0, frames);
                 None
@@ -466,6 +488,7 @@ impl Flow {
         let holder = self.request.holder().or_else(|| self.response.holder());
         Exchange {
             outcome,
+            asked: self.asked.clone(),
             response: None,
             properties: self.properties.clone(),
             host_calls: line.host_calls().saturating_sub(self.host_calls),

@@ -30,6 +30,8 @@ pub struct Host {
     pub(crate) root: u32,
     plugins: Vec<Installed>,
     reload: Reload,
+    /// Whether this machine stands in place of one that failed.
+    is_renewed: bool,
     pub(crate) response: Response,
     pub(crate) flows: BTreeMap<u32, Flow>,
 }
@@ -73,6 +75,7 @@ impl Host {
             root: 0,
             plugins,
             reload,
+            is_renewed: false,
             response: Response::default(),
             flows: BTreeMap::new(),
         };
@@ -97,7 +100,8 @@ impl Host {
         }
         self.vm.call(root, "proxy_on_context_create", &[root, 0]);
         self.vm.state_mut().configuring = false;
-        let started = self.vm.call(root, "proxy_on_vm_start", &[root, size]).value != Some(0);
+        let is_told = !(self.is_renewed && self.world().profile.renews_machines());
+        let started = !is_told || self.vm.call(root, "proxy_on_vm_start", &[root, size]).value != Some(0);
         let configured = started && self.run_configure(root);
         if let Some(installed) = self.plugins.get_mut(plugin) {
             *installed = Installed {
@@ -195,16 +199,19 @@ impl Host {
     /// Makes a new machine in place of one that failed, where the plugin's policy says so and it is time. A plugin of
     /// the same machine with another policy stays without one, as in Envoy.
     pub(crate) fn reload(&mut self, plugin: usize) {
-        let is_wanted = self.policy_of(plugin) == FailurePolicy::Reload && self.vm.failure().is_some();
+        let renews = self.world().profile.renews_machines();
+        let reloads = |host: &Self, plugin| renews || host.policy_of(plugin) == FailurePolicy::Reload;
+        let is_wanted = reloads(self, plugin) && self.vm.failure().is_some();
         let now = self.clock().steady_nanos();
-        if !is_wanted || !self.reload.is_due(now) {
+        if !is_wanted || !(renews || self.reload.is_due(now)) {
             return;
         }
         self.reload.loaded(now);
+        self.is_renewed = true;
         self.plugins.fill(Installed::default());
         if self.vm.restart(&self.module, self.limits).is_ok() {
             let all = 0..self.plugins.len();
-            let reloaded = all.filter(|plugin| self.policy_of(*plugin) == FailurePolicy::Reload);
+            let reloaded = all.filter(|plugin| reloads(self, *plugin));
             let reloaded: Vec<usize> = reloaded.collect();
             reloaded.into_iter().for_each(|plugin| self.set_up(plugin));
         }

@@ -58,6 +58,7 @@ impl Exchange {
     pub(crate) fn gone(stream: StreamId) -> Self {
         Self {
             outcome: Outcome::Reset,
+            asked: None,
             response: None,
             properties: std::collections::BTreeMap::new(),
             host_calls: 0,

@@ -85,6 +85,27 @@ impl Profile {
         self == Self::Nginx
     }
 
+    /// Whether responses pass the plugins from the last to the first; else from the first to the last.
+    pub(crate) fn turns_chains_around(self) -> bool {
+        self != Self::Nginx
+    }
+
+    /// Whether a stream that ends is logged before the module is asked whether it is done; else after.
+    pub(crate) fn logs_before_done(self) -> bool {
+        self != Self::Nginx
+    }
+
+    /// Whether a response goes on when the module fails under it.
+    pub(crate) fn failure_lets_responses_pass(self) -> bool {
+        self == Self::Nginx
+    }
+
+    /// Whether the stream after a failure gets a new machine at once, whatever the policy, and one that is not told of its
+    /// start.
+    pub(crate) fn renews_machines(self) -> bool {
+        self == Self::Nginx
+    }
+
     /// Whether parts of the path of a property may be separated by dots as well.
     pub(crate) fn dots_separate(self) -> bool {
         self == Self::Nginx

@@ -40,6 +40,8 @@ pub(crate) struct World {
     pub(crate) plugin: Settings,
     /// The most bytes of a body that come at once.
     pub(crate) piece_bytes: usize,
+    /// Whether the end of a body comes in a piece of its own.
+    pub(crate) ends_apart: bool,
     /// How long a stream may do nothing.
     pub(crate) stream_idle_timeout: Duration,
     /// Whether a module may hold headers and be shown the body none the less.
@@ -74,6 +76,7 @@ impl Default for World {
             plugin: Settings::default(),
             headers_may_stop_alone: false,
             piece_bytes: usize::MAX,
+            ends_apart: false,
             stream_idle_timeout: STREAM_IDLE_TIMEOUT,
             further: Vec::new(),
             log_level: LogLevel::Info,

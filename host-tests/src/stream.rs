@@ -304,7 +304,17 @@ impl Host {
         self.delete_stream(id);
     }
 
+    /// Asks the module whether it is done with a stream.
+    fn done_with(&mut self, id: StreamId) {
+        if self.stream_mut(id).is_some_and(|stream| stream.created) {
+            self.vm.call(id.0, "proxy_on_done", &[id.0]);
+        }
+    }
+
     pub(crate) fn log_stream(&mut self, id: StreamId) {
+        if !self.world().profile.logs_before_done() {
+            self.done_with(id);
+        }
         let Some(stream) = self.stream_mut(id) else { return };
         stream.log_phase = true;
         stream.request.close();
@@ -319,8 +329,10 @@ impl Host {
     }
 
     pub(crate) fn delete_stream(&mut self, id: StreamId) {
+        if self.world().profile.logs_before_done() {
+            self.done_with(id);
+        }
         if self.stream_mut(id).is_some_and(|stream| stream.created) {
-            self.vm.call(id.0, "proxy_on_done", &[id.0]);
             self.vm.call(id.0, "proxy_on_delete", &[id.0]);
         }
         let state = self.vm.state_mut();
@@ -436,6 +448,7 @@ impl Host {
         };
         let refusal = self.refusal(root);
         let open = self.fails_open(root);
+        let passes = self.world().profile.failure_lets_responses_pass();
         let Some(stream) = self.stream_mut(id) else {
             return Step::Reset;
         };
@@ -446,6 +459,7 @@ impl Host {
         }
         match refusal {
             Some(_) if stream.escaped => return stream.go_on(part),
+            Some(_) if passes && !part.is_request() => return stream.go_on(part),
             // A stream that the module knows is not let past it.
             Some(_) if open && !stream.created => return stream.go_on(part),
             // The client has the headers already.

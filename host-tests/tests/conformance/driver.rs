@@ -4,11 +4,12 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use scopegate_conformance::cases::{Case, Fields, Message, Traffic};
+use scopegate_conformance::cases::{Case, Failure, Fields, Message, Traffic};
 use scopegate_conformance::{skips, transcript};
 use scopegate_host_tests::{
-    Answer, Clock, CloseType, GrpcAnswer, GrpcCallout, GrpcEvent, Headers, Host, LocalReply, LogLevel,
-    Module, Profile, Response, Step, StreamId, TcpStep,
+    Answer, Chain, Clock, CloseType, Exchange, FailurePolicy, GrpcAnswer, GrpcCallout, GrpcEvent, Headers,
+    Host, HostBuilder, LocalReply, LogLevel, LogLine, Module, Outcome, Plugin, Profile, Request, Response,
+    Step, StreamId, TcpStep,
 };
 
 /// What the plugins are configured with; the script is the configuration of their machine.
@@ -36,6 +37,9 @@ pub(crate) fn module(test: &str) -> Option<Module> {
 
 /// The transcript of a case.
 pub(crate) fn run(module: &Module, case: &Case, profile: Profile) -> String {
+    if case.second.is_some() {
+        return run_chain(module, case, profile);
+    }
     let mut run = Run::start(module, case, profile);
     for traffic in &case.traffic {
         match traffic {
@@ -50,8 +54,141 @@ pub(crate) fn run(module: &Module, case: &Case, profile: Profile) -> String {
     run.finish(case)
 }
 
+/// What a machine is given for every case.
+fn machine(builder: HostBuilder, case: &Case, profile: Profile, clock: Clock) -> HostBuilder {
+    let builder = match case.failure.reload_after() {
+        Some(after) => builder.reload_after(after),
+        None => builder,
+    };
+    builder
+        .environment([("CASE", case.name.as_str())])
+        .clock(clock)
+        .profile(profile)
+        .upstream("answers", |_| Answer::Response(callee()))
+        .upstream("silent", |_| Answer::Later)
+        .upstream("breaks", |_| Answer::Failure)
+        .upstream("nobody", |_| Answer::Failure)
+        .grpc_upstream("grpc", grpc)
+}
+
+fn policy(failure: Failure) -> FailurePolicy {
+    match failure {
+        Failure::Closed => FailurePolicy::Closed,
+        Failure::Open => FailurePolicy::Open,
+        Failure::Reload | Failure::ReloadLater => FailurePolicy::Reload,
+    }
+}
+
+/// The transcript of a case with two plugins.
+fn run_chain(module: &Module, case: &Case, profile: Profile) -> String {
+    let plugin = |name: &str, root: &str, script: &str| {
+        Plugin::new(name, module)
+            .configuration(CONFIGURATION)
+            .root_id(root)
+            .vm_id(&case.name)
+            .vm_configuration(script)
+            .failure_policy(policy(case.failure))
+    };
+    let (prepared, clock) = (case.clone(), Clock::virtual_at(NOW));
+    let mut chain = Chain::builder()
+        .plugin(plugin("plugin", "root", &case.script))
+        .plugin(plugin(SECOND, SECOND, case.second.as_deref().unwrap()))
+        .machines(move |builder| {
+            let builder = machine(builder, &prepared, profile, clock.clone());
+            match profile {
+                Profile::Nginx => builder,
+                Profile::Envoy | Profile::Spec => builder.ends_apart(),
+            }
+        })
+        .build()
+        .unwrap();
+    let (mut upstream, mut client) = (Vec::new(), Vec::new());
+    for traffic in &case.traffic {
+        let Traffic::Request {
+            method,
+            path,
+            message,
+        } = traffic
+        else {
+            panic!("a chain of connections");
+        };
+        let request = Request {
+            headers: request_headers(profile, method, path, message),
+            body: message.body.clone().into(),
+            trailers: sent(&message.trailers),
+            ..Request::get("", "")
+        };
+        let response = Response {
+            headers: response_headers(profile, &case.response),
+            body: case.response.body.clone().into(),
+            trailers: sent(&case.response.trailers),
+        };
+        let held = chain.exchange(request, response);
+        let exchange = match held.outcome {
+            Outcome::Paused => chain.wait(held.stream, STEP * STEPS),
+            _ => held,
+        };
+        upstream.extend(exchange.asked.as_ref().map(|asked| {
+            let start = format!("{method} {path}");
+            transcript::message(&start, &asked.headers, &asked.body, &asked.trailers)
+        }));
+        client.push(answer(&exchange));
+    }
+    let printed = chain.logs();
+    let printed = printed.iter().filter_map(|line| printed_line(profile, line));
+    let printed = named(profile, printed.collect());
+    transcript::whole(&printed, &upstream, &client)
+}
+
+/// The name of the plugin behind the first.
+const SECOND: &str = "second";
+
+/// What a client gets at the end of an exchange.
+fn answer(exchange: &Exchange) -> String {
+    match &exchange.outcome {
+        Outcome::Forwarded(_) => {
+            let answer = exchange.response.clone().unwrap();
+            let status = first(&answer.headers, b":status");
+            transcript::message(&status, &answer.headers, &answer.body, &answer.trailers)
+        }
+        Outcome::LocalReply(reply) => {
+            transcript::message(&reply.status.to_string(), &reply.headers, &reply.body, &[])
+        }
+        Outcome::Failed { reply_status, .. } => transcript::message(&reply_status.to_string(), &[], b"", &[]),
+        Outcome::Paused | Outcome::Reset => "no answer".to_owned(),
+    }
+}
+
+/// Contexts are numbers in the transcripts of Envoy, and names in those of NGINX.
+fn named(profile: Profile, printed: Vec<String>) -> Vec<String> {
+    match profile {
+        Profile::Nginx => transcript::with_named_contexts(&printed),
+        Profile::Envoy | Profile::Spec => printed,
+    }
+}
+
+/// A line of the log as it is in a transcript; what Envoy would not have in its log at the level `info` is not.
+fn printed_line(profile: Profile, line: &LogLine) -> Option<String> {
+    let level = match line.level {
+        LogLevel::Trace | LogLevel::Debug => return None,
+        LogLevel::Info => "info",
+        LogLevel::Warn => "warning",
+        LogLevel::Error => "error",
+        LogLevel::Critical => "critical",
+    };
+    let printed = match profile {
+        Profile::Nginx => transcript::printed_in_nginx(level, &line.message)?,
+        Profile::Envoy | Profile::Spec => transcript::printed(level, &line.message)?,
+    };
+    match line.plugin.as_str() {
+        SECOND => Some(format!("{}{printed}", transcript::SECOND)),
+        _ => Some(printed),
+    }
+}
+
 struct Run {
     host: Host,
+    profile: Profile,
     printed: Vec<String>,
     upstream: Vec<String>,
     client: Vec<String>,
@@ -69,22 +206,17 @@ type Going = Result<(), End>;
 
 impl Run {
     fn start(module: &Module, case: &Case, profile: Profile) -> Self {
-        let host = Host::builder(module)
+        let builder = Host::builder(module)
             .vm_configuration(&case.script)
             .configuration(CONFIGURATION)
             .names("plugin", "root", &case.name)
-            .environment([("CASE", case.name.as_str())])
-            .clock(Clock::virtual_at(NOW))
-            .profile(profile)
-            .upstream("answers", |_| Answer::Response(callee()))
-            .upstream("silent", |_| Answer::Later)
-            .upstream("breaks", |_| Answer::Failure)
-            .upstream("nobody", |_| Answer::Failure)
-            .grpc_upstream("grpc", grpc)
+            .failure_policy(policy(case.failure));
+        let host = machine(builder, case, profile, Clock::virtual_at(NOW))
             .build()
             .unwrap();
         Self {
             host,
+            profile,
             printed: Vec::new(),
             upstream: Vec::new(),
             client: Vec::new(),
@@ -102,11 +234,21 @@ impl Run {
             Err(End::Reply(reply)) => {
                 transcript::message(&reply.status.to_string(), &reply.headers, &reply.body, &[])
             }
-            Err(End::Failed) => transcript::message("503", &[], b"", &[]),
+            Err(End::Failed) => {
+                let status = if self.profile == Profile::Nginx {
+                    "500"
+                } else {
+                    "503"
+                };
+                transcript::message(status, &[], b"", &[])
+            }
             Err(End::NoAnswer) => "no answer".to_owned(),
         };
         self.client.push(answer);
         self.host.finish(id);
+        if case.failure == Failure::Reload {
+            let _ = self.host.advance(STEP);
+        }
     }
 
     fn connection(&mut self, sends: &str, answers: &str) {
@@ -154,22 +296,17 @@ impl Run {
     }
 
     fn show_request(&mut self, id: StreamId, method: &str, path: &str, message: &Message) -> Going {
-        let pseudo = [
-            (":authority", "host.test"),
-            (":path", path),
-            (":method", method),
-            (":scheme", "http"),
-        ];
-        let mut headers = pairs(pseudo);
-        headers.extend(sent(&message.headers));
         let (has_body, has_trailers) = (!message.body.is_empty(), !message.trailers.is_empty());
-        if has_body && !has_trailers {
-            let length = message.body.len().to_string();
-            headers.extend(pairs([("content-length", length.as_str())]));
-        }
-        headers.extend(pairs([("x-forwarded-proto", "http")]));
+        let headers = request_headers(self.profile, method, path, message);
         let step = self.host.request_headers(id, headers, !has_body && !has_trailers);
         self.settled(id, step)?;
+        if self.profile == Profile::Nginx {
+            if !has_body {
+                return Ok(());
+            }
+            let step = self.host.request_body(id, message.body.as_bytes(), true);
+            return self.settled(id, step);
+        }
         if has_body {
             let step = self.host.request_body(id, message.body.as_bytes(), false);
             self.passed(id, step)?;
@@ -185,21 +322,23 @@ impl Run {
     }
 
     fn show_response(&mut self, id: StreamId, message: &Message) -> Going {
-        let mut headers = pairs([(":status", message.status.to_string().as_str())]);
-        headers.extend(sent(&message.headers));
         let (has_body, has_trailers) = (!message.body.is_empty(), !message.trailers.is_empty());
-        if has_trailers {
-            headers.extend(pairs([("transfer-encoding", "chunked")]));
-        } else {
-            headers.extend(pairs([(
-                "content-length",
-                message.body.len().to_string().as_str(),
-            )]));
-        }
+        let headers = response_headers(self.profile, message);
         let step = self
             .host
             .response_headers(id, headers, !has_body && !has_trailers);
         self.settled(id, step)?;
+        if self.profile == Profile::Nginx {
+            let step = self
+                .host
+                .response_body(id, message.body.as_bytes(), !has_trailers);
+            self.settled(id, step)?;
+            if has_trailers {
+                let step = self.host.response_body(id, b"", true);
+                self.settled(id, step)?;
+            }
+            return Ok(());
+        }
         if has_body {
             let step = self.host.response_body(id, message.body.as_bytes(), false);
             self.passed(id, step)?;
@@ -250,21 +389,14 @@ impl Run {
             }
             let _ = self.host.advance(STEP);
         }
-        transcript::whole(&self.printed, &self.upstream, &self.client)
+        let printed = named(self.profile, self.printed);
+        transcript::whole(&printed, &self.upstream, &self.client)
     }
 
-    /// What Envoy would have in its log at the level `info`.
     fn print(&mut self) {
-        for line in self.host.logs() {
-            let level = match line.level {
-                LogLevel::Trace | LogLevel::Debug => continue,
-                LogLevel::Info => "info",
-                LogLevel::Warn => "warning",
-                LogLevel::Error => "error",
-                LogLevel::Critical => "critical",
-            };
-            self.printed.extend(transcript::printed(level, &line.message));
-        }
+        let lines = self.host.logs();
+        let printed = lines.iter().filter_map(|line| printed_line(self.profile, line));
+        self.printed.extend(printed);
     }
 }
 
@@ -287,6 +419,55 @@ fn grpc(callout: &GrpcCallout) -> GrpcAnswer {
             .message("reply")
             .end_with(0, "", [("x-trailer", "t")]),
     }
+}
+
+/// The headers of a request as the codec of the proxy makes them.
+fn request_headers(profile: Profile, method: &str, path: &str, message: &Message) -> Headers {
+    let pseudo = [
+        (":authority", "host.test"),
+        (":path", path),
+        (":method", method),
+        (":scheme", "http"),
+    ];
+    let mut headers = pairs(pseudo);
+    if profile == Profile::Nginx {
+        headers.extend(pairs([("host", "host.test")]));
+    }
+    headers.extend(sent(&message.headers));
+    if !message.trailers.is_empty() {
+        // Envoy shows how a request is framed by its length alone.
+        let chunked = [("transfer-encoding", "chunked")];
+        headers.extend(pairs(chunked.into_iter().filter(|_| profile == Profile::Nginx)));
+    } else if !message.body.is_empty() {
+        let length = message.body.len().to_string();
+        headers.extend(pairs([("content-length", length.as_str())]));
+    }
+    if profile != Profile::Nginx {
+        headers.extend(pairs([("x-forwarded-proto", "http")]));
+    }
+    headers
+}
+
+/// The headers of a response as the codec of the proxy makes them.
+fn response_headers(profile: Profile, message: &Message) -> Headers {
+    let mut headers = pairs([(":status", message.status.to_string().as_str())]);
+    let length = message.body.len().to_string();
+    let framing = match (message.trailers.is_empty(), profile) {
+        (true, Profile::Nginx) => ("Content-Length", length.as_str()),
+        (true, Profile::Envoy | Profile::Spec) => ("content-length", length.as_str()),
+        (false, Profile::Nginx) => ("Transfer-Encoding", "chunked"),
+        (false, Profile::Envoy | Profile::Spec) => ("transfer-encoding", "chunked"),
+    };
+    if profile == Profile::Nginx {
+        headers.extend(pairs([framing, ("Connection", "keep-alive")]));
+        headers.extend(sent(&message.headers));
+        let own = [("Server", "nginx/1"), ("Date", "Sun, 22 Nov 2026 00:00:00 GMT")];
+        headers.extend(pairs(own));
+        return headers;
+    }
+    headers.extend(sent(&message.headers));
+    headers.extend(pairs([framing]));
+    headers
 }
 
 fn pairs<'t>(fields: impl IntoIterator<Item = (&'t str, &'t str)>) -> Headers {
