@@ -4,7 +4,7 @@
 use std::env;
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 /// Whether this is a run that must do everything: `CI` is set, to whatever.
 #[must_use]
@@ -36,6 +36,13 @@ fn tell(test: &str, why: &str, strict: bool, file: Option<&OsStr>) {
         assert!(written.is_ok(), "{}: {written:?}", file.display());
     }
     assert!(!strict, "`{test}` may not be skipped in CI: {why}");
+}
+
+/// Says that a comparison was not made: on the standard error, past whatever collects what tests print. For what no machine
+/// need have, and so no failure where `CI` is set.
+pub fn not_run(test: &str, why: &str) {
+    // Where nothing can be written, nobody reads it.
+    let _ = writeln!(io::stderr(), "NOT RUN {test}: {why}");
 }
 
 /// Whether what was recorded is to be written anew: `SCOPEGATE_UPDATE_TRANSCRIPTS` is set.

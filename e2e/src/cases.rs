@@ -1,5 +1,7 @@
 //! Policy tests in Envoy: each case must hold there, and say the same as the native engine says.
 
+pub mod nginx;
+
 use std::path::{Path, PathBuf};
 
 use scopegate_engine::source::Unreadable;
@@ -14,6 +16,7 @@ use serde_json::Value;
 
 use crate::envoy::EnvoyError;
 use crate::executor::{EnvoyExecutor, Normalisation};
+use crate::nginx::NginxError;
 
 /// Why the cases did not run.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +24,9 @@ pub enum CasesError {
     /// Envoy is absent or does not run.
     #[error(transparent)]
     Envoy(#[from] EnvoyError),
+    /// NGINX is absent or does not run.
+    #[error(transparent)]
+    Nginx(#[from] NginxError),
     /// A test file is wrong.
     #[error("`{file}`: {reason}", file = .0.display(), reason = .1)]
     File(PathBuf, String),
@@ -39,9 +45,9 @@ pub struct Summary {
     pub passed: usize,
     /// Cases that did not, with the reason.
     pub failed: Vec<String>,
-    /// Cases that Envoy cannot run, with the reason.
+    /// Cases that the proxy cannot run, with the reason.
     pub skipped: Vec<String>,
-    /// Points in which Envoy and the native engine differ.
+    /// Points in which the proxy and the native engine differ.
     pub disagreements: Vec<String>,
 }
 
@@ -116,8 +122,11 @@ impl Summary {
                 .flat_map(|upstream| &mut upstream.headers);
             upstream.for_each(|(_, value)| without_token(value));
         });
-        self.disagreements
-            .extend(disagreements(&in_envoy, &natively).iter().map(shown));
+        self.disagreements.extend(
+            disagreements(&in_envoy, &natively)
+                .iter()
+                .map(|difference| shown("envoy", difference)),
+        );
     }
 }
 
@@ -130,7 +139,7 @@ fn sent_with_head(case: &Case) -> impl Iterator<Item = bool> {
     })
 }
 
-fn shown(difference: &Disagreement) -> String {
+fn shown(proxy: &str, difference: &Disagreement) -> String {
     let Disagreement {
         suite,
         case,
@@ -138,7 +147,7 @@ fn shown(difference: &Disagreement) -> String {
         left,
         right,
     } = difference;
-    format!("{suite}: {case}: {what}\n    envoy:  {left}\n    native: {right}")
+    format!("{suite}: {case}: {what}\n    {proxy}:  {left}\n    native: {right}")
 }
 
 /// Cuts a token off the end of a value: two that say the same at two times are not the same.

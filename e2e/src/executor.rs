@@ -283,7 +283,8 @@ fn end_to_end(mut headers: Headers) -> Headers {
     headers
 }
 
-fn encode(request: &Request) -> Result<Vec<u8>, ExecutorError> {
+/// A request as bytes.
+pub(crate) fn encode(request: &Request) -> Result<Vec<u8>, ExecutorError> {
     let fields = request.headers.iter().flat_map(|(name, value)| [name, value]);
     let mut parts = fields
         .chain([&request.method, &request.path])
@@ -317,7 +318,7 @@ fn listener(module: &Path, number: usize, setup: &Setup) -> Result<Listener, Env
 }
 
 /// The policy of a test, its instants moved to the clock that runs.
-fn shifted(setup: &Setup) -> serde_json::Result<Value> {
+pub(crate) fn shifted(setup: &Setup) -> serde_json::Result<Value> {
     let mut policy: Value = serde_json::from_slice(&setup.policy)?;
     if let Time::Fixed(time) = setup.time {
         shift_instants(&mut policy, crate::mint::now().since(time));

@@ -4,12 +4,13 @@ use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use scopegate_e2e::bench::{self, BenchError};
 use scopegate_e2e::cases::{self, CasesError, Summary};
 use scopegate_e2e::demo::{self, DemoError};
 use scopegate_e2e::envoy::EnvoyError;
+use scopegate_e2e::nginx::NginxError;
 use scopegate_e2e::size;
 
 /// The exit status that says: this machine lacks what the task needs.
@@ -31,8 +32,11 @@ enum Task {
         #[arg(long, value_enum, default_value = "wasmtime")]
         host: demo::Host,
     },
-    /// Run policy tests in Envoy, and hold every answer against the native engine's.
+    /// Run policy tests in a real proxy, and hold every answer against the native engine's.
     Test {
+        /// The proxy. NGINX is the one with ngx_wasm_module that `NGINX_WASM` names.
+        #[arg(long, value_enum, default_value = "envoy")]
+        host: Proxy,
         /// Test files, or folders of them.
         #[arg(default_values = ["policies", "corpus"])]
         paths: Vec<PathBuf>,
@@ -41,6 +45,13 @@ enum Task {
     Bench(bench::Options),
     /// Show the size of the module and what it imports, and check both.
     Size,
+}
+
+/// A real proxy.
+#[derive(Clone, Copy, ValueEnum)]
+enum Proxy {
+    Envoy,
+    Nginx,
 }
 
 /// Why a task was not done.
@@ -95,6 +106,8 @@ impl From<CasesError> for Failure {
     fn from(error: CasesError) -> Self {
         match error {
             CasesError::Envoy(error) => error.into(),
+            CasesError::Nginx(error @ NginxError::Absent(_)) => Self::Absent(error.to_string()),
+            CasesError::Nginx(error @ (NginxError::NotReady(_) | NginxError::Io(_))) => Self::other(error),
             other @ (CasesError::File(..) | CasesError::Executor(_) | CasesError::Missing(_)) => {
                 Self::other(other)
             }
@@ -121,7 +134,10 @@ fn run(task: Task) -> Result<bool, Failure> {
     let module = module().map_err(Failure::Other)?;
     Ok(match task {
         Task::Demo { host } => demo::run(host, &module)?,
-        Task::Test { paths } => report(&cases::run(&module, &paths)?),
+        Task::Test { host, paths } => match host {
+            Proxy::Envoy => report(&cases::run(&module, &paths)?, "Envoy"),
+            Proxy::Nginx => report(&cases::nginx::run(&module, &paths)?, "NGINX"),
+        },
         Task::Bench(options) => {
             bench::run(&module, &options)?;
             true
@@ -131,7 +147,7 @@ fn run(task: Task) -> Result<bool, Failure> {
 }
 
 /// Shows what came of the cases; true if all held and nothing differed.
-fn report(summary: &Summary) -> bool {
+fn report(summary: &Summary, proxy: &str) -> bool {
     let Summary {
         passed,
         failed,
@@ -148,7 +164,7 @@ fn report(summary: &Summary) -> bool {
         }
     }
     println!(
-        "{} disagreements between Envoy and the native engine",
+        "{} disagreements between {proxy} and the native engine",
         disagreements.len()
     );
     println!(

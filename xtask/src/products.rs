@@ -26,6 +26,11 @@ pub(crate) fn conformance_module(workspace: &Workspace) -> PathBuf {
     workspace.target.join(CONFORMANCE)
 }
 
+/// Where the same module is once built, as NGINX can load it.
+pub(crate) fn conformance_module_for_nginx(workspace: &Workspace) -> PathBuf {
+    workspace.target.join(CONFORMANCE_NGINX)
+}
+
 /// Builds the plugin's module and returns its path.
 pub(crate) fn plugin(workspace: &Workspace) -> Result<PathBuf, Failure> {
     wasm(workspace, "scopegate-plugin", &[], MODULE)
@@ -35,7 +40,7 @@ pub(crate) fn plugin(workspace: &Workspace) -> Result<PathBuf, Failure> {
 pub(crate) fn conformance(workspace: &Workspace) -> Result<PathBuf, Failure> {
     const PACKAGE: &str = "scopegate-conformance";
     let without = wasm(workspace, PACKAGE, &["--features", "nginx"], CONFORMANCE)?;
-    copy_if_changed(&without, &workspace.target.join(CONFORMANCE_NGINX))?;
+    copy_if_changed(&without, &conformance_module_for_nginx(workspace))?;
     wasm(workspace, PACKAGE, &[], CONFORMANCE)
 }
 

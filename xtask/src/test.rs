@@ -161,6 +161,10 @@ fn tests(workspace: &Workspace) -> Result<Verdict, Failure> {
             "SCOPEGATE_CONFORMANCE_WASM",
             products::conformance_module(workspace),
         )
+        .env(
+            "SCOPEGATE_CONFORMANCE_NGINX_WASM",
+            products::conformance_module_for_nginx(workspace),
+        )
         .env("SCOPEGATE_FOREIGN_MODULES", &workspace.cache)
         .env("SCOPEGATE_SKIPS", &skips);
     command::run(&mut cargo)?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use scopegate_conformance::cases::{self, Proxy};
 use scopegate_conformance::recorded::Recorded;
+use scopegate_conformance::skips;
 use scopegate_e2e::conformance::nginx;
 use scopegate_e2e::nginx::find;
 
@@ -27,7 +28,7 @@ fn the_transcripts_are_those_of_a_real_nginx() {
     let program = match find() {
         Ok(program) => program,
         Err(error) => {
-            eprintln!("NOT RUN the_transcripts_are_those_of_a_real_nginx: {error}");
+            skips::not_run("the_transcripts_are_those_of_a_real_nginx", &error.to_string());
             return;
         }
     };

@@ -126,7 +126,7 @@ fn run_chain(module: &Module, case: &Case, profile: Profile) -> String {
         let held = chain.exchange(request, response);
         let exchange = match held.outcome {
             Outcome::Paused => chain.wait(held.stream, STEP * STEPS),
-            _ => held,
+            Outcome::Forwarded(_) | Outcome::LocalReply(_) | Outcome::Failed { .. } | Outcome::Reset => held,
         };
         upstream.extend(exchange.asked.as_ref().map(|asked| {
             let start = format!("{method} {path}");
