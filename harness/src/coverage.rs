@@ -65,7 +65,7 @@ impl fmt::Display for Missing<'_> {
 }
 
 impl Coverage {
-    /// The points of the policy of `suite`, none reached.
+    /// The points of the policy of `suite` as its authors wrote it, none reached.
     #[must_use]
     pub fn of(suite: &Suite) -> Self {
         let source = &suite.policy.source;
@@ -73,7 +73,7 @@ impl Coverage {
             let place = source.locate(path)?;
             Some((source.files().get(place.file)?.name.clone(), place.line))
         };
-        let points = points(&suite.policy.document).into_iter().map(|(point, path)| {
+        let points = points(source.document()).into_iter().map(|(point, path)| {
             let place = path.and_then(|path| place(&path));
             let reach = Reach {
                 reached: false,
@@ -84,7 +84,7 @@ impl Coverage {
         Self {
             points: points.collect(),
             codes: BTreeSet::new(),
-            requirements: requirements(&suite.policy.document),
+            requirements: requirements(source.document()),
         }
     }
 

@@ -25,6 +25,18 @@ pub(crate) fn run(files: &[PathBuf], target: Option<PathBuf>, is_json: bool) -> 
         return Err(exists(&target));
     }
     let source = source::load(files)?;
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        let message = format!(
+            "cannot write `{}`: `{}` is no folder",
+            target.display(),
+            folder.display()
+        );
+        return Err(Failure::Environment(
+            message,
+            "make it first, or name another file with `-o FILE`".to_owned(),
+        ));
+    }
     let base = target.parent().unwrap_or(Path::new("")).to_path_buf();
     let names: Vec<String> = files.iter().map(|file| relative(file, &base)).collect();
     let now = system_time().map_or(UnixTime(0), |now| now.minus(now.0.rem_euclid(3_600)));
@@ -63,8 +75,8 @@ pub(crate) fn create(target: &Path, text: &str) -> Result<(), Failure> {
 fn said(file: &str, tests: usize, gaps: usize) -> String {
     let gaps = match gaps {
         0 => String::new(),
-        1 => "What it could not find out stands there in 1 comment, `# not written`.\n".to_owned(),
-        gaps => format!("What it could not find out stands there in {gaps} comments, `# not written`.\n"),
+        1 => "What they leave open stands there in 1 comment, `# not written`.\n".to_owned(),
+        gaps => format!("What they leave open stands there in {gaps} comments, `# not written`.\n"),
     };
     format!(
         "wrote {file}: {tests} tests, all of which pass\n{gaps}\nNext:\n  \

@@ -134,18 +134,76 @@ fn a_policy_in_this_folder_is_named_as_it_stands_there() {
 
 #[test]
 fn a_policy_that_is_none_is_told_where_it_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("x.test.yaml");
     let refused = run(
-        &[
-            "test",
-            "--init",
-            "faulty.yaml",
-            "-o",
-            "no-such-folder/x.test.yaml",
-        ],
+        &["test", "--init", "faulty.yaml", "-o", target.to_str().unwrap()],
         "",
     );
     assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
     assert!(stderr(&refused).contains("faulty.yaml:"), "{}", stderr(&refused));
+    assert!(!target.exists());
+}
+
+#[test]
+fn what_cannot_be_written_or_read_is_blamed_by_its_own_name() {
+    let folder = tempfile::tempdir().unwrap();
+    policy("rest-api-tenants", folder.path());
+    for (arguments, status, message) in [
+        (
+            &["test", "--init", "policy.yaml", "-o", "absent/x.test.yaml"][..],
+            3,
+            "cannot write `absent/x.test.yaml`: `absent` is no folder",
+        ),
+        (
+            &["test", "--init", "."],
+            2,
+            "`.` is a folder: name the policy's file in it",
+        ),
+        (
+            &["test", "--init"],
+            2,
+            "name the policy: `scopegate test --init policy.yaml`",
+        ),
+    ] {
+        let (seen, said) = told(folder.path(), arguments);
+        assert_eq!(seen, Some(status), "{said}");
+        assert!(said.contains(message), "{said}");
+    }
+}
+
+#[test]
+fn what_a_first_test_file_leaves_open_is_said_with_the_test_that_would_not() {
+    for (name, codes) in [
+        ("github-actions", &["keys_unavailable"][..]),
+        (
+            "mobile-api-dpop",
+            &["keys_unavailable", "proof_replayed", "token_revoked"],
+        ),
+        ("spiffe-mesh", &["token_expired", "signature_invalid"]),
+        ("partner-api-keys", &["api_key_expired"]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../policies")
+            .join(name);
+        fs::copy(shipped.join("policy.yaml"), folder.path().join("policy.yaml")).unwrap();
+        let (status, said) = told(folder.path(), &["test", "--init", "policy.yaml"]);
+        assert_eq!(status, Some(0), "{said}");
+        let text = fs::read_to_string(folder.path().join("policy.test.yaml")).unwrap();
+        for code in codes {
+            let mut comments = text.lines().filter(|line| line.contains("# not written: "));
+            let expects = format!("and `expect: {{deny: {code}}}`");
+            assert!(
+                comments.any(|line| line.contains(&expects)),
+                "{name}: nothing of {code} in\n{text}"
+            );
+        }
+        assert_eq!(
+            told(folder.path(), &["test", "--engine", "native", "."]).0,
+            Some(0)
+        );
+    }
 }
 
 /// Runs the command in a folder, and gives its status and all that it said.

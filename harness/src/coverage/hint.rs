@@ -10,17 +10,17 @@ pub(super) fn hint(point: &Point) -> String {
         Point::Refused(_) => {
             "send a request without a token: `expect: {reject: credential_missing}`".to_owned()
         }
-        Point::Rule { code, .. } => format!("{}: `expect: {{deny: {code}}}`", refused(code)),
+        Point::Rule { code, .. } => format!("{}, and `expect: {{deny: {code}}}`", refused(code)),
         Point::Granted(scope) => {
             format!("send a request that is let in, by a token with the scope `{scope}`")
         }
         Point::Lacking(scope) => {
             format!(
-                "send a request to a route that asks for it, by a token without `{scope}`: \
+                "send a request to a route that asks for it, by a token without `{scope}`, and \
                  `expect: {{deny: scope_missing}}`"
             )
         }
-        Point::Code(code) => format!("{}: `expect: {{deny: {code}}}`", refused(code)),
+        Point::Code(code) => format!("{}, and `expect: {{deny: {code}}}`", refused(code)),
     }
 }
 

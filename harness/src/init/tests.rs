@@ -52,12 +52,8 @@ fn says_its_gaps(suite: &Suite, first: &FirstTests) {
     for missing in coverage.missing() {
         let said = missing.point.to_string();
         let code = match missing.point {
-            Point::Code(code) => code,
-            Point::Allowed(_)
-            | Point::Refused(_)
-            | Point::Rule { .. }
-            | Point::Granted(_)
-            | Point::Lacking(_) => &said,
+            Point::Code(code) | Point::Allowed(code) => code,
+            Point::Refused(_) | Point::Rule { .. } | Point::Granted(_) | Point::Lacking(_) => &said,
         };
         let mut comments = first
             .text
