@@ -37,5 +37,8 @@ fn built() -> Option<PathBuf> {
 }
 
 fn missing(message: &str) -> Failure {
-    Failure::Environment(message.to_owned(), "build it with `cargo xtask wasm`".to_owned())
+    Failure::Environment(
+        message.to_owned(),
+        "build it with `cargo xtask wasm`, or name one in `SCOPEGATE_WASM`".to_owned(),
+    )
 }

@@ -7,6 +7,7 @@ use crate::agreement::Disagreement;
 use crate::check::{Mismatch, describe};
 use crate::coverage::Coverage;
 use crate::run::{CaseReport, SuiteReport, Verdict};
+use crate::visible;
 
 mod github;
 mod json;
@@ -128,9 +129,12 @@ fn counts_text(passed: usize, failed: usize, skipped: usize) -> String {
 
 /// What was expected and what was seen, in one line, without any token.
 fn sentence(suite: &SuiteReport, mismatch: &Mismatch) -> String {
-    let clean = |text: &str| suite.redactor.clean(text);
+    let clean = |text: &str| visible::line(&suite.redactor.clean(text));
     let (expected, seen) = (clean(&mismatch.expected), clean(&mismatch.seen));
-    format!("{}: expected {expected}, seen {seen}", mismatch.what)
+    format!(
+        "{}: expected {expected}, seen {seen}",
+        visible::line(&mismatch.what)
+    )
 }
 
 /// The file that a place is in, its line and its column.

@@ -385,7 +385,7 @@ fn what_differs_is_shown_as_a_difference_and_holds_no_token() {
 
 #[test]
 fn what_a_terminal_would_obey_is_shown_in_every_report() {
-    let hostile = "\\e]0;x\\a \\0 \\u009b2J \\u202e";
+    let hostile = "\\e]0;x\\a \\0 \\u009b2J \\u202e\\n::error::not mine";
     let folder = fetching(&format!(
         "tests:
   - name: \"name {hostile}\"
@@ -400,6 +400,11 @@ fn what_a_terminal_would_obey_is_shown_in_every_report() {
         let is_obeyed =
             |character: char| character.is_control() && character != '\n' || character == '\u{202e}';
         assert!(!text.contains(is_obeyed), "{format}: {text:?}");
+        let commands = text
+            .lines()
+            .filter(|line| line.trim_start().starts_with("::error::"))
+            .count();
+        assert_eq!(commands, 0, "{format}: {text}");
         assert!(
             text.contains("u{1b}") && text.contains("u{202e}"),
             "{format}: {text}"

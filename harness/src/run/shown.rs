@@ -2,6 +2,7 @@
 
 use crate::format::{HeadersSpec, OneOrMany, RequestSpec};
 use crate::suite::Suite;
+use crate::visible;
 
 /// Headers that hold credentials: what a test writes there itself is not shown.
 const SECRET: [&str; 6] = [
@@ -52,6 +53,8 @@ pub(super) fn shown(request: &RequestSpec, suite: &Suite) -> String {
             .as_ref()
             .map(|body| format!("body: {} bytes", body.len())),
     );
+    // What a test writes begins no line of its own.
+    let lines: Vec<String> = lines.iter().map(|line| visible::line(line)).collect();
     lines.join("\n")
 }
 

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use scopegate_harness::exchange::Answer;
 use scopegate_harness::run::explain::code_of;
+use scopegate_harness::visible;
 
 /// The trace of an answer, from the records that are made where everything is recorded, or else from those that the
 /// policy asks for.
@@ -20,6 +21,7 @@ pub(super) fn trace(answer: &Answer, records: &[Value]) -> String {
     lines.extend(of("authentication").map(authentication));
     lines.extend(authorization.map(authorization_line));
     lines.extend(contradiction(answer, records));
+    let lines: Vec<String> = lines.iter().map(|line| visible::line(line)).collect();
     lines.join("\n")
 }
 
