@@ -7,6 +7,7 @@ pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod mutate;
+mod publish;
 pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod test;

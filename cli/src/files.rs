@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use scopegate_harness::files::{self, FilesError};
@@ -39,9 +40,14 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     written.map_err(|error| {
         // What is left of it where even that fails is in nobody's way.
         let _ = fs::remove_file(&draft);
-        Failure::Environment(
-            format!("cannot write `{}`: {error}", path.display()),
-            "check that the folder is there and may be written to".to_owned(),
-        )
+        unwritable(path, &error)
     })
+}
+
+/// Why nothing could be written there.
+pub(crate) fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::Environment(
+        format!("cannot write `{}`: {error}", path.display()),
+        "check that the folder is there and may be written to".to_owned(),
+    )
 }

@@ -7,7 +7,10 @@ use scopegate_bundle::{Baker, BundleError, Inspection, Open, Options, SignatureE
 use scopegate_engine::source::{self, Diagnostic, Source, Unreadable};
 use serde_json::json;
 
+use scopegate_oci::Pushed;
+
 use super::check::Format;
+use super::publish::Publish;
 use crate::secrets::CheckedSecrets;
 use crate::{Exit, Failure, diagnostics, files, module, output, style};
 
@@ -24,7 +27,8 @@ const BUILD_TIME: &str = "SOURCE_DATE_EPOCH";
                   Examples:\n  scopegate bundle policy.yaml -o orders.wasm\n  \
                   scopegate bundle authentication.yaml authorization.yaml -o orders.wasm --open upstreams,log_level\n  \
                   openssl genpkey -algorithm ed25519 -out secret.pem && openssl pkey -in secret.pem -pubout -out public.pem\n  \
-                  scopegate bundle policy.yaml -o orders.wasm --sign secret.pem && scopegate inspect orders.wasm --verify public.pem\n\n\
+                  scopegate bundle policy.yaml -o orders.wasm --sign secret.pem && scopegate inspect orders.wasm --verify public.pem\n  \
+                  scopegate bundle policy.yaml -o orders.wasm --oci images --push registry.example/policies/orders:1.4\n\n\
                   Exit status: 0 made; 2 the policy, the module or the key is wrong; 3 a file cannot be read or written."
 )]
 pub(crate) struct Bundle {
@@ -46,6 +50,8 @@ pub(crate) struct Bundle {
     /// The plugin's module, in place of the one that was built
     #[arg(long, value_name = "FILE")]
     wasm: Option<PathBuf>,
+    #[command(flatten)]
+    publish: Publish,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -80,14 +86,16 @@ impl Bundle {
             }
             checked => checked?,
         };
-        let made = self.make(&source)?;
+        let registry = self.publish.registry()?;
+        let (module, made) = self.make(&source)?;
         if self.format == Format::Human {
             eprint!(
                 "{}",
                 diagnostics::human(source.files(), &warnings, style::for_stderr())
             );
         }
-        self.print(&made)?;
+        let pushed = self.publish.publish(registry.as_ref(), &module, &made)?;
+        self.print(&made, pushed.as_ref())?;
         Ok(Exit::Fine)
     }
 
@@ -105,7 +113,7 @@ impl Bundle {
     }
 
     /// Makes the bundle, looks at it as anybody would, and writes it.
-    fn make(&self, source: &Source) -> Result<Inspection, Failure> {
+    fn make(&self, source: &Source) -> Result<(Vec<u8>, Inspection), Failure> {
         let plugin = files::read(&module::find(self.wasm.as_deref())?)?;
         let options = Options {
             open: self.open.iter().copied().map(Open::from).collect(),
@@ -123,10 +131,10 @@ impl Bundle {
         }
         let made = scopegate_bundle::inspect(&bytes).map_err(|error| Failure::Invalid(error.to_string()))?;
         files::write(&self.output, &bytes)?;
-        Ok(made)
+        Ok((bytes, made))
     }
 
-    fn print(&self, made: &Inspection) -> Result<(), Failure> {
+    fn print(&self, made: &Inspection, pushed: Option<&Pushed>) -> Result<(), Failure> {
         let digest = made
             .bundle
             .as_ref()
@@ -134,14 +142,19 @@ impl Bundle {
         let path = self.output.display().to_string();
         output::write(&match self.format {
             Format::Human => format!(
-                "{path}: {} bytes, policy {}\n{}\n",
+                "{path}: {} bytes, policy {}\n{}\n{}",
                 made.bytes,
                 digest.unwrap_or_default(),
-                made.digest
+                made.digest,
+                pushed
+                    .map(|pushed| format!("{}\n", pushed.reference))
+                    .unwrap_or_default()
             ),
             Format::Json => {
-                let object =
-                    json!({"file": path, "bytes": made.bytes, "digest": made.digest, "policy": digest});
+                let image = pushed.map(|pushed| pushed.reference.as_str());
+                let object = json!({
+                    "file": path, "bytes": made.bytes, "digest": made.digest, "policy": digest, "image": image,
+                });
                 format!("{object}\n")
             }
         })

@@ -5,7 +5,8 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use crate::common::{run, stderr, stdout};
+use crate::common::{command, run, stderr, stdout};
+use crate::served::{Served, USER, programs, skopeo};
 
 const POLICY: &str = "../../../policies/partner-api-keys/policy.yaml";
 
@@ -49,4 +50,94 @@ fn a_policy_with_errors_makes_no_bundle() {
     assert!(stderr(&refused).contains("faulty.yaml"), "{}", stderr(&refused));
     assert!(stdout(&refused).is_empty());
     assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none());
+}
+
+#[test]
+fn a_bundle_is_an_image_in_a_folder_and_in_a_registry_that_asks_who_pushes() {
+    let test = "a_bundle_is_an_image_in_a_folder_and_in_a_registry_that_asks_who_pushes";
+    let Some((registry, root)) = programs(test) else {
+        return;
+    };
+    let served = Served::start(&registry, Some(USER));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("orders.wasm");
+    let images = folder.path().join("images");
+    let reference = format!("{}/policies/orders:1", served.address);
+    let push = |credentials: &Path| {
+        let mut command = command(&["bundle", POLICY, "--format", "json", "--push", &reference]);
+        command.arg("-o").arg(&file).arg("--oci").arg(&images);
+        command.env("DOCKER_CONFIG", credentials).output().unwrap()
+    };
+
+    let stranger = folder.path().join("stranger");
+    let refused = push(&stranger);
+    assert_eq!(refused.status.code(), Some(3));
+    let said = stderr(&refused);
+    assert!(
+        said.contains("docker login") && said.contains("the bundle itself was written"),
+        "{said}"
+    );
+    let bundle = std::fs::read(&file).unwrap();
+
+    // As `docker login` writes it: the name and the password in base64.
+    let known = folder.path().join("known");
+    std::fs::create_dir(&known).unwrap();
+    let entry = serde_json::json!({"auths": {served.address.as_str(): {"auth": "c2NvcGVnYXRlOm9wZW4="}}});
+    std::fs::write(known.join("config.json"), entry.to_string()).unwrap();
+    let pushed = push(&known);
+    assert_eq!(pushed.status.code(), Some(0), "{}", stderr(&pushed));
+    let printed: Value = serde_json::from_slice(&pushed.stdout).unwrap();
+    let image = printed["image"].as_str().unwrap();
+
+    let raw = |from: &str| {
+        skopeo(
+            &root,
+            &[
+                "inspect",
+                "--raw",
+                "--creds=scopegate:open",
+                "--tls-verify=false",
+                from,
+            ],
+        )
+    };
+    let remote = raw(&format!("docker://{image}"));
+    assert_eq!(
+        remote,
+        skopeo(
+            &root,
+            &["inspect", "--raw", &format!("oci:{}:compat", images.display())]
+        )
+    );
+    let manifest: Value = serde_json::from_slice(&remote).unwrap();
+    assert_eq!(
+        manifest["annotations"]["scopegate.policy.digest"],
+        printed["policy"]
+    );
+    assert!(
+        skopeo(
+            &root,
+            &["inspect", "--raw", &format!("oci:{}:artifact", images.display())]
+        )
+        .len()
+            > 100
+    );
+    assert!(
+        std::fs::read(&file).unwrap() == bundle,
+        "pushed again, it is the same bundle"
+    );
+}
+
+#[test]
+fn a_reference_that_is_wrong_costs_nobody_a_bundle() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.wasm");
+    let refused = bundle(&path, &["--push", "Registry.example/ORDERS:1"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        stderr(&refused).contains("is no reference to an image"),
+        "{}",
+        stderr(&refused)
+    );
+    assert!(!path.exists());
 }

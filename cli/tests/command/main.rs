@@ -13,4 +13,6 @@ mod newcomer;
 mod pipe;
 mod schemas;
 mod serve;
+#[path = "../../../oci/tests/registry/served.rs"]
+mod served;
 mod test;

@@ -5,109 +5,21 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
+mod served;
+
 use std::fs;
 use std::io::Read as _;
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::path::Path;
 
 use flate2::read::GzDecoder;
-use scopegate_conformance::skips::skip;
 use scopegate_oci::{Annotations, Form, Image, Registry, RegistryError, layout};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::served::{Served, USER, programs, skopeo};
+
 const MODULE: &[u8] = b"\0asm\x01\0\0\0 and more that is no module, which no registry minds";
 const MODULE_MEDIA_TYPE: &str = "application/vnd.module.wasm.content.layer.v1+wasm";
-/// `scopegate:open`, as `htpasswd -B` writes it.
-const USER: &str = "scopegate:$2b$04$pZvtJajkmE17leWZS4Q1jew0qsnlcX5SLNVwEzEM6mKvxtCwO8R9i\n";
-
-/// A registry that ends with the test.
-struct Served {
-    process: Child,
-    address: String,
-    _folder: TempDir,
-}
-
-impl Served {
-    fn start(program: &Path, users: Option<&str>) -> Self {
-        let folder = TempDir::new().unwrap();
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap().to_string();
-        drop(free);
-        let mut config = format!(
-            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: '{0}/images'}}}}\nhttp: {{addr: '{address}'}}\n",
-            folder.path().display()
-        );
-        if let Some(users) = users {
-            let file = folder.path().join("users");
-            fs::write(&file, users).unwrap();
-            config.push_str(&format!(
-                "auth: {{htpasswd: {{realm: images, path: '{}'}}}}\n",
-                file.display()
-            ));
-        }
-        let file = folder.path().join("config.yml");
-        fs::write(&file, config).unwrap();
-        let mut command = Command::new(program);
-        command
-            .arg("serve")
-            .arg(&file)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let mut process = command.spawn().unwrap();
-        while TcpStream::connect(&address).is_err() {
-            let ended = process.try_wait().unwrap();
-            assert!(
-                ended.is_none(),
-                "the registry ended with {ended:?} before it listened"
-            );
-            thread::yield_now();
-        }
-        Self {
-            process,
-            address,
-            _folder: folder,
-        }
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// The registry's program and skopeo's folder; nothing, said aloud, where this machine has none.
-fn programs(test: &str) -> Option<(PathBuf, PathBuf)> {
-    let named = |name| std::env::var_os(name).map(PathBuf::from);
-    let both = named("SCOPEGATE_REGISTRY").zip(named("SCOPEGATE_SKOPEO"));
-    if both.is_none() {
-        skip(
-            test,
-            "`SCOPEGATE_REGISTRY` and `SCOPEGATE_SKOPEO` name no registry and no skopeo",
-        );
-    }
-    both
-}
-
-fn skopeo(root: &Path, arguments: &[&str]) -> Vec<u8> {
-    let output = Command::new(root.join("usr/bin/skopeo"))
-        .env("LD_LIBRARY_PATH", root.join("usr/lib/x86_64-linux-gnu"))
-        .arg("--insecure-policy")
-        .args(arguments)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "skopeo {arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    output.stdout
-}
-
 fn image(form: Form) -> Image {
     let annotations = Annotations::from([("org.opencontainers.image.title".to_owned(), "orders".to_owned())]);
     Image::new(form, MODULE, &annotations).unwrap()
