@@ -1,4 +1,5 @@
-//! What one decision costs, stage by stage: `cargo bench -p scopegate-engine --bench decide`.
+//! What one decision costs, whole and stage by stage: `cargo bench -p scopegate-engine --bench decide`. What the same
+//! costs in a host: `cargo bench -p scopegate-host-tests --bench module`.
 //!
 //! `ONLY=permitted` takes one of them, `REQUESTS=300` so many a round: for a profiler.
 //!
@@ -16,7 +17,10 @@ use std::time::Instant;
 
 use base64_simd::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
-use scopegate_authn::{Attempt, Secrets};
+use scopegate_authn::section::AuthenticationSection;
+use scopegate_authn::{Attempt, Authenticator, Fields, Secrets, Step};
+use scopegate_authz::section::AuthorizationSection;
+use scopegate_authz::{Action, Authorizer, Circumstances, ProviderFacts, Target};
 use scopegate_document::UnixTime;
 use scopegate_engine::{Compiled, Engine, Progress, Request};
 use serde_json::{Value, json};
@@ -77,32 +81,143 @@ fn main() {
             id: "5f1e",
             serial: 1,
         };
-        println!("| {name} | {} |", median(&engine, &request, code, requests));
+        println!("| {name} | {} |", decision(&engine, &request, code, requests));
+    }
+    if std::env::var("ONLY").is_err() {
+        stages(&bearer, &with_token, requests);
     }
 }
 
-/// Nanoseconds of a decision, the median of some rounds.
-fn median(engine: &Engine, request: &Request<'_>, code: &str, requests: u32) -> u128 {
+/// The stages of a request that is permitted, each on its own.
+fn stages(bearer: &str, headers: &[(&[u8], &[u8])], requests: u32) {
+    let policy = policy(1_000);
+    let section: AuthenticationSection = serde_json::from_value(policy["authentication"].clone()).unwrap();
+    let (authenticator, _) = Authenticator::compile(&section, &Environment).unwrap();
+    let section: AuthorizationSection = serde_json::from_value(policy["authorization"].clone()).unwrap();
+    let providers = [ProviderFacts {
+        name: "corp".to_owned(),
+        carries_scopes: true,
+    }];
+    let authorizer = Authorizer::compile(&section, &providers).unwrap();
+    let target = Target {
+        method: b"GET",
+        path: b"/r7/acme",
+        authority: Some(b"api.example.com"),
+        headers,
+    };
+    let fields = Fields {
+        headers,
+        method: b"GET",
+        target: b"/r7/acme",
+        ..Fields::default()
+    };
+    let mut live = authenticator.live();
+    let now = UnixTime(NOW);
+    let caller = match authenticator.authenticate(fields, &mut live, &Attempt::last(), now) {
+        Ok(Step::Done(caller)) => caller,
+        other => panic!("{other:?}"),
+    };
+    let action = match authorizer.select(target) {
+        Ok(Action::Guarded(action)) => action,
+        other => panic!("{other:?}"),
+    };
+    let asked = Circumstances {
+        now,
+        target,
+        source: None,
+    };
+    println!("\n| stage | ns |");
+    println!("|---|---:|");
+    let show = |name: &str, nanoseconds: u128| println!("| {name} | {nanoseconds} |");
+    show(
+        "understand the request, select its route",
+        median(requests, || black_box(authorizer.select(target)).is_ok()),
+    );
+    show(
+        "authenticate, token proved before",
+        median(requests, || {
+            authenticator
+                .authenticate(fields, &mut live, &Attempt::last(), now)
+                .is_ok()
+        }),
+    );
+    show(
+        &format!("authenticate, first sight of {} bytes, HS256", bearer.len()),
+        median(requests / 20, || {
+            let mut empty = authenticator.live();
+            authenticator
+                .authenticate(fields, &mut empty, &Attempt::last(), now)
+                .is_ok()
+        }),
+    );
+    show(
+        "authorize",
+        median(requests, || action.authorize(&caller, &asked).is_ok()),
+    );
+    show(
+        "strip",
+        median(requests, || !authenticator.strip(&fields).remove.is_empty()),
+    );
+    show("write both records", records(headers, requests));
+}
+
+/// Nanoseconds of writing the records of a permitted request.
+fn records(headers: &[(&[u8], &[u8])], requests: u32) -> u128 {
+    let mut policy = policy(10);
+    policy["audit"] = json!({"authentication": "all", "authorization": "all"});
+    let Compiled { engine, .. } = Engine::from_json(policy.to_string().as_bytes(), &Environment).unwrap();
+    let request = Request {
+        method: b"GET",
+        path: b"/r7/acme",
+        authority: Some(b"api.example.com"),
+        headers,
+        ..Request::unseen("5f1e")
+    };
+    let mut live = engine.authenticator().live();
+    let decision = match engine.decide(&request, &mut live, &Attempt::last(), Some(UnixTime(NOW))) {
+        Progress::Decided(decision) => decision,
+        other @ (Progress::Claim(_) | Progress::Wait(_)) => panic!("{other:?}"),
+    };
+    assert_eq!(decision.audit.len(), 2);
+    median(requests, || {
+        decision
+            .audit
+            .iter()
+            .all(|record| !black_box(record.line()).is_empty())
+    })
+}
+
+/// Nanoseconds of a decision.
+fn decision(engine: &Engine, request: &Request<'_>, code: &str, requests: u32) -> u128 {
     let mut live = engine.authenticator().live();
     let mut decide = || match engine.decide(request, &mut live, &Attempt::last(), Some(UnixTime(NOW))) {
         Progress::Decided(decision) => decision,
         other @ (Progress::Claim(_) | Progress::Wait(_)) => panic!("{other:?}"),
     };
     assert_eq!(decide().code, code);
-    let mut rounds: Vec<u128> = (0..ROUNDS)
-        .map(|_| {
-            let start = Instant::now();
-            for _ in 0..requests {
-                black_box(decide());
-            }
-            start.elapsed().as_nanos() / u128::from(requests)
-        })
-        .collect();
+    median(requests, || black_box(decide()).code == code)
+}
+
+/// Nanoseconds of something that must be true each time, the median of some rounds.
+fn median(times: u32, mut once: impl FnMut() -> bool) -> u128 {
+    let times = times.max(1);
+    let mut round = |_| {
+        let start = Instant::now();
+        assert!((0..times).all(|_| once()));
+        start.elapsed().as_nanos() / u128::from(times)
+    };
+    let mut rounds: Vec<u128> = (0..ROUNDS).map(&mut round).collect();
     rounds.sort_unstable();
     *rounds.get(rounds.len() / 2).unwrap()
 }
 
 fn engine(routes: usize) -> Engine {
+    let policy = policy(routes);
+    let Compiled { engine, .. } = Engine::from_json(policy.to_string().as_bytes(), &Environment).unwrap();
+    engine
+}
+
+fn policy(routes: usize) -> Value {
     let guarded = (1..routes).map(|number| {
         json!({
             "id": format!("r{number}"),
@@ -113,7 +228,7 @@ fn engine(routes: usize) -> Engine {
     let public =
         json!({"id": "health", "match": {"methods": ["GET"], "path": "/healthz"}, "access": "public"});
     let routes: Vec<Value> = std::iter::once(public).chain(guarded).collect();
-    let policy = json!({
+    json!({
         "scopegate": "v1",
         "metadata": {"name": "bench", "version": "1.0.0"},
         "authentication": {
@@ -127,9 +242,7 @@ fn engine(routes: usize) -> Engine {
         },
         "authorization": {"scopes": {"orders:read": "Read", "orders:write": "Write"}, "routes": routes},
         "audit": {"authentication": "failures", "authorization": "denials"},
-    });
-    let Compiled { engine, .. } = Engine::from_json(policy.to_string().as_bytes(), &Environment).unwrap();
-    engine
+    })
 }
 
 fn token() -> String {
