@@ -94,12 +94,14 @@ pub(super) struct Sweep {
 /// The rows of a sweep, by what grows.
 pub(super) fn sweeps(measured: &[Measured]) -> Vec<Sweep> {
     let mut sweeps: Vec<Sweep> = Vec::new();
-    for ((dimension, size), row) in sweep::points().zip(measured.iter().skip(1)) {
+    let (pairs, _) = measured.as_chunks::<2>();
+    for ((dimension, size), [bare, filtered]) in sweep::points().zip(pairs) {
+        let added = filtered.median - bare.median;
         match sweeps.last_mut().filter(|sweep| sweep.name == dimension.name) {
-            Some(sweep) => sweep.points.push((size, row.added)),
+            Some(sweep) => sweep.points.push((size, added)),
             None => sweeps.push(Sweep {
                 name: dimension.name,
-                points: vec![(size, row.added)],
+                points: vec![(size, added)],
             }),
         }
     }
