@@ -7,7 +7,7 @@ use scopegate_engine::digest;
 use serde_json::Value;
 use wasm_encoder::{CustomSection, Encode as _, Section as _};
 use wasmtime::{Extern, Module, Val};
-use wasmtime_wizer::{InstanceState, ModuleContext, SnapshotVal, ValType, Wizer};
+use wasmtime_wizer::{InstanceState, SnapshotVal, ValType, Wizer};
 
 use crate::describe::{Form, first_line};
 use crate::host::{Haste, Machine, Started, engine};
@@ -49,16 +49,16 @@ pub struct Options {
 }
 
 /// Makes bundles of one plugin, which is compiled once.
-pub struct Baker<'p> {
+pub struct Baker {
     wizer: Wizer,
-    context: ModuleContext<'p>,
+    plugin: Vec<u8>,
     engine: wasmtime::Engine,
-    /// The plugin, so that its memory can be read.
+    /// The plugin, changed so that its memory can be read.
     module: Module,
     facts: PluginFacts,
 }
 
-impl std::fmt::Debug for Baker<'_> {
+impl std::fmt::Debug for Baker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Baker")
             .field("plugin", &self.facts)
@@ -66,14 +66,15 @@ impl std::fmt::Debug for Baker<'_> {
     }
 }
 
-impl<'p> Baker<'p> {
+impl Baker {
     /// Takes in the plugin's module.
     ///
     /// # Errors
     /// It is none, it is a bundle already, or it cannot be compiled here.
-    pub fn new(plugin: &'p [u8]) -> Result<Self, BundleError> {
+    pub fn new(plugin: Vec<u8>) -> Result<Self, BundleError> {
         let fault = |error: wasmtime::Error| BundleError::Plugin(first_line(&error));
-        let read = module::read(plugin).map_err(|error: ReadError| BundleError::Plugin(error.to_string()))?;
+        let read =
+            module::read(&plugin).map_err(|error: ReadError| BundleError::Plugin(error.to_string()))?;
         if !read.exports(BAKE) || !read.exports(WAKE) {
             let what = match read.is_bundle() {
                 true => "it is a bundle, with a policy of its own",
@@ -83,7 +84,7 @@ impl<'p> Baker<'p> {
         }
         let mut wizer = Wizer::new();
         wizer.init_func(BAKE).func_rename("_initialize", WAKE);
-        let (context, instrumented) = wizer.instrument(plugin).map_err(fault)?;
+        let (_, instrumented) = wizer.instrument(&plugin).map_err(fault)?;
         let engine = engine(Haste::None).map_err(|error| BundleError::Machine(first_line(&error)))?;
         let module = Module::new(&engine, &instrumented).map_err(fault)?;
         let mut started =
@@ -91,14 +92,14 @@ impl<'p> Baker<'p> {
         let described = crate::describe::describe(&mut started);
         let described = described.map_err(|error| BundleError::Plugin(error.to_string()))?;
         Ok(Self {
-            wizer,
-            context,
-            engine,
-            module,
             facts: PluginFacts {
                 version: described.plugin,
-                digest: module::digest(plugin),
+                digest: module::digest(&plugin),
             },
+            wizer,
+            plugin,
+            engine,
+            module,
         })
     }
 
@@ -128,7 +129,8 @@ impl<'p> Baker<'p> {
         let described = crate::describe::describe(&mut started);
         let described = described.map_err(|error| BundleError::Machine(error.to_string()))?;
         let manifest = self.manifest(policy, open, described.form, options);
-        let bytes = ready(self.wizer.snapshot(&self.context, &mut started)).map_err(fault)?;
+        let (context, _) = self.wizer.instrument(&self.plugin).map_err(fault)?;
+        let bytes = ready(self.wizer.snapshot(&context, &mut started)).map_err(fault)?;
         Ok(with_sections(bytes, &manifest, &text))
     }
 

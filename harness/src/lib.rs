@@ -6,6 +6,7 @@
 pub mod agreement;
 pub mod bench;
 mod build;
+pub mod bundled;
 pub mod check;
 pub mod coverage;
 mod defaults;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use scopegate_host_tests as host;
 use scopegate_host_tests::{
     Callout, Clock, Exchange, Host, LogLevel, LogLine, Message, Metric, Module, Outcome as Ended, Profile,
-    Response,
+    Response, SharedData,
 };
 
 use crate::exchange::{Answer, Headers, Outcome, Peer, Request, Upstream};
@@ -68,44 +68,12 @@ impl Wasm {
     /// # Errors
     /// When the policy is refused, or the module fails.
     pub fn session(&self, setup: &Setup) -> Result<WasmSession, ExecutorError> {
-        let clock = match setup.time {
-            Time::Fixed(now) => Clock::virtual_at(u64::try_from(now.0).unwrap_or_default()),
-            Time::System => Clock::system(),
-        };
-        let world = Arc::new(Mutex::new(World {
-            upstreams: setup.upstreams.clone(),
-            asked: Vec::new(),
-        }));
-        let served = Arc::clone(&world);
-        let builder = Host::builder(&self.module)
-            .profile(self.proxy)
-            .variables(VARIABLES)
-            .configuration(&setup.policy)
-            .any_upstream(move |callout| called(&mut lock(&served), callout))
-            .clock(clock);
-        let builder = match self.proxy {
-            Profile::Envoy => builder.foreign_function(host_signatures::NAME, host_signatures::verify),
-            // They have none, and NGINX fails a module that calls it.
-            Profile::Nginx | Profile::Spec => builder,
-        };
-        let environment = setup
-            .environment
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone()));
-        let host = builder.environment(environment).build();
-        let mut host = host.map_err(|error| ExecutorError::Failed(error.to_string()))?;
-        match host.configured() {
-            true => Ok(WasmSession {
-                host,
-                world,
-                counted: BTreeMap::new(),
-                is_fixed: matches!(setup.time, Time::Fixed(_)),
-            }),
-            false => Err(ExecutorError::Failed(format!(
-                "the plugin refused the policy: {}",
-                complaints(&host.logs())
-            ))),
-        }
+        WasmSession::start(
+            &self.module,
+            &setup.policy,
+            Around::new(setup, self.proxy),
+            setup.time,
+        )
     }
 }
 
@@ -123,14 +91,97 @@ impl Executor for Wasm {
     }
 }
 
+/// What is around a module, and stays when another takes its place.
+#[derive(Debug, Clone)]
+struct Around {
+    world: Arc<Mutex<World>>,
+    clock: Clock,
+    shared: SharedData,
+    environment: BTreeMap<String, String>,
+    proxy: Profile,
+}
+
+impl Around {
+    fn new(setup: &Setup, proxy: Profile) -> Self {
+        Self {
+            world: Arc::new(Mutex::new(World {
+                upstreams: setup.upstreams.clone(),
+                asked: Vec::new(),
+            })),
+            clock: match setup.time {
+                Time::Fixed(now) => Clock::virtual_at(u64::try_from(now.0).unwrap_or_default()),
+                Time::System => Clock::system(),
+            },
+            shared: SharedData::default(),
+            environment: setup.environment.clone(),
+            proxy,
+        }
+    }
+}
+
 /// A policy at work in the module.
 #[derive(Debug)]
 pub struct WasmSession {
     host: Host,
-    world: Arc<Mutex<World>>,
+    around: Around,
     /// The metrics, as they were when the request before had its answer.
     counted: BTreeMap<String, Metric>,
     is_fixed: bool,
+}
+
+impl WasmSession {
+    /// Starts a bundle, whose policy is part of it.
+    pub(crate) fn of_bundle(module: &Module, proxy: Profile, setup: &Setup) -> Result<Self, ExecutorError> {
+        Self::start(module, &[], Around::new(setup, proxy), setup.time)
+    }
+
+    /// Puts another bundle in the place of this one. Time, upstreams and what workers share are as they were.
+    pub(crate) fn replace(&mut self, module: &Module) -> Result<(), ExecutorError> {
+        let host = started(module, &[], &self.around)?;
+        self.host = host;
+        self.counted = BTreeMap::new();
+        Ok(())
+    }
+
+    fn start(
+        module: &Module,
+        configuration: &[u8],
+        around: Around,
+        time: Time,
+    ) -> Result<Self, ExecutorError> {
+        Ok(Self {
+            host: started(module, configuration, &around)?,
+            around,
+            counted: BTreeMap::new(),
+            is_fixed: matches!(time, Time::Fixed(_)),
+        })
+    }
+}
+
+/// A host with the module, configured.
+fn started(module: &Module, configuration: &[u8], around: &Around) -> Result<Host, ExecutorError> {
+    let served = Arc::clone(&around.world);
+    let builder = Host::builder(module)
+        .profile(around.proxy)
+        .variables(VARIABLES)
+        .configuration(configuration)
+        .any_upstream(move |callout| called(&mut lock(&served), callout))
+        .shared_data(around.shared.clone())
+        .clock(around.clock.clone());
+    let builder = match around.proxy {
+        Profile::Envoy => builder.foreign_function(host_signatures::NAME, host_signatures::verify),
+        // They have none, and NGINX fails a module that calls it.
+        Profile::Nginx | Profile::Spec => builder,
+    };
+    let host = builder.environment(around.environment.clone()).build();
+    let mut host = host.map_err(|error| ExecutorError::Failed(error.to_string()))?;
+    match host.configured() {
+        true => Ok(host),
+        false => Err(ExecutorError::Failed(format!(
+            "the plugin refused the policy: {}",
+            complaints(&host.logs())
+        ))),
+    }
 }
 
 /// What is around a plugin: the upstreams, and what they were asked.
@@ -162,7 +213,7 @@ impl Session for WasmSession {
     }
 
     fn answer(&mut self, upstream: &str, rules: Vec<Rule>) -> Result<(), ExecutorError> {
-        lock(&self.world).upstreams.set(upstream, rules);
+        lock(&self.around.world).upstreams.set(upstream, rules);
         Ok(())
     }
 
@@ -202,7 +253,7 @@ impl WasmSession {
         let changes = changes.collect();
         self.counted = metrics;
         Observed {
-            callouts: Some(std::mem::take(&mut lock(&self.world).asked)),
+            callouts: Some(std::mem::take(&mut lock(&self.around.world).asked)),
             metrics: Some(changes),
             properties: Some(told(exchange)),
             fuel: Some(exchange.fuel),

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use scopegate_engine::source::Unreadable;
 use scopegate_harness::agreement::disagreements;
+use scopegate_harness::bundled::Bundled;
 use scopegate_harness::check::describe;
 use scopegate_harness::exchange::{Answer, Request};
 use scopegate_harness::executor::{Executor, ExecutorError, Session, Setup};
@@ -65,20 +66,15 @@ fn failures(report: &SuiteReport) -> Vec<String> {
     failures
 }
 
-fn module() -> Wasm {
+fn path() -> PathBuf {
     let built = root().join("target/wasm32-wasip1/release/scopegate_plugin.wasm");
     let path = std::env::var_os("SCOPEGATE_WASM").map_or(built, PathBuf::from);
-    let missing = || {
-        panic!(
-            "no module at `{}`: build it with `cargo xtask wasm`",
-            path.display()
-        )
-    };
-    if path.is_file() {
-        Wasm::from_file(&path).unwrap()
-    } else {
-        missing()
-    }
+    assert!(
+        path.is_file(),
+        "no module at `{}`: build it with `cargo xtask wasm`",
+        path.display()
+    );
+    path
 }
 
 fn run_suites(suites: &[Suite], executors: &[&dyn Executor]) -> Vec<SuiteReport> {
@@ -107,10 +103,9 @@ fn every_case_holds_in_the_native_engine() {
     assert!(cases >= 2_000, "only {cases} cases were found");
 }
 
-#[test]
-fn every_case_holds_in_the_module_and_the_answers_are_the_engines() {
-    let module = module();
-    let runs = run_suites(&suites(), &[&Native, &module]);
+/// Requires that every case holds in an executor, and that each answer is the native engine's.
+fn assert_all_agree(executor: &dyn Executor) {
+    let runs = run_suites(&suites(), &[&Native, executor]);
     let pairs = || runs.chunks(2).filter_map(|pair| pair.split_first_chunk::<2>());
     let differences: Vec<_> = pairs()
         .flat_map(|([native, wasm], _)| disagreements(native, wasm))
@@ -118,6 +113,16 @@ fn every_case_holds_in_the_module_and_the_answers_are_the_engines() {
     let reports: Vec<SuiteReport> = pairs().map(|([_, wasm], _)| wasm.clone()).collect();
     assert_all_hold(&reports);
     assert!(differences.is_empty(), "{differences:#?}");
+}
+
+#[test]
+fn every_case_holds_in_the_module_and_the_answers_are_the_engines() {
+    assert_all_agree(&Wasm::from_file(&path()).unwrap());
+}
+
+#[test]
+fn every_case_holds_in_bundles_of_the_policies_and_the_answers_are_the_engines() {
+    assert_all_agree(&Bundled::from_file(&path()).unwrap());
 }
 
 /// The codes that a policy of this version can give to a request, without faults of the host.

@@ -51,6 +51,7 @@ mod grpc_answers;
 mod grpc_callouts;
 mod headers;
 mod host;
+mod image;
 mod lifecycle;
 mod limits;
 mod local_reply;

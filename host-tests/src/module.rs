@@ -9,6 +9,7 @@ use wasmtime::{
 };
 
 use crate::abi;
+use crate::image::{self, Image};
 use crate::signatures;
 use crate::state::State;
 
@@ -89,10 +90,14 @@ pub struct Module {
     code: wasmtime::Module,
     abi: AbiVersion,
     shared: Arc<Shared>,
+    /// What is laid into the memory of each machine, where the code was compiled without it.
+    image: Option<Arc<Image>>,
 }
 
 /// What is found out about a module once, for all of its instances.
 struct Shared {
+    /// The code that was compiled, where modules with other data may share it.
+    code: Option<Vec<u8>>,
     functions: BTreeMap<String, Function>,
     /// The module with its imports resolved, once it was needed; or why they cannot be.
     linked: OnceLock<Result<InstancePre<State>, String>>,
@@ -133,6 +138,34 @@ impl Module {
     /// # Errors
     /// The bytes are no valid module, it announces no ABI version, or a proxy could not call its functions.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LoadError> {
+        Self::compiled(bytes, None)
+    }
+
+    /// Compiles a binary module so that others with the same code can share it: see [`Module::with_data_of`]. Modules that
+    /// were initialised before and written down differ in nothing but their data.
+    ///
+    /// # Errors
+    /// As [`Module::from_bytes`].
+    pub fn shared(bytes: &[u8]) -> Result<Self, LoadError> {
+        match image::take_apart(bytes) {
+            Some(parts) => Self::compiled(&parts.code, Some(parts.image)),
+            None => Self::from_bytes(bytes),
+        }
+    }
+
+    /// Another module with the same code as this one, which is not compiled again. Nothing where this is none that shares
+    /// its code, or the other differs in more than data.
+    #[must_use]
+    pub fn with_data_of(&self, bytes: &[u8]) -> Option<Self> {
+        let parts = image::take_apart(bytes)?;
+        let is_same = self.shared.code.as_ref() == Some(&parts.code);
+        is_same.then(|| Self {
+            image: Some(parts.image),
+            ..self.clone()
+        })
+    }
+
+    fn compiled(bytes: &[u8], image: Option<Arc<Image>>) -> Result<Self, LoadError> {
         let engine =
             Engine::new(&config(bytes.len())).map_err(|error| LoadError::Engine(error.to_string()))?;
         let code = wasmtime::Module::new(&engine, bytes)
@@ -143,6 +176,7 @@ impl Module {
             return Err(LoadError::Signature { name, expected });
         }
         let shared = Arc::new(Shared {
+            code: image.is_some().then(|| bytes.to_vec()),
             functions: functions(&code),
             linked: OnceLock::new(),
         });
@@ -151,6 +185,7 @@ impl Module {
             code,
             abi,
             shared,
+            image,
         })
     }
 
@@ -182,7 +217,11 @@ impl Module {
 
     /// Whether this is a clone of the other: the same code, compiled once.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.shared, &other.shared)
+        Arc::ptr_eq(&self.shared, &other.shared) && self.image == other.image
+    }
+
+    pub(crate) fn image(&self) -> Option<&Image> {
+        self.image.as_deref()
     }
 
     pub(crate) fn engine(&self) -> &Engine {

@@ -83,10 +83,33 @@ impl Vm {
             fuel_used: 0,
             failed: None,
         };
-        match vm.connect().and_then(|()| vm.initialize()) {
+        match vm
+            .lay_out()
+            .and_then(|()| vm.connect())
+            .and_then(|()| vm.initialize())
+        {
             Ok(()) => Ok(vm),
             Err(error) => Err(Box::new((vm.store.into_data().world, error))),
         }
+    }
+
+    /// Lays what the module starts with into its memory, where that is not part of the code.
+    fn lay_out(&mut self) -> Result<(), StartError> {
+        let module = self.module.clone();
+        let Some(image) = module.image() else {
+            return Ok(());
+        };
+        let memory = self
+            .instance
+            .get_memory(&mut self.store, "memory")
+            .ok_or(StartError::Missing("memory"))?;
+        let link = |error: wasmtime::Error| StartError::Link(format!("{error:#}"));
+        memory.grow(&mut self.store, image.pages).map_err(link)?;
+        for (place, data) in &image.data {
+            let laid = memory.write(&mut self.store, *place, data);
+            laid.map_err(|error| link(error.into()))?;
+        }
+        Ok(())
     }
 
     /// Finds the module's memory and allocator.

@@ -120,7 +120,7 @@ impl Bundle {
             by: concat!("scopegate ", env!("CARGO_PKG_VERSION")).to_owned(),
             at: build_time()?,
         };
-        let baked = Baker::new(&plugin).and_then(|baker| baker.bake(source.document(), &options));
+        let baked = Baker::new(plugin).and_then(|baker| baker.bake(source.document(), &options));
         let mut bytes = baked.map_err(failure)?;
         if let Some(key) = &self.sign {
             let signed = signed(&bytes, key)?;

@@ -30,7 +30,7 @@ fn bundle(policy: &Value, open: &[Open]) -> Made {
         by: "a test".to_owned(),
         at: None,
     };
-    let bytes = Baker::new(&plugin).unwrap().bake(policy, &options).unwrap();
+    let bytes = Baker::new(plugin).unwrap().bake(policy, &options).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bundle.wasm");
     std::fs::write(&path, bytes).unwrap();
