@@ -10,7 +10,7 @@ use wasmtime::{Extern, Module, Val};
 use wasmtime_wizer::{InstanceState, SnapshotVal, ValType, Wizer};
 
 use crate::describe::{Form, first_line};
-use crate::host::{Haste, Machine, Started, engine};
+use crate::host::{ASK_FUEL, BAKE_FUEL, Haste, Machine, Started, engine};
 use crate::manifest::{self, Built, Manifest, Open, PluginFacts, PolicyFacts};
 use crate::module::{self, INTEGRITY, MANIFEST, POLICY, ReadError};
 
@@ -88,7 +88,7 @@ impl Baker {
         let engine = engine(Haste::None).map_err(|error| BundleError::Machine(first_line(&error)))?;
         let module = Module::new(&engine, &instrumented).map_err(fault)?;
         let mut started =
-            Started::new(&engine, &module, Machine::new(Vec::new(), Vec::new())).map_err(fault)?;
+            Started::new(&engine, &module, Machine::new(Vec::new(), Vec::new()), ASK_FUEL).map_err(fault)?;
         let described = crate::describe::describe(&mut started);
         let described = described.map_err(|error| BundleError::Plugin(error.to_string()))?;
         Ok(Self {
@@ -118,7 +118,7 @@ impl Baker {
             Value::from(names).to_string().into_bytes(),
         );
         let fault = |error: wasmtime::Error| BundleError::Machine(first_line(&error));
-        let mut started = Started::new(&self.engine, &self.module, machine).map_err(fault)?;
+        let mut started = Started::new(&self.engine, &self.module, machine, BAKE_FUEL).map_err(fault)?;
         if let Err(error) = started.call(BAKE) {
             let faults = faults(&started);
             return Err(match faults.is_empty() {

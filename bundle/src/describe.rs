@@ -5,7 +5,7 @@ use serde_json::Value;
 use wasmtime::{Engine, Module};
 
 use crate::Open;
-use crate::host::{Haste, Machine, Started, engine};
+use crate::host::{ASK_FUEL, Haste, Machine, Started, engine};
 use crate::module::ReadError;
 
 /// The function by which a module is asked.
@@ -39,7 +39,8 @@ pub(crate) fn ask(bytes: &[u8]) -> Result<Described, ReadError> {
     let setup = |error: wasmtime::Error| ReadError::Silent(first_line(&error));
     let engine: Engine = engine(Haste::Great).map_err(setup)?;
     let module = Module::new(&engine, bytes).map_err(setup)?;
-    let mut started = Started::new(&engine, &module, Machine::new(Vec::new(), Vec::new())).map_err(setup)?;
+    let mut started =
+        Started::new(&engine, &module, Machine::new(Vec::new(), Vec::new()), ASK_FUEL).map_err(setup)?;
     describe(&mut started)
 }
 

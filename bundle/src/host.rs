@@ -6,8 +6,11 @@ use wasmtime::{
     StoreLimits, StoreLimitsBuilder, TypedFunc,
 };
 
-/// How many instructions a module may take: those of the largest policies take a hundredth of it.
-const FUEL: u64 = 200_000_000_000;
+/// How many instructions a module may take to take in a policy: that with 10,000 routes takes a small part of it.
+pub(crate) const BAKE_FUEL: u64 = 100_000_000_000;
+
+/// How many instructions a module may take to say what it is, whosever it may be.
+pub(crate) const ASK_FUEL: u64 = 100_000_000;
 
 /// How much memory a module may have: the plugin with 10,000 routes takes a tenth of it.
 const MEMORY_BYTES: usize = 512 * 1024 * 1024;
@@ -90,10 +93,15 @@ impl Started {
     ///
     /// # Errors
     /// What it asked for that there is not, or how it failed.
-    pub(crate) fn new(engine: &Engine, module: &Module, machine: Machine) -> wasmtime::Result<Self> {
+    pub(crate) fn new(
+        engine: &Engine,
+        module: &Module,
+        machine: Machine,
+        fuel: u64,
+    ) -> wasmtime::Result<Self> {
         let mut store = Store::new(engine, machine);
         store.limiter(|machine| &mut machine.limits);
-        store.set_fuel(FUEL)?;
+        store.set_fuel(fuel)?;
         let linker = linker(engine, module)?;
         let instance = linker.instantiate(&mut store, module)?;
         let mut started = Self { store, instance };

@@ -22,9 +22,7 @@ impl Secrets for CheckedSecrets {
 
 /// The variables that `policy` names, as far as the environment has them.
 pub(crate) fn environment(policy: &Value) -> BTreeMap<String, String> {
-    let mut names = Vec::new();
-    collect(policy, &mut names);
-    names
+    scopegate_bundle::secrets(policy)
         .into_iter()
         .filter_map(|name| Some((name.clone(), std::env::var(&name).ok()?)))
         .collect()
@@ -32,35 +30,7 @@ pub(crate) fn environment(policy: &Value) -> BTreeMap<String, String> {
 
 /// The variables that `policy` names and the environment does not have.
 pub(crate) fn missing(policy: &Value) -> Vec<String> {
-    let mut names = Vec::new();
-    collect(policy, &mut names);
+    let mut names = scopegate_bundle::secrets(policy);
     names.retain(|name| std::env::var_os(name).is_none());
     names
-}
-
-fn collect(value: &Value, names: &mut Vec<String>) {
-    match value {
-        Value::Object(members) => match (members.len(), members.get("env").and_then(Value::as_str)) {
-            (1, Some(name)) => names.push(name.to_owned()),
-            _ => members.values().for_each(|value| collect(value, names)),
-        },
-        Value::Array(items) => items.iter().for_each(|item| collect(item, names)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::collect;
-
-    #[test]
-    fn the_variables_of_a_policy_are_found_wherever_they_stand() {
-        let policy =
-            json!({"a": [{"secret": {"env": "ONE"}}], "b": {"env": "TWO"}, "c": {"env": "no", "d": 1}});
-        let mut names = Vec::new();
-        collect(&policy, &mut names);
-        assert_eq!(names, ["ONE", "TWO"]);
-    }
 }

@@ -15,7 +15,7 @@ use scopegate_harness::suite::{Case, Step, Suite};
 use serde_json::Value;
 
 use crate::envoy::EnvoyError;
-use crate::executor::{EnvoyExecutor, Normalisation};
+use crate::executor::{EnvoyExecutor, Normalisation, Serving};
 use crate::nginx::NginxError;
 
 /// Why the cases did not run.
@@ -51,16 +51,21 @@ pub struct Summary {
     pub disagreements: Vec<String>,
 }
 
-/// Runs every test file below `paths` through one Envoy and through the native engine.
+/// Runs every test file below `paths` through one Envoy and through the native engine. `is_bundled` says whether each policy
+/// is made part of a module of its own first.
 ///
 /// # Errors
 /// There is no Envoy, or a test file is wrong.
-pub fn run(module: &Path, paths: &[PathBuf]) -> Result<Summary, CasesError> {
+pub fn run(module: &Path, paths: &[PathBuf], is_bundled: bool) -> Result<Summary, CasesError> {
     let suites = load(paths)?;
     let now = crate::mint::now();
     let setups = suites.iter().map(|suite| suite.setup_at(now));
     let setups = setups.collect::<Result<Vec<Setup>, _>>()?;
-    let envoy = EnvoyExecutor::start(module, &setups, Normalisation::Off)?;
+    let serving = match is_bundled {
+        true => Serving::bundled(module)?,
+        false => Serving::Configured,
+    };
+    let envoy = EnvoyExecutor::start(module, &setups, serving, Normalisation::Off)?;
     let mut summary = Summary::default();
     for suite in &suites {
         let in_envoy = run::run(suite, &envoy, None)?;

@@ -10,13 +10,16 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use scopegate_bundle::{Open, Options};
 use scopegate_document::{Instant, UnixTime};
+use scopegate_harness::bundled::Bundled;
 use scopegate_harness::exchange::{self, Headers, Outcome, Request};
 use scopegate_harness::executor::{Executor, ExecutorError, Session, Setup, Time};
 use scopegate_harness::observed::Observed;
 use scopegate_harness::policy::named_upstreams;
 use scopegate_harness::upstream::Rule;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
 
 use crate::client::{self, Answer};
 use crate::envoy::bootstrap::{
@@ -49,6 +52,53 @@ pub enum Normalisation {
     On,
 }
 
+/// How policies come to Envoy.
+#[derive(Debug)]
+pub enum Serving {
+    /// As the configuration of the plugin.
+    Configured,
+    /// Each as part of a module of its own, a bundle: files in a folder that lasts as long as Envoy.
+    Bundled(Box<Bundled>, TempDir),
+}
+
+impl Serving {
+    /// Bundles, made of the plugin in this file.
+    ///
+    /// # Errors
+    /// It is no such plugin, or there is no folder for them.
+    pub fn bundled(module: &Path) -> Result<Self, EnvoyError> {
+        let baker = Bundled::from_file(module).map_err(io::Error::other)?;
+        Ok(Self::Bundled(Box::new(baker), tempfile::tempdir()?))
+    }
+
+    /// The filter that has this policy in force.
+    fn filter(&self, module: &Path, number: usize, setup: &Setup) -> io::Result<Value> {
+        let mut policy = shifted(setup).map_err(io::Error::other)?;
+        let Self::Bundled(baker, folder) = self else {
+            for section in ["/authentication/providers", "/authentication/revocation"] {
+                if let Some(section) = policy.pointer_mut(section) {
+                    rename_upstreams(section, number);
+                }
+            }
+            return Ok(plugin(module, &policy.to_string(), &setup.environment));
+        };
+        let options = Options {
+            open: vec![Open::Upstreams],
+            by: "tests".to_owned(),
+            at: None,
+        };
+        let bundle = baker.bytes(policy.to_string().as_bytes(), &options);
+        let path = folder.path().join(format!("{number}.wasm"));
+        std::fs::write(&path, bundle.map_err(io::Error::other)?)?;
+        let upstreams: Map<String, Value> = named_upstreams(&policy)
+            .into_iter()
+            .map(|name| (name.clone(), json!(cluster(&name, number))))
+            .collect();
+        let configuration = json!({"upstreams": upstreams}).to_string();
+        Ok(plugin(&path, &configuration, &setup.environment))
+    }
+}
+
 /// Where a policy is served.
 #[derive(Debug, Clone, Copy)]
 struct Addresses {
@@ -65,6 +115,8 @@ pub struct EnvoyExecutor {
     /// What the policies call out to; each ends with its handle.
     _servers: Vec<KeyServer>,
     connections: Connections,
+    /// Where the bundles are that Envoy loaded.
+    _serving: Serving,
     /// By test file: two of them may have one policy, and each its own keys.
     listeners: BTreeMap<String, Addresses>,
     /// Each policy as it is served: its instants moved to the clock that runs.
@@ -78,7 +130,12 @@ impl EnvoyExecutor {
     ///
     /// # Errors
     /// There is no Envoy, or it does not start with them.
-    pub fn start(module: &Path, setups: &[Setup], normalisation: Normalisation) -> Result<Self, EnvoyError> {
+    pub fn start(
+        module: &Path,
+        setups: &[Setup],
+        serving: Serving,
+        normalisation: Normalisation,
+    ) -> Result<Self, EnvoyError> {
         let upstream = Upstream::start()?;
         let program = find()?;
         let connections = Connections::new()?;
@@ -86,7 +143,7 @@ impl EnvoyExecutor {
         for (number, setup) in setups.iter().enumerate() {
             let plain = Listener {
                 normalises: normalisation == Normalisation::On,
-                ..listener(module, number, setup)?
+                ..listener(serving.filter(module, number, setup)?, number)
             };
             if peers::asks_for_certificates(&setup.policy) {
                 listeners.push(connections.secure(&plain));
@@ -118,6 +175,7 @@ impl EnvoyExecutor {
             upstream,
             _servers: servers,
             connections,
+            _serving: serving,
             listeners,
             served,
             read: Mutex::new(0),
@@ -305,16 +363,9 @@ pub(crate) fn encode(request: &Request) -> Result<Vec<u8>, ExecutorError> {
     ))
 }
 
-fn listener(module: &Path, number: usize, setup: &Setup) -> Result<Listener, EnvoyError> {
-    let mut policy = shifted(setup).map_err(io::Error::other)?;
-    for section in ["/authentication/providers", "/authentication/revocation"] {
-        if let Some(section) = policy.pointer_mut(section) {
-            rename_upstreams(section, number);
-        }
-    }
-    let filters = vec![plugin(module, &policy.to_string(), &setup.environment)];
-    let listener = Listener::new(&name(number), filters);
-    Ok(listener.with_client_certificate_header(ClientCertificateHeader::AlwaysForwardOnly))
+fn listener(filter: Value, number: usize) -> Listener {
+    let listener = Listener::new(&name(number), vec![filter]);
+    listener.with_client_certificate_header(ClientCertificateHeader::AlwaysForwardOnly)
 }
 
 /// The policy of a test, its instants moved to the clock that runs.

@@ -40,6 +40,9 @@ enum Task {
         /// Test files, or folders of them.
         #[arg(default_values = ["policies", "corpus"])]
         paths: Vec<PathBuf>,
+        /// Make a bundle of each policy first.
+        #[arg(long)]
+        bundled: bool,
     },
     /// Measure what the plugin adds to a request in Envoy, beside Envoy's own filters.
     Bench(bench::Options),
@@ -134,8 +137,12 @@ fn run(task: Task) -> Result<bool, Failure> {
     let module = module().map_err(Failure::Other)?;
     Ok(match task {
         Task::Demo { host } => demo::run(host, &module)?,
-        Task::Test { host, paths } => match host {
-            Proxy::Envoy => report(&cases::run(&module, &paths)?, "Envoy"),
+        Task::Test {
+            host,
+            paths,
+            bundled,
+        } => match host {
+            Proxy::Envoy => report(&cases::run(&module, &paths, bundled)?, "Envoy"),
             Proxy::Nginx => report(&cases::nginx::run(&module, &paths)?, "NGINX"),
         },
         Task::Bench(options) => {

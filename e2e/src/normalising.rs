@@ -13,7 +13,7 @@ use scopegate_harness::run;
 use scopegate_harness::upstream::Rule;
 
 use crate::cases::{CasesError, load};
-use crate::executor::{EnvoyExecutor, EnvoySession, Normalisation};
+use crate::executor::{EnvoyExecutor, EnvoySession, Normalisation, Serving};
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ pub fn run(module: &Path, paths: &[PathBuf]) -> Result<Summary, CasesError> {
     let setups = suites.iter().map(|suite| suite.setup_at(now));
     let setups = setups.collect::<Result<Vec<Setup>, _>>()?;
     let both = Both {
-        envoy: EnvoyExecutor::start(module, &setups, Normalisation::On)?,
+        envoy: EnvoyExecutor::start(module, &setups, Serving::Configured, Normalisation::On)?,
         summary: Mutex::default(),
     };
     for suite in &suites {

@@ -72,8 +72,8 @@ pub(crate) fn end_to_end(
         "scopegate",
     ];
     command::run(workspace.cargo().args(packages))?;
-    let mut program = end_to_end_program(workspace, task, &module);
-    let status = program.args(arguments).status();
+    let mut program = end_to_end_program(workspace, &module);
+    let status = program.arg(task).args(arguments).status();
     let status = on(Path::new("scopegate-e2e"), status)?;
     Ok(status
         .code()
@@ -82,10 +82,9 @@ pub(crate) fn end_to_end(
 }
 
 /// The end-to-end program, built before, told where everything is.
-pub(crate) fn end_to_end_program(workspace: &Workspace, task: &str, module: &Path) -> Command {
+pub(crate) fn end_to_end_program(workspace: &Workspace, module: &Path) -> Command {
     let mut program = Command::new(workspace.program("scopegate-e2e"));
     program
-        .arg(task)
         .current_dir(&workspace.root)
         .env("SCOPEGATE_WASM", module)
         .env("SCOPEGATE_COMMAND", workspace.program("scopegate"))

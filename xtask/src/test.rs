@@ -43,17 +43,22 @@ const STEPS: [Step; 13] = [
     ("in Node: engine", |workspace| node(workspace, "engine")),
     ("manifests", manifests),
     ("policies", policies),
-    ("module size", |workspace| end_to_end(workspace, "size")),
+    ("module size", |workspace| end_to_end(workspace, &["size"])),
 ];
 
 /// Steps that need Envoy, which not every machine can have.
-const ENVOY: Step = ("Envoy, end to end", |workspace| end_to_end(workspace, "test"));
+const ENVOY: [Step; 2] = [
+    ("Envoy, end to end", |workspace| end_to_end(workspace, &["test"])),
+    ("Envoy, bundles", |workspace| {
+        end_to_end(workspace, &["test", "--bundled"])
+    }),
+];
 
 /// Runs the steps whose name contains one of `only`; all of them where it is empty.
 pub(crate) fn run(workspace: &Workspace, only: &[String]) -> Result<ExitCode, Failure> {
     let wanted = |name: &str| only.is_empty() || only.iter().any(|text| name.contains(text.as_str()));
     let mut rows = Vec::new();
-    for (name, step) in STEPS.into_iter().chain([ENVOY]).filter(|(name, _)| wanted(name)) {
+    for (name, step) in STEPS.into_iter().chain(ENVOY).filter(|(name, _)| wanted(name)) {
         eprintln!("\n== {name}");
         let (verdict, seconds) = timed(|| step(workspace));
         if let Verdict::Failed(why) | Verdict::Skipped(why) = &verdict {
@@ -262,15 +267,19 @@ fn policies(workspace: &Workspace) -> Result<Verdict, Failure> {
     Ok(Verdict::Passed)
 }
 
-fn end_to_end(workspace: &Workspace, task: &str) -> Result<Verdict, Failure> {
-    let mut program = products::end_to_end_program(workspace, task, &products::module(workspace));
+fn end_to_end(workspace: &Workspace, arguments: &[&str]) -> Result<Verdict, Failure> {
+    let mut program = products::end_to_end_program(workspace, &products::module(workspace));
+    program.args(arguments);
     let status = command::on(Path::new("scopegate-e2e"), program.status())?;
     Ok(match status.code() {
         Some(0) => Verdict::Passed,
         Some(products::CANNOT_RUN) => {
             Verdict::Skipped("this machine has no Envoy and cannot get one".to_owned())
         }
-        _ => Verdict::Failed(format!("`scopegate-e2e {task}` ended with {status}")),
+        _ => Verdict::Failed(format!(
+            "`scopegate-e2e {}` ended with {status}",
+            arguments.join(" ")
+        )),
     })
 }
 

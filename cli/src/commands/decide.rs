@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Map, Value};
@@ -15,7 +15,7 @@ use scopegate_harness::upstream::{Rule, Served, Upstreams};
 use scopegate_harness::wasm::{Wasm, WasmSession};
 
 use crate::secrets::{self, CheckedSecrets};
-use crate::{Exit, Failure, module, output};
+use crate::{Exit, Failure, files, module, output};
 
 /// Decides on requests: JSON lines in, JSON lines out
 #[derive(Debug, Args)]
@@ -29,11 +29,15 @@ use crate::{Exit, Failure, module, output};
     with `method` and `path`, where those are given; `fails` (`broken`, `silent`) in place of an answer. Until then every upstream is down.\n\n\
     Examples:\n  scopegate decide --policy policy.yaml < requests.jsonl\n  \
     echo '{\"control\": \"advance\", \"seconds\": 61}' | scopegate decide --policy policy.yaml --now 2026-11-22T09:00:00Z\n  \
-    scopegate decide --policy policy.yaml --now 2026-11-22T09:00:00Z < requests.jsonl")]
+    scopegate decide --policy policy.yaml --now 2026-11-22T09:00:00Z < requests.jsonl\n  \
+    scopegate decide --bundle orders.wasm < requests.jsonl")]
 pub(crate) struct Decide {
     /// The policy: one file, or several that are joined
-    #[arg(long, short, required = true, num_args = 1.., value_name = "FILE")]
+    #[arg(long, short, required_unless_present = "bundle", num_args = 1.., value_name = "FILE")]
     policy: Vec<PathBuf>,
+    /// A bundle, which has its policy in it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["policy", "wasm"])]
+    bundle: Option<PathBuf>,
     /// The plugin's module, in place of the one that was built
     #[arg(long, value_name = "FILE")]
     wasm: Option<PathBuf>,
@@ -65,16 +69,10 @@ fn parse_time(text: &str) -> Result<UnixTime, String> {
 impl Decide {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let Lines::Json = self.format;
-        let source = source::load(&self.policy)?;
-        let wasm = Wasm::from_file(&module::find(self.wasm.as_deref())?)?;
-        let setup = Setup {
-            name: String::new(),
-            policy: source.json(),
-            environment: secrets::environment(source.document()),
-            time: self.now.map_or(Time::System, Time::Fixed),
-            upstreams: Upstreams::default(),
+        let session = match &self.bundle {
+            Some(bundle) => self.of_bundle(bundle)?,
+            None => self.of_policy()?,
         };
-        let session = wasm.session(&setup).map_err(|error| refusal(error, &source))?;
         let mut lines = LineByLine {
             session,
             unknown: BTreeSet::new(),
@@ -95,6 +93,38 @@ impl Decide {
             }
         }
         Ok(Exit::Fine)
+    }
+
+    fn of_policy(&self) -> Result<WasmSession, Failure> {
+        let source = source::load(&self.policy)?;
+        let wasm = Wasm::from_file(&module::find(self.wasm.as_deref())?)?;
+        let setup = self.setup(source.json(), source.document());
+        wasm.session(&setup).map_err(|error| refusal(error, &source))
+    }
+
+    /// A bundle is given no configuration, and only what is one is taken.
+    fn of_bundle(&self, path: &Path) -> Result<WasmSession, Failure> {
+        let found = scopegate_bundle::inspect(&files::read(path)?);
+        let found = found.map_err(|error| Failure::Invalid(format!("`{}`: {error}", path.display())))?;
+        let Some((_, policy)) = found.bundle else {
+            let plain = format!(
+                "`{}` is the plain plugin: give it a policy with `--policy`",
+                path.display()
+            );
+            return Err(Failure::Invalid(plain));
+        };
+        let setup = self.setup(Vec::new(), &policy);
+        Ok(Wasm::from_file(path)?.session(&setup)?)
+    }
+
+    fn setup(&self, configuration: Vec<u8>, policy: &Value) -> Setup {
+        Setup {
+            name: String::new(),
+            policy: configuration,
+            environment: secrets::environment(policy),
+            time: self.now.map_or(Time::System, Time::Fixed),
+            upstreams: Upstreams::default(),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use scopegate_harness::bundled::Bundled;
 use scopegate_harness::executor::Executor;
 use scopegate_harness::native::Native;
 use scopegate_harness::report::RunReport;
@@ -28,7 +29,7 @@ mod watch;
 #[command(
     after_help = "Examples:\n  scopegate test --init policy.yaml\n  scopegate test policies\n  \
                         scopegate test --engine native --filter tenant policy.test.yaml\n  \
-                        scopegate test --engine both policies\n  scopegate test --watch policy.test.yaml\n  \
+                        scopegate test --engine both policies\n  scopegate test --bundled policies\n  scopegate test --watch policy.test.yaml\n  \
                         scopegate test --mutate policy.test.yaml\n  \
                         scopegate test --threshold 100 --format junit policies > report.xml\n\n\
                   `--init` writes a file to begin with; `scopegate schema --tests` prints what may stand in one.\n\n\
@@ -45,6 +46,9 @@ pub(crate) struct Test {
     /// The plugin's module, in place of the one that was built
     #[arg(long, value_name = "FILE")]
     wasm: Option<PathBuf>,
+    /// Makes a bundle of each policy first, and runs that
+    #[arg(long)]
+    bundled: bool,
     /// Runs the cases whose name contains this
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
@@ -70,13 +74,13 @@ pub(crate) struct Test {
     #[arg(long)]
     verbose: bool,
     /// Writes a first test file for the policy in PATH: for each route who passes, and what each layer refuses
-    #[arg(long, conflicts_with_all = ["bench", "engine", "fail_fast", "filter", "jobs", "mutate", "profile", "threshold", "verbose", "wasm", "watch"])]
+    #[arg(long, conflicts_with_all = ["bench", "bundled", "engine", "fail_fast", "filter", "jobs", "mutate", "profile", "threshold", "verbose", "wasm", "watch"])]
     init: bool,
     /// Where `--init` writes; by default beside the policy
     #[arg(short, long, value_name = "FILE", requires = "init")]
     output: Option<PathBuf>,
     /// Takes each rule out of the policies in turn, and lists those that no test would miss
-    #[arg(long, conflicts_with_all = ["bench", "engine", "fail_fast", "filter", "jobs", "profile", "threshold", "verbose", "wasm", "watch"])]
+    #[arg(long, conflicts_with_all = ["bench", "bundled", "engine", "fail_fast", "filter", "jobs", "profile", "threshold", "verbose", "wasm", "watch"])]
     mutate: bool,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
@@ -210,13 +214,22 @@ impl Test {
 
     fn executors(&self) -> Result<Vec<Box<dyn Executor>>, Failure> {
         let wasm = || -> Result<Box<dyn Executor>, Failure> {
-            let module = Wasm::from_file(&module::find(self.wasm.as_deref())?)?;
-            Ok(Box::new(module.in_proxy(match self.profile {
+            let path = module::find(self.wasm.as_deref())?;
+            let proxy = match self.profile {
                 Proxy::Envoy => Profile::Envoy,
                 Proxy::Nginx => Profile::Nginx,
                 Proxy::Spec => Profile::Spec,
-            })))
+            };
+            Ok(match self.bundled {
+                true => Box::new(Bundled::from_file(&path)?.in_proxy(proxy)),
+                false => Box::new(Wasm::from_file(&path)?.in_proxy(proxy)),
+            })
         };
+        if self.bundled && self.engine == Engine::Native {
+            return Err(Failure::Invalid(
+                "`--bundled` is about the plugin's module: leave `--engine native` out".to_owned(),
+            ));
+        }
         Ok(match self.engine {
             Engine::Wasm => vec![wasm()?],
             Engine::Native => vec![Box::new(Native)],

@@ -2,9 +2,11 @@
 //! numbers of workers.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use scopegate_bundle::{Baker, Options};
 use serde_json::Value;
 
 use super::policies::{PROVIDER, with_routes};
@@ -45,14 +47,39 @@ pub(super) fn measure(program: &Path, module: &Path) -> Result<Vec<Started>, Ben
     for routes in [1_000, 10_000] {
         let name = format!("scopegate, {routes} routes");
         started.push(start(program, &name, guard(module, routes)?, 1)?);
+        let folder = tempfile::tempdir()?;
+        let name = format!("a bundle, {routes} routes");
+        started.push(start(program, &name, bundle(module, routes, folder.path())?, 1)?);
     }
     Ok(started)
 }
 
 fn guard(module: &Path, routes: usize) -> Result<Vec<Value>, BenchError> {
+    Ok(vec![plugin(
+        module,
+        &policy(routes)?.to_string(),
+        &BTreeMap::new(),
+    )])
+}
+
+/// The same policy as part of the module, in a file in this folder.
+fn bundle(module: &Path, routes: usize, folder: &Path) -> Result<Vec<Value>, BenchError> {
+    let options = Options {
+        open: Vec::new(),
+        by: "bench".to_owned(),
+        at: None,
+    };
+    let policy = policy(routes)?;
+    let made = Baker::new(std::fs::read(module)?).and_then(|baker| baker.bake(&policy, &options));
+    let path = folder.join("bundle.wasm");
+    std::fs::write(&path, made.map_err(io::Error::other)?)?;
+    Ok(vec![plugin(&path, "", &BTreeMap::new())])
+}
+
+fn policy(routes: usize) -> Result<Value, BenchError> {
     let mut policy = with_routes(routes);
     Mint::install(&mut policy, PROVIDER, &[Algorithm::ES256])?;
-    Ok(vec![plugin(module, &policy.to_string(), &BTreeMap::new())])
+    Ok(policy)
 }
 
 fn start(program: &Path, name: &str, filters: Vec<Value>, workers: u32) -> Result<Started, BenchError> {

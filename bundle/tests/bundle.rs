@@ -1,0 +1,441 @@
+//! Bundles of the real plugin: what proxies get of them, and what becomes of those that were changed.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use scopegate_bundle::{Baker, BundleError, Form, Open, Options, ReadError, inspect};
+use scopegate_host_tests::{Clock, Exchange, Host, HostBuilder, Module, Outcome, Request};
+use serde_json::{Value, json};
+
+const NOW: u64 = 1_790_000_000;
+
+fn plugin() -> Vec<u8> {
+    let built =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/wasm32-wasip1/release/scopegate_plugin.wasm");
+    let path = std::env::var_os("SCOPEGATE_WASM").map_or(built, PathBuf::from);
+    assert!(
+        path.is_file(),
+        "no module at `{}`: build it with `cargo xtask wasm`",
+        path.display()
+    );
+    std::fs::read(path).unwrap()
+}
+
+fn baker() -> &'static Baker {
+    static BAKER: OnceLock<Baker> = OnceLock::new();
+    BAKER.get_or_init(|| Baker::new(plugin()).unwrap())
+}
+
+fn options(open: &[Open]) -> Options {
+    Options {
+        open: open.to_vec(),
+        by: "tests".to_owned(),
+        at: None,
+    }
+}
+
+/// One provider with an API key, whose value is `key`; a guarded route and a public one.
+fn policy() -> Value {
+    json!({
+        "scopegate": "v1",
+        "metadata": {"name": "orders", "version": "1.0.0"},
+        "authentication": {"providers": [{
+            "name": "partners",
+            "type": "api_key",
+            "credential": {"header": "x-api-key"},
+            "keys": [{
+                "id": "acme",
+                "sha256": "2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683",
+                "subject": "acme",
+                "expires": "2027-01-01T00:00:00Z",
+            }],
+        }]},
+        "authorization": {
+            "scopes": {"orders:read": "Read orders"},
+            "grants": [{"caller": {"provider": "partners", "subject": "acme"}, "scopes": ["orders:read"]}],
+            "routes": [
+                {"id": "health", "match": {"methods": ["GET"], "path": "/healthz"}, "access": "public"},
+                {"id": "orders", "match": {"methods": ["GET"], "path": "/orders"}, "access": {"scopes": {"all": ["orders:read"]}}},
+            ],
+        },
+    })
+}
+
+/// A policy with a key that stands in the environment of the proxy, and proofs whose nonces the plugin makes.
+fn secret_policy() -> Value {
+    let mut policy = policy();
+    policy["authentication"] = json!({
+        "origins": ["https://api.example.com"],
+        "providers": [{
+            "name": "corp",
+            "type": "jwt",
+            "issuer": "https://idp.example.com",
+            "audiences": ["https://api.example.com"],
+            "algorithms": ["HS256"],
+            "keys": [{"kid": "k1", "alg": "HS256", "secret": {"env": "ORDERS_SECRET"}}],
+        }],
+    });
+    policy["authorization"]["grants"] = json!([]);
+    policy
+}
+
+fn bake(policy: &Value, open: &[Open]) -> Vec<u8> {
+    baker().bake(policy, &options(open)).unwrap()
+}
+
+/// The module, whose code is compiled once for all tests.
+fn module(bytes: &[u8]) -> Module {
+    static CODE: OnceLock<Module> = OnceLock::new();
+    let code = CODE.get_or_init(|| Module::shared(bytes).unwrap());
+    code.with_data_of(bytes).unwrap()
+}
+
+fn builder(bytes: &[u8]) -> HostBuilder {
+    Host::builder(&module(bytes)).clock(Clock::virtual_at(NOW))
+}
+
+fn get(path: &str) -> Request {
+    Request::get("api.example.com", path)
+}
+
+fn reply(exchange: &Exchange) -> (u16, String) {
+    let Outcome::LocalReply(reply) = &exchange.outcome else {
+        panic!("no reply: {:?}", exchange.outcome)
+    };
+    let code = reply.details.rsplit(':').next().unwrap_or_default();
+    (reply.status, code.to_owned())
+}
+
+#[test]
+fn a_bundle_decides_with_an_empty_configuration() {
+    let mut host = builder(&bake(&policy(), &[])).build().unwrap();
+    assert!(host.configured(), "{:?}", host.logs());
+    assert!(host.request(get("/healthz")).forwarded().is_some());
+    assert!(
+        host.request(get("/orders").header("x-api-key", "key"))
+            .forwarded()
+            .is_some()
+    );
+    assert_eq!(
+        reply(&host.request(get("/orders"))),
+        (401, "credential_missing".to_owned())
+    );
+    assert_eq!(reply(&host.request(get("/else"))), (403, "no_route".to_owned()));
+}
+
+#[test]
+fn the_log_says_which_policy_is_in_force_and_it_is_the_one_that_the_bundle_shows() {
+    let bytes = bake(&policy(), &[]);
+    let mut host = builder(&bytes).build().unwrap();
+    let (manifest, shown) = inspect(&bytes).unwrap().bundle.unwrap();
+    assert_eq!(shown, policy());
+    let logs: Vec<String> = host.logs().into_iter().map(|line| line.message).collect();
+    assert!(
+        logs.iter()
+            .any(|line| line.contains(&manifest.policy.digest) && line.contains("in force")),
+        "{logs:?}"
+    );
+}
+
+#[test]
+fn nothing_that_is_closed_is_set_and_then_nothing_is_let_through() {
+    let mut public = policy();
+    public["authorization"]["routes"][1]["access"] = json!("public");
+    for (open, configuration) in [
+        (&[][..], json!({"log_level": "warn"}).to_string()),
+        (&[Open::LogLevel][..], json!({"upstreams": {}}).to_string()),
+        (&[Open::LogLevel, Open::Upstreams][..], public.to_string()),
+        (
+            &[Open::LogLevel, Open::Upstreams][..],
+            json!({"audiences": []}).to_string(),
+        ),
+        (
+            &[Open::Upstreams][..],
+            json!({"upstreams": {"unknown": "x"}}).to_string(),
+        ),
+        (&[][..], "env:POLICY".to_owned()),
+        (&[][..], "x".to_owned()),
+    ] {
+        let host = builder(&bake(&policy(), open))
+            .configuration(&configuration)
+            .environment([("POLICY", public.to_string())]);
+        let mut host = host.build().unwrap();
+        assert!(!host.configured(), "{configuration}");
+        for path in ["/healthz", "/orders"] {
+            let exchange = host.request(get(path).header("x-api-key", "key"));
+            assert!(exchange.forwarded().is_none(), "{configuration}: {path}");
+        }
+    }
+}
+
+#[test]
+fn a_configuration_that_is_refused_leaves_the_policy_in_force_that_is_baked_in() {
+    let mut host = builder(&bake(&policy(), &[])).build().unwrap();
+    assert_eq!(host.configure("{}"), Ok(true));
+    let mut public = policy();
+    public["authorization"]["routes"][1]["access"] = json!("public");
+    assert_eq!(host.configure(public.to_string()), Ok(false));
+    assert_eq!(
+        reply(&host.request(get("/orders"))),
+        (401, "credential_missing".to_owned())
+    );
+}
+
+#[test]
+fn the_level_of_the_log_is_for_the_plugins_own_lines() {
+    let mut audited = policy();
+    audited["audit"] = json!({"authentication": "all", "authorization": "all"});
+    let bytes = bake(&audited, &[Open::LogLevel]);
+    let lines = |configuration: &str| {
+        let mut host = builder(&bytes).configuration(configuration).build().unwrap();
+        assert!(host.configured());
+        host.request(get("/healthz"));
+        let logs = host.logs().into_iter().map(|line| line.message);
+        let (records, own): (Vec<_>, Vec<_>) = logs.partition(|line| line.starts_with('{'));
+        (records.len(), own.len())
+    };
+    let (all, own) = lines("");
+    assert!(all > 0 && own > 0);
+    assert_eq!(lines(r#"{"log_level": "warn"}"#), (all, 0));
+}
+
+#[test]
+fn a_secret_comes_from_the_environment_of_the_proxy_and_from_nowhere_before() {
+    let bytes = bake(&secret_policy(), &[]);
+    let (manifest, _) = inspect(&bytes).unwrap().bundle.unwrap();
+    assert_eq!(
+        (manifest.form, manifest.secrets),
+        (Form::Document, vec!["ORDERS_SECRET".to_owned()])
+    );
+    assert!(!builder(&bytes).build().unwrap().configured());
+    let secret = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY";
+    let mut host = builder(&bytes)
+        .environment([("ORDERS_SECRET", secret)])
+        .build()
+        .unwrap();
+    assert!(host.configured(), "{:?}", host.logs());
+    assert_eq!(
+        reply(&host.request(get("/orders"))),
+        (401, "credential_missing".to_owned())
+    );
+}
+
+#[test]
+fn chance_is_asked_by_each_machine_anew_and_never_where_the_bundle_is_made() {
+    // Where bundles are made, a module that asks for chance is stopped: that this one is made says that none is in it.
+    let bytes = bake(&policy(), &[]);
+    let mut host = builder(&bytes).trace().build().unwrap();
+    host.request(get("/orders").header("x-api-key", "key"));
+    let asked = host
+        .trace()
+        .iter()
+        .filter(|call| call.function == "random_get")
+        .count();
+    assert!(asked > 0, "the seeds of tables are drawn when a machine starts");
+}
+
+#[test]
+fn a_policy_with_faults_is_refused_with_each_of_them() {
+    let mut bad = policy();
+    bad["authorization"]["routes"][1]["access"]["scopes"]["all"] = json!(["unheard:of"]);
+    let mut worse = secret_policy();
+    worse["authorization"]["routes"][1]["access"]["scopes"]["all"] = json!(["unheard:of"]);
+    for policy in [bad, worse] {
+        let refused = baker().bake(&policy, &options(&[])).unwrap_err();
+        let BundleError::Policy(faults) = &refused else {
+            panic!("{refused}")
+        };
+        assert!(
+            faults.iter().any(|fault| fault.contains("unheard:of")),
+            "{faults:?}"
+        );
+    }
+    assert!(matches!(
+        baker().bake(&json!("x"), &options(&[])),
+        Err(BundleError::Policy(_))
+    ));
+}
+
+#[test]
+fn a_bundle_takes_in_no_second_policy() {
+    let refused = Baker::new(bake(&policy(), &[])).unwrap_err();
+    assert!(refused.to_string().contains("it is a bundle"), "{refused}");
+}
+
+#[test]
+fn the_plain_plugin_is_told_from_a_bundle() {
+    let found = inspect(&plugin()).unwrap();
+    assert!(found.bundle.is_none() && !found.is_signed);
+    assert_eq!(found.abi, "0.2.1");
+}
+
+#[test]
+fn what_was_cut_off_or_changed_is_refused() {
+    let bytes = bake(&policy(), &[]);
+    for kept in [0, 7, 8, 100, bytes.len() / 2, bytes.len() - 1] {
+        assert!(inspect(&bytes[..kept]).is_err(), "the first {kept} bytes");
+    }
+    // The last section: without it the module is whole, but nobody vouches for it.
+    let end = find(&bytes, b"scopegate.integrity") - 3;
+    assert_eq!(
+        inspect(&bytes[..end]),
+        Err(ReadError::Changed("its digest is missing".to_owned()))
+    );
+    let route = find(&bytes, b"healthz");
+    assert!(route < find(&bytes, b"scopegate.policy"), "that is in the data");
+    for (at, what) in [
+        (route, "the compiled policy"),
+        (find(&bytes, b"scopegate.policy") + 40, "the policy that is shown"),
+        (find(&bytes, b"scopegate.manifest") + 40, "what it says of itself"),
+    ] {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        assert!(
+            matches!(inspect(&changed), Err(ReadError::Changed(_))),
+            "{what}: {:?}",
+            inspect(&changed)
+        );
+    }
+}
+
+#[test]
+fn a_bundle_that_shows_another_policy_than_it_enforces_is_refused() {
+    let mut other = policy();
+    other["metadata"]["name"] = json!("other");
+    let (bytes, other) = (bake(&policy(), &[]), bake(&other, &[]));
+    // The module of one with the sections of the other, and a digest that is right.
+    let at = |bytes: &[u8]| find(bytes, b"scopegate.manifest") - 4;
+    let body = &bytes[..at(&bytes)];
+    let sections = &other[at(&other)..find(&other, b"scopegate.integrity") - 3];
+    let mut forged = [body, sections].concat();
+    let digest = sha256(&forged);
+    let name = b"scopegate.integrity";
+    let length = u8::try_from(1 + name.len() + digest.len()).unwrap();
+    forged.extend([0, length, u8::try_from(name.len()).unwrap()]);
+    forged.extend(name);
+    forged.extend(digest.as_bytes());
+    assert_eq!(
+        inspect(&forged),
+        Err(ReadError::Changed(
+            "its engine has another policy than it shows".to_owned()
+        ))
+    );
+}
+
+#[test]
+fn modules_of_others_are_told_from_ours() {
+    let module =
+        wat::parse_str(r#"(module (memory (export "memory") 1) (func (export "proxy_abi_version_0_2_1")))"#);
+    assert!(matches!(inspect(&module.unwrap()), Err(ReadError::Foreign(_))));
+    assert!(matches!(
+        inspect(&wat::parse_str("(module)").unwrap()),
+        Err(ReadError::Foreign(_))
+    ));
+    assert_eq!(inspect(b"PK\x03\x04"), Err(ReadError::NotWasm));
+}
+
+#[test]
+fn a_module_that_never_ends_or_takes_all_memory_is_stopped_when_it_is_asked() {
+    for body in [
+        "(loop (br 0))",
+        "(loop (drop (memory.grow (i32.const 1000))) (br 0))",
+        "(call $log (i32.const 2) (i32.const 0) (i32.const 60000)) drop (return)",
+        "unreachable",
+    ] {
+        let module = wat::parse_str(format!(
+            r#"(module
+                (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+                (memory (export "memory") 1)
+                (func (export "proxy_abi_version_0_2_1"))
+                (func (export "_initialize"))
+                (func (export "scopegate_describe") {body}))"#
+        ));
+        let asked = inspect(&module.unwrap());
+        assert!(matches!(asked, Err(ReadError::Silent(_))), "{body}: {asked:?}");
+    }
+}
+
+#[test]
+fn a_module_that_asks_for_time_or_chance_makes_no_bundle() {
+    let said = json!({"plugin": "0", "policy": null, "form": null, "open": null}).to_string();
+    let (shown, length) = (said.replace('"', "\\\""), said.len());
+    for import in ["random_get", "clock_time_get", "environ_get"] {
+        let (parameters, arguments) = match import {
+            "clock_time_get" => ("(param i32 i64 i32)", "(i32.const 0) (i64.const 0) (i32.const 0)"),
+            _ => ("(param i32 i32)", "(i32.const 0) (i32.const 8)"),
+        };
+        let module = wat::parse_str(format!(
+            r#"(module
+                (import "wasi_snapshot_preview1" "{import}" (func $ask {parameters} (result i32)))
+                (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+                (memory (export "memory") 1)
+                (data (i32.const 0) "{shown}")
+                (func (export "proxy_abi_version_0_2_1"))
+                (func (export "_initialize"))
+                (func (export "scopegate_wake"))
+                (func (export "scopegate_describe") (drop (call $log (i32.const 2) (i32.const 0) (i32.const {length}))))
+                (func (export "scopegate_bake") (drop (call $ask {arguments}))))"#
+        ));
+        let baker = Baker::new(module.unwrap()).unwrap();
+        let refused = baker.bake(&policy(), &options(&[])).unwrap_err();
+        assert!(
+            matches!(&refused, BundleError::Machine(why) if why.contains(import)),
+            "{refused}"
+        );
+    }
+}
+
+const SECRET: &[u8] = b"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
+const PUBLIC: &[u8] = b"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n";
+const OTHER: &[u8] = b"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAPUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=\n-----END PUBLIC KEY-----\n";
+
+#[test]
+fn a_signature_holds_for_its_key_and_its_module_alone() {
+    use scopegate_bundle::{SignatureError, sign, signature_of, verify};
+    let bytes = bake(&policy(), &[]);
+    let signed = sign(&bytes, SECRET).unwrap();
+    assert_eq!(verify(&signed, PUBLIC, None), Ok(()));
+    assert_eq!(verify(&signed, OTHER, None), Err(SignatureError::Wrong));
+    assert_eq!(verify(&bytes, PUBLIC, None), Err(SignatureError::Missing));
+    assert!(inspect(&signed).unwrap().is_signed);
+    assert!(builder(&signed).build().unwrap().configured());
+
+    let beside = signature_of(&signed).unwrap();
+    assert_eq!(verify(&bytes, PUBLIC, Some(&beside)), Ok(()));
+    let mut other = policy();
+    other["metadata"]["name"] = json!("other");
+    assert_eq!(
+        verify(&bake(&other, &[]), PUBLIC, Some(&beside)),
+        Err(SignatureError::Wrong)
+    );
+    assert!(verify(&bytes, PUBLIC, Some(b"x")).is_err());
+
+    let mut changed = signed.clone();
+    let at = find(&changed, b"healthz");
+    changed[at] ^= 1;
+    assert_eq!(verify(&changed, PUBLIC, None), Err(SignatureError::Wrong));
+    let mut broken = signed;
+    let at = find(&broken, b"signature") + 30;
+    broken[at] ^= 1;
+    assert!(verify(&broken, PUBLIC, None).is_err());
+
+    assert_eq!(sign(&bytes, PUBLIC), Err(SignatureError::Key("secret")));
+    assert_eq!(verify(&bytes, b"x", None), Err(SignatureError::Key("public")));
+}
+
+fn find(bytes: &[u8], text: &[u8]) -> usize {
+    bytes
+        .windows(text.len())
+        .position(|window| window == text)
+        .unwrap()
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    let digest = sha2::Sha256::digest(bytes);
+    digest
+        .iter()
+        .fold("sha256:".to_owned(), |hex, byte| format!("{hex}{byte:02x}"))
+}
