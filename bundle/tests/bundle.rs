@@ -1,6 +1,11 @@
 //! Bundles of the real plugin: what proxies get of them, and what becomes of those that were changed.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests"
+)]
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

@@ -137,13 +137,12 @@ fn run(task: Task) -> Result<bool, Failure> {
     let module = module().map_err(Failure::Other)?;
     Ok(match task {
         Task::Demo { host } => demo::run(host, &module)?,
-        Task::Test {
-            host,
-            paths,
-            bundled,
-        } => match host {
-            Proxy::Envoy => report(&cases::run(&module, &paths, bundled)?, "Envoy"),
-            Proxy::Nginx => report(&cases::nginx::run(&module, &paths)?, "NGINX"),
+        Task::Test { host, paths, bundled } => match (host, bundled) {
+            (Proxy::Envoy, bundled) => report(&cases::run(&module, &paths, bundled)?, "Envoy"),
+            (Proxy::Nginx, true) => {
+                return Err(Failure::other("bundles are run in Envoy: leave `--bundled` out"));
+            }
+            (Proxy::Nginx, false) => report(&cases::nginx::run(&module, &paths)?, "NGINX"),
         },
         Task::Bench(options) => {
             bench::run(&module, &options)?;
