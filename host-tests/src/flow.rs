@@ -1,11 +1,12 @@
 //! The way of one stream through the plugins of a proxy, as Envoy's filter manager has it: the request passes them
 //! from the first to the last, the response back. What a plugin holds waits in front of it; what comes after waits too.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use crate::exchange::{Exchange, LocalReply, Message, Outcome, Request, Response};
 use crate::headers::Headers;
 use crate::host::Host;
+use crate::lane::{Frame, Held, Lane, frames};
 use crate::profile::Profile;
 use crate::state::Part;
 use crate::stream::{Step, StreamId};
@@ -16,14 +17,6 @@ const UNAVAILABLE: u16 = 503;
 /// How often answers are handed over while nothing of the stream moves: a module that answers every answer with another
 /// callout holds the stream.
 pub(crate) const MAX_ROUNDS: u32 = 2;
-
-/// A piece of a message on its way; whether it is the last one.
-#[derive(Debug, Clone)]
-pub(crate) enum Frame {
-    Headers(Headers, bool),
-    Data(Vec<u8>, bool),
-    Trailers(Headers),
-}
 
 /// A plugin of a proxy: in which machine it is, and which of the plugins there.
 #[derive(Debug, Clone, Copy)]
@@ -81,101 +74,6 @@ impl Line<'_> {
         self.hosts
             .iter_mut()
             .fold(false, |any, host| host.deliver() | any)
-    }
-}
-
-/// What a plugin does with what comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Held {
-    /// It lets everything pass.
-    Nothing,
-    /// It holds a body, trailers or the headers alone, and is shown what follows.
-    Body,
-    /// It holds the headers, and is shown nothing until it lets them go.
-    Everything,
-}
-
-/// One direction: what waits in front of each plugin, and what has passed them all.
-struct Lane {
-    /// The plugins in the order of this direction.
-    order: Vec<usize>,
-    waiting: Vec<VecDeque<Frame>>,
-    held: Vec<Held>,
-    passed: Message,
-    is_over: bool,
-}
-
-impl Lane {
-    fn new(order: Vec<usize>) -> Self {
-        Self {
-            waiting: vec![VecDeque::new(); order.len()],
-            held: vec![Held::Nothing; order.len()],
-            order,
-            passed: Message::default(),
-            is_over: false,
-        }
-    }
-
-    /// Hands pieces to the plugin at a place, or to the next hop after the last.
-    fn hand(&mut self, place: usize, frames: Vec<Frame>) {
-        if let Some(waiting) = self.waiting.get_mut(place) {
-            waiting.extend(frames);
-            return;
-        }
-        for frame in frames {
-            let is_last = match frame {
-                Frame::Headers(headers, is_last) => {
-                    self.passed.headers = headers;
-                    is_last
-                }
-                Frame::Data(data, is_last) => {
-                    self.passed.body.extend(data);
-                    is_last
-                }
-                Frame::Trailers(trailers) => {
-                    self.passed.trailers = trailers;
-                    true
-                }
-            };
-            self.is_over |= is_last;
-        }
-    }
-
-    /// The next piece to be shown, and the place where it is: what is furthest on its way goes first.
-    fn next(&mut self) -> Option<(usize, Frame)> {
-        for place in (0..self.order.len()).rev() {
-            let is_open = self.held.get(place) != Some(&Held::Everything);
-            let frame = self
-                .waiting
-                .get_mut(place)
-                .filter(|_| is_open)
-                .and_then(VecDeque::pop_front);
-            if let Some(frame) = frame {
-                return Some((place, frame));
-            }
-        }
-        None
-    }
-
-    fn set_held(&mut self, place: usize, held: Held) {
-        if let Some(of_place) = self.held.get_mut(place) {
-            *of_place = held;
-        }
-    }
-
-    fn member(&self, place: usize) -> usize {
-        self.order.get(place).copied().unwrap_or_default()
-    }
-
-    /// Nothing more goes this way.
-    fn stop(&mut self) {
-        self.waiting.iter_mut().for_each(VecDeque::clear);
-        self.held.fill(Held::Nothing);
-    }
-
-    fn holder(&self) -> Option<usize> {
-        let place = self.held.iter().rposition(|held| *held != Held::Nothing)?;
-        Some(self.member(place))
     }
 }
 
@@ -530,19 +428,4 @@ impl Flow {
             }
         }
     }
-}
-
-/// A message in pieces, the body in pieces of at most so many bytes; those that are empty are left out.
-fn frames(headers: Headers, body: Vec<u8>, trailers: Headers, piece_bytes: usize) -> Vec<Frame> {
-    let (has_body, has_trailers) = (!body.is_empty(), !trailers.is_empty());
-    let mut frames = vec![Frame::Headers(headers, !has_body && !has_trailers)];
-    let mut pieces = body.chunks(piece_bytes.max(1)).peekable();
-    while let Some(piece) = pieces.next() {
-        let is_last = !has_trailers && pieces.peek().is_none();
-        frames.push(Frame::Data(piece.to_vec(), is_last));
-    }
-    if has_trailers {
-        frames.push(Frame::Trailers(trailers));
-    }
-    frames
 }

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use crate::clock::nanos;
 use crate::exchange::{LocalReply, Message};
-use crate::flow::Frame;
 use crate::headers::{HeaderMap, Headers};
 use crate::host::{Host, length};
+use crate::lane::Frame;
 use crate::local_reply::{ReplyRequest, shape};
 use crate::module::AbiVersion;
+use crate::parts::{CONTINUE, WATERMARK, stops};
 use crate::slots::Kind;
-use crate::state::{Half, Lost, Part, Stream};
+use crate::state::{Half, Part, Stream};
 
 /// The number of a stream in its host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,11 +43,6 @@ const GRPC_UNAVAILABLE: u32 = 14;
 
 /// What a headers callback returns to hold the headers.
 const PAUSE: u32 = 1;
-
-/// What a data callback may return (proxy-wasm-cpp-host's `FilterDataStatus`).
-const CONTINUE: u32 = 0;
-const BUFFER: u32 = 1;
-const WATERMARK: u32 = 2;
 
 impl Host {
     /// Opens a stream. The properties come before the host's own; parts of a path are separated by a NUL.
@@ -525,93 +521,5 @@ impl Host {
         let shown = self.forwarded_response(id);
         (reply.headers, reply.body) = (shown.headers, shown.body);
         Step::LocalReply(reply.read_back())
-    }
-}
-
-/// Whether what a callback returned stops the stream. For headers 0 and 2 go on, and every other number stops
-/// everything; for the rest only 0 goes on.
-fn stops(part: Part, action: u32) -> bool {
-    match part {
-        Part::RequestHeaders | Part::ResponseHeaders => !matches!(action, 0 | 2),
-        Part::RequestBody | Part::ResponseBody | Part::RequestTrailers | Part::ResponseTrailers => {
-            action != CONTINUE
-        }
-    }
-}
-
-impl Part {
-    fn is_headers(self) -> bool {
-        matches!(self, Self::RequestHeaders | Self::ResponseHeaders)
-    }
-
-    fn is_after_response_headers(self) -> bool {
-        matches!(self, Self::ResponseBody | Self::ResponseTrailers)
-    }
-
-    pub(crate) fn is_request(self) -> bool {
-        matches!(
-            self,
-            Self::RequestHeaders | Self::RequestBody | Self::RequestTrailers
-        )
-    }
-}
-
-impl Lost {
-    /// What the proxy makes of it when it has been idle for too long.
-    fn end(&self) -> Step {
-        match self.stream.waiting.is_some_and(Part::is_after_response_headers) {
-            true => Step::Reset,
-            false => Step::Failed {
-                reason: self.reason.clone(),
-            },
-        }
-    }
-}
-
-impl Stream {
-    /// Whether the module has asked for something that is not done yet.
-    fn has_asked(&self) -> bool {
-        self.reset || self.reply.is_some() || self.continue_request || self.continue_response
-    }
-
-    fn half(&mut self, part: Part) -> &mut Half {
-        if part.is_request() {
-            &mut self.request
-        } else {
-            &mut self.response
-        }
-    }
-
-    /// A callback that goes on and stops has gone on before it stopped: with what was held till then, or with headers
-    /// that are all there is.
-    fn forget_going_on(&mut self, part: Part) {
-        let is_whole = self.half(part).end_of_stream;
-        match part {
-            Part::RequestHeaders | Part::ResponseHeaders if is_whole => {}
-            Part::RequestHeaders | Part::RequestBody | Part::RequestTrailers => self.continue_request = false,
-            Part::ResponseHeaders | Part::ResponseBody | Part::ResponseTrailers => {
-                self.continue_response = false;
-            }
-        }
-    }
-
-    fn go_on(&mut self, part: Part) -> Step {
-        self.half(part).release();
-        Step::Continue
-    }
-}
-
-impl Half {
-    /// What becomes of a piece of a body that the module stopped on: kept for the module, kept by the host, or
-    /// dropped.
-    fn keep(&mut self, part: Part, action: u32) {
-        if !matches!(part, Part::RequestBody | Part::ResponseBody) {
-            return;
-        }
-        self.buffering = action == BUFFER;
-        match action {
-            BUFFER | WATERMARK => {}
-            _ => self.body.clear(),
-        }
     }
 }

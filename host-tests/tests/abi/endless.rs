@@ -16,27 +16,14 @@ const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// The last second of the clock: nanoseconds since 1970 are a number of 64 bits.
 const LAST: u64 = u64::MAX / 1_000_000_000;
 
-fn ask(code: &mut Code<'_>, timeout: u32) {
-    let headers = [(":method", "GET"), (":path", "/"), (":authority", "idp.test")];
-    let args = [
-        text("idp"),
-        Pairs(&headers),
-        text(""),
-        Pairs(&[]),
-        Num(timeout),
-        OutNumber,
-    ];
-    code.call("proxy_http_call", &args);
-}
-
 /// Asks in this callback, and again at every answer.
 fn asks_again(first: &str, timeout: u32) -> Guest {
     Guest::new()
         .on(first, |code| {
-            ask(code, timeout);
+            code.call_out("/", timeout);
             code.returns(1);
         })
-        .on(RESPONSE, |code| ask(code, timeout))
+        .on(RESPONSE, |code| code.call_out("/", timeout))
 }
 
 fn builder(guest: &Guest) -> HostBuilder {
@@ -98,7 +85,7 @@ fn a_connection_is_held_by_a_module_that_answers_every_answer_with_another_callo
 fn every_piece_of_a_long_body_may_wait_for_an_answer_of_its_own() {
     let guest = Guest::new()
         .on("proxy_on_request_body", |code| {
-            ask(code, 1_000);
+            code.call_out("/", 1_000);
             code.returns(1);
         })
         .on(RESPONSE, |code| {
@@ -154,7 +141,7 @@ fn the_clock_comes_to_its_end_and_no_further() {
         .on("proxy_on_configure", |code| {
             code.call("proxy_set_tick_period_milliseconds", &[Num(1_000)]);
         })
-        .on(TICK, |code| ask(code, u32::MAX));
+        .on(TICK, |code| code.call_out("/", u32::MAX));
     for start in [1_790_000_000, LAST] {
         let mut host = Host::builder(&guest.module())
             .clock(Clock::virtual_at(start))

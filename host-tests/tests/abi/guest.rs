@@ -176,6 +176,20 @@ impl Code<'_> {
         self.call_in("env", name, args, true)
     }
 
+    /// Calls out to the upstream `idp`.
+    pub(crate) fn call_out(&mut self, path: &str, timeout: u32) {
+        let headers = [(":method", "GET"), (":path", path), (":authority", "idp.test")];
+        let args = [
+            text("idp"),
+            Pairs(&headers),
+            text(""),
+            Pairs(&[]),
+            Num(timeout),
+            OutNumber,
+        ];
+        self.call("proxy_http_call", &args);
+    }
+
     /// Calls a foreign function with what the last call gave, and logs the status.
     pub(crate) fn foreign_again(&mut self, name: &str) -> &mut Self {
         let (at, len) = self.guest.place(name.as_bytes());

@@ -22,19 +22,6 @@ fn show_time(code: &mut Code<'_>) {
         .wide();
 }
 
-fn call_out(code: &mut Code<'_>, path: &str, timeout: u32) {
-    let headers = [(":method", "GET"), (":path", path), (":authority", "idp.test")];
-    let args = [
-        text("idp"),
-        Pairs(&headers),
-        text(""),
-        Pairs(&[]),
-        Num(timeout),
-        OutNumber,
-    ];
-    code.call("proxy_http_call", &args);
-}
-
 fn builder(guest: &Guest) -> HostBuilder {
     Host::builder(&guest.module()).clock(Clock::virtual_at(NOW))
 }
@@ -82,7 +69,7 @@ fn over_a_long_time_the_ticks_of_a_short_period_are_spread() {
 #[test]
 fn a_callout_that_is_not_answered_fails_when_its_time_is_over() {
     let guest = Guest::new()
-        .on(HEADERS, |code| call_out(code, "/", 500))
+        .on(HEADERS, |code| code.call_out("/", 500))
         .on(RESPONSE, |code| {
             code.param(2);
             show_time(code);
@@ -111,7 +98,7 @@ fn late_answers_come_in_the_order_of_their_instants_and_not_of_the_questions() {
     let guest = Guest::new()
         .on(HEADERS, |code| {
             for path in ["/slow", "/quick", "/too-slow"] {
-                call_out(code, path, 1_000);
+                code.call_out(path, 1_000);
             }
         })
         .on(RESPONSE, |code| {
@@ -140,7 +127,7 @@ fn root_asks(answered: impl FnOnce(&mut Code<'_>)) -> Guest {
             code.returns(1);
         })
         .on(TICK, |code| {
-            call_out(code, "/jwks", 1_000);
+            code.call_out("/jwks", 1_000);
             code.call("proxy_set_tick_period_milliseconds", &[Num(0)]);
         })
         .on(RESPONSE, |code| {
