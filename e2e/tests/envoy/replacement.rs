@@ -1,6 +1,6 @@
 //! A policy that is replaced while requests run: none of them is lost, and each is decided by one policy alone.
 //!
-//! Envoy takes the plugin's configuration from a file (ECDS), as it would from a control plane. Policy `n` takes tokens for
+//! Envoy takes the plugin from a file (ECDS), as it would from a control plane, and each policy is a bundle. Policy `n` takes tokens for
 //! the audience `n` (authentication) with the scope `n` (authorization), and names the caller by two claims of its own. So
 //! a request that two policies decided upon together is seen: a token of `n` is forwarded with both names `n`, or refused
 //! for its audience, and nothing else.
@@ -9,12 +9,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
+use scopegate_bundle::{Baker, Options};
 use scopegate_e2e::envoy::Envoy;
-use scopegate_e2e::envoy::bootstrap::{Listener, bootstrap, plugin};
 use scopegate_e2e::http1::Message;
 use scopegate_e2e::mint::Mint;
 use scopegate_e2e::upstream::Upstream;
@@ -23,7 +24,7 @@ use scopegate_harness::keys::Algorithm;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-use crate::common::{bearer, envoy, module, policy, send};
+use crate::common::{bearer, envoy, module, policy, root, send};
 use crate::workers::{WORKERS, everywhere, passes, refuses, stat};
 
 /// How often the policy is replaced.
@@ -63,37 +64,57 @@ fn token(mint: &Mint, number: usize) -> String {
     mint.token(Algorithm::ES256, &claims.into()).unwrap()
 }
 
-/// The file that Envoy reads the plugin from, put in place as a whole.
-fn publish(folder: &Path, version: usize, module: &Path, policy: &Value) {
-    let filter = plugin(module, &policy.to_string(), &BTreeMap::new());
-    let response = json!({
-        "version_info": version.to_string(),
-        "resources": [{
-            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
-            "name": "scopegate",
-            "typed_config": filter["typed_config"],
-        }],
-    });
-    let staging = folder.join("scopegate.writing");
-    fs::write(&staging, response.to_string()).unwrap();
-    fs::rename(&staging, folder.join("scopegate.json")).unwrap();
+/// A bundle of each of these policies, in a folder.
+fn bundles(folder: &Path, policies: impl Iterator<Item = Value>) -> Vec<PathBuf> {
+    let baker = Baker::new(fs::read(module()).unwrap()).unwrap();
+    let options = Options {
+        open: Vec::new(),
+        by: "a test".to_owned(),
+        at: None,
+    };
+    let write = |(number, policy): (usize, Value)| {
+        let path = folder.join(format!("{number}.wasm"));
+        fs::write(&path, baker.bake(&policy, &options).unwrap()).unwrap();
+        path
+    };
+    policies.enumerate().map(write).collect()
 }
 
-/// The plugin's place in the chain, filled from `folder`.
-fn discovered(folder: &Path) -> Value {
-    json!({
-        "name": "scopegate",
-        "config_discovery": {
-            "config_source": {
-                "resource_api_version": "V3",
-                "path_config_source": {
-                    "path": folder.join("scopegate.json"),
-                    "watched_directory": {"path": folder},
-                },
-            },
-            "type_urls": ["type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"],
-        },
-    })
+/// The example `envoy-dynamic`, its very files, in a folder of its own: only ports and that folder's name differ.
+struct Deployment {
+    folder: TempDir,
+}
+
+impl Deployment {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let script = root().join("examples/envoy-dynamic/replace.sh");
+        fs::copy(script, folder.path().join("replace.sh")).unwrap();
+        Self { folder }
+    }
+
+    /// Puts a bundle in force, as the page of the example says.
+    fn replace(&self, bundle: &Path) {
+        let mut script = Command::new(self.folder.path().join("replace.sh"));
+        let done = script.arg(bundle).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    fn start(&self, program: &Path, upstream: SocketAddr) -> Envoy {
+        let text = fs::read_to_string(root().join("examples/envoy-dynamic/envoy.yaml")).unwrap();
+        let live = self.folder.path().join("live").display().to_string();
+        let changes = [
+            ("examples/envoy-dynamic/live", live.as_str(), 2),
+            ("port_value: 8080", "port_value: 0", 1),
+            ("port_value: 9901", "port_value: 0", 1),
+            ("port_value: 9000", &format!("port_value: {}", upstream.port()), 1),
+        ];
+        let text = changes.iter().fold(text, |text, (from, to, times)| {
+            assert_eq!(text.matches(from).count(), *times, "`{from}`");
+            text.replace(from, to)
+        });
+        Envoy::start_with_workers(program, &text, Path::new("."), &[], WORKERS).unwrap()
+    }
 }
 
 /// What all clients share.
@@ -169,36 +190,35 @@ fn a_policy_is_replaced_under_load_and_no_request_is_lost_or_decided_by_two() {
     };
     let mut base = policy("policies/rest-api-tenants/policy.yaml");
     let mint = Mint::install(&mut base, "corp", &[Algorithm::ES256]).unwrap();
-    let folder = TempDir::new().unwrap();
-    publish(folder.path(), 0, &module(), &numbered(&base, 0));
+    let made = TempDir::new().unwrap();
+    let bundles = bundles(
+        made.path(),
+        (0..=REPLACEMENTS).map(|number| numbered(&base, number)),
+    );
+    let deployment = Deployment::new();
+    deployment.replace(&bundles[0]);
     let upstream = Upstream::start().unwrap();
-    let listeners = [Listener::new("replaced", vec![discovered(folder.path())])];
-    let text = bootstrap(&listeners, upstream.address());
-    let envoy = Envoy::start_with_workers(&program, &text, Path::new("."), &[], WORKERS).unwrap();
+    let envoy = deployment.start(&program, upstream.address());
     let request = |number| {
         let headers = [bearer(&token(&mint, number))];
         Message::request(b"GET", b"/orders", Some(b"api.example.com"), &headers, b"", &[])
     };
     let traffic = Traffic {
-        address: envoy.listener("replaced").unwrap(),
+        address: envoy.listener("api").unwrap(),
         requests: (0..=REPLACEMENTS).map(request).collect(),
         current: AtomicUsize::new(0),
         answered: AtomicUsize::new(0),
         forwarded: (0..=REPLACEMENTS).map(|_| AtomicUsize::new(0)).collect(),
         ended: AtomicBool::new(false),
     };
+    let traffic = &traffic;
     thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
-            .map(|first| {
-                scope.spawn({
-                    let traffic = &traffic;
-                    move || traffic.client(first)
-                })
-            })
+            .map(|first| scope.spawn(move || traffic.client(first)))
             .collect();
-        for number in 0..=REPLACEMENTS {
+        for (number, bundle) in bundles.iter().enumerate() {
             if number > 0 {
-                publish(folder.path(), number, &module(), &numbered(&base, number));
+                deployment.replace(bundle);
                 traffic.current.store(number, Ordering::Relaxed);
             }
             traffic.settle(number);
@@ -210,7 +230,7 @@ fn a_policy_is_replaced_under_load_and_no_request_is_lost_or_decided_by_two() {
     let answered = traffic.answered.load(Ordering::Relaxed);
     assert!(answered >= REPLACEMENTS * REQUESTS_EACH, "{answered}");
     assert_eq!(
-        stat(&envoy, "http.replaced.downstream_cx_total"),
+        stat(&envoy, "http.api.downstream_cx_total"),
         CLIENTS as u64,
         "no connection was closed"
     );
@@ -224,36 +244,31 @@ fn what_cannot_be_loaded_takes_the_place_of_nothing() {
     };
     let mut base = policy("policies/rest-api-tenants/policy.yaml");
     let mint = Mint::install(&mut base, "corp", &[Algorithm::ES256]).unwrap();
-    let folder = TempDir::new().unwrap();
-    publish(folder.path(), 0, &module(), &numbered(&base, 0));
+    let made = TempDir::new().unwrap();
+    let bundles = bundles(made.path(), (0..=1).map(|number| numbered(&base, number)));
+    let deployment = Deployment::new();
+    deployment.replace(&bundles[0]);
     let upstream = Upstream::start().unwrap();
-    let listeners = [Listener::new("replaced", vec![discovered(folder.path())])];
-    let text = bootstrap(&listeners, upstream.address());
-    let envoy = Envoy::start_with_workers(&program, &text, Path::new("."), &[], WORKERS).unwrap();
+    let envoy = deployment.start(&program, upstream.address());
     let asks = |number| {
         let token = token(&mint, number);
-        everywhere(&envoy, "replaced", |address| {
+        everywhere(&envoy, "api", |address| {
             send(address, "GET", "/orders", &[bearer(&token)])
         })
     };
-    let half = folder.path().join("half.wasm");
-    let whole = fs::read(module()).unwrap();
+    let whole = fs::read(&bundles[1]).unwrap();
+    let half = made.path().join("half.wasm");
     fs::write(&half, &whole[..whole.len() / 2]).unwrap();
+    let text = made.path().join("text.wasm");
+    fs::write(&text, "scopegate: v1\n").unwrap();
+    // The plugin without a policy, and without a configuration that gives one.
     let wrong = [
-        (
-            "a policy that does not compile",
-            module(),
-            json!({"scopegate": "v1"}),
-        ),
-        ("half a module", half, numbered(&base, 1)),
-        (
-            "a module that is absent",
-            folder.path().join("absent.wasm"),
-            numbered(&base, 1),
-        ),
+        ("half a bundle", half),
+        ("no module", text),
+        ("no policy", module()),
     ];
-    for (turn, (what, module, policy)) in wrong.iter().enumerate() {
-        publish(folder.path(), turn + 1, module, policy);
+    for (turn, (what, module)) in wrong.iter().enumerate() {
+        deployment.replace(module);
         let rejected = wait::until("the rejection", || {
             let count = stat(
                 &envoy,
@@ -265,7 +280,7 @@ fn what_cannot_be_loaded_takes_the_place_of_nothing() {
         assert_eq!(asks(0), passes(), "{what}");
         assert_eq!(asks(1), refuses(401, "audience_mismatch"), "{what}");
     }
-    publish(folder.path(), 9, &module(), &numbered(&base, 1));
+    deployment.replace(&bundles[1]);
     let replaced = wait::until("the right policy", || (asks(1) == passes()).then_some(()));
     replaced.unwrap();
     assert_eq!(asks(0), refuses(401, "audience_mismatch"));
