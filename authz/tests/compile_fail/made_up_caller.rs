@@ -2,5 +2,5 @@
 use scopegate_authn::Verified;
 
 fn main() {
-    let _ = Verified { provider: "corp".to_owned(), subject: Some("anna".to_owned()) };
+    let _ = Verified { provider: "corp".into(), subject: Some("anna".into()) };
 }
