@@ -7,8 +7,8 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::exchange::{Answer, Outcome};
-use crate::run::SuiteReport;
 use crate::run::explain::code_of;
+use crate::run::{CaseReport, SuiteReport, Verdict};
 use crate::suite::Suite;
 
 mod codes;
@@ -88,9 +88,10 @@ impl Coverage {
         }
     }
 
-    /// Adds what `report` reached.
+    /// Adds what `report` reached. What is skipped has shown nothing, and reaches nothing.
     pub fn add(&mut self, report: &SuiteReport) {
-        for case in &report.cases {
+        let is_skipped = |case: &&CaseReport| matches!(case.verdict, Verdict::Skipped(_));
+        for case in report.cases.iter().filter(|case| !is_skipped(case)) {
             let numbered = case.answers.iter().enumerate();
             for (at, answer) in numbered.filter(|(at, _)| !case.elsewhere.contains(at)) {
                 let records = case.records.get(at).filter(|records| explains(records, answer));

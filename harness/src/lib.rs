@@ -35,6 +35,7 @@ pub mod run;
 mod shared;
 pub mod span;
 pub mod suite;
+pub mod tested;
 pub mod tokens;
 pub mod upstream;
 pub mod visible;

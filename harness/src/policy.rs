@@ -16,6 +16,13 @@ use crate::tokens::api_key;
 /// Where in the environment the shared secrets of test keys are put.
 const SECRET_PREFIX: &str = "SCOPEGATE_TEST_SECRET_";
 
+/// The lists that several files of a policy may each give items of.
+const JOINED_LISTS: [&str; 3] = [
+    "/authorization/ceilings",
+    "/authorization/grants",
+    "/authorization/routes",
+];
+
 /// A policy with the keys of a test.
 #[derive(Debug)]
 pub struct TestPolicy {
@@ -81,6 +88,34 @@ impl TestPolicy {
             }
         }
         Err(known)
+    }
+
+    /// The names of its files, as whoever tests it gives them.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let names = self.source.files().iter().map(|file| file.name.as_str());
+        names.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Puts the items of lists that its files share in the order that they have in `other`, which is the same policy
+    /// with its files in another order. Places in the one document are then those in the other.
+    pub fn order_as(&mut self, other: &Self) {
+        for list in JOINED_LISTS {
+            let items = |policy: &Self| policy.source.document().pointer(list)?.as_array().cloned();
+            let (Some(own), Some(others)) = (items(self), items(other)) else {
+                continue;
+            };
+            let Some(made) = self.document.pointer_mut(list).and_then(Value::as_array_mut) else {
+                continue;
+            };
+            let at = others
+                .iter()
+                .filter_map(|item| own.iter().position(|own| own == item));
+            let ordered: Vec<Value> = at.filter_map(|at| made.get(at).cloned()).collect();
+            if ordered.len() == made.len() {
+                *made = ordered;
+            }
+        }
     }
 
     /// The document in JSON.

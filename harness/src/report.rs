@@ -19,7 +19,7 @@ mod tap;
 pub struct RunReport {
     /// The reports, one for each file and executor.
     pub suites: Vec<SuiteReport>,
-    /// The coverage of each policy, by the name of its first file.
+    /// The coverage of each policy, by the names of its files.
     pub coverage: Vec<(String, Coverage)>,
     /// Whether what is not covered is to be annotated: where a threshold was asked for.
     pub wants_coverage: bool,

@@ -1,6 +1,5 @@
 //! `scopegate test --mutate`: takes each rule out of a policy in turn, and says which of them no test would miss.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -8,20 +7,17 @@ use serde_json::{Value, json};
 
 use scopegate_harness::mutation::{Fate, Mutant, MutationError, PolicyMutants, mutate};
 use scopegate_harness::suite::Suite;
+use scopegate_harness::tested::by_policy;
 use scopegate_harness::visible;
 
 use crate::{Exit, Failure, output};
 
 /// Mutates the policies that `files` test.
 pub(crate) fn run(files: &[PathBuf], is_json: bool) -> Result<Exit, Failure> {
-    let mut policies: BTreeMap<Vec<String>, Vec<Suite>> = BTreeMap::new();
-    for file in files {
-        let suite = Suite::load(file)?;
-        let names = suite.policy.source.files().iter().map(|file| file.name.clone());
-        policies.entry(names.collect()).or_default().push(suite);
-    }
+    let suites = files.iter().map(|file| Suite::load(file));
+    let suites = suites.collect::<Result<Vec<Suite>, _>>()?;
     let mut found = Vec::new();
-    for suites in policies.values() {
+    for (_, suites) in by_policy(suites, |suite| &suite.policy) {
         match mutate(suites) {
             Err(error @ MutationError::Fails { .. }) => {
                 eprintln!("error: {error}");

@@ -135,7 +135,10 @@ impl Test {
             return super::init::run(&self.paths, self.output, self.format == Format::Json);
         }
         match (self.mutate, self.bench, self.watch) {
-            (true, _, _) => super::mutate::run(&self.files()?, self.format == Format::Json),
+            (true, _, _) => {
+                let done = super::mutate::run(&self.files()?, self.format == Format::Json);
+                done.or_else(|failure| self.told(failure))
+            }
             (false, true, _) => self.measure(&self.executors()?),
             (false, false, true) => self.watch(),
             (false, false, false) => self.pass(&mut |_| ()),
@@ -176,18 +179,25 @@ impl Test {
     /// Runs the tests once and prints what came of them. `loaded` is shown the files as they were read.
     fn pass(&self, loaded: &mut dyn FnMut(&[Suite])) -> Result<Exit, Failure> {
         let executors = self.executors()?;
-        let report = match self.once(&executors, loaded) {
-            Err(Failure::Unreadable(fault)) if self.format == Format::Json => {
-                output::write(&format!(
-                    "{}\n",
-                    diagnostics::object(&fault.files, &fault.diagnostics)
-                ))?;
-                return Ok(Failure::Unreadable(fault).exit());
+        match self.once(&executors, loaded) {
+            Ok(report) => {
+                self.print(&report)?;
+                Ok(self.exit(&report))
             }
-            report => report?,
-        };
-        self.print(&report)?;
-        Ok(self.exit(&report))
+            Err(failure) => self.told(failure),
+        }
+    }
+
+    /// What is wrong with the files, as JSON where that was asked for.
+    fn told(&self, failure: Failure) -> Result<Exit, Failure> {
+        match failure {
+            Failure::Unreadable(fault) if self.format == Format::Json => {
+                let object = diagnostics::object(&fault.files, &fault.diagnostics);
+                output::write(&format!("{object}\n"))?;
+                Ok(Failure::Unreadable(fault).exit())
+            }
+            failure => Err(failure),
+        }
     }
 
     fn given_paths(&self) -> Vec<PathBuf> {

@@ -5,6 +5,7 @@
 mod bundle;
 mod check;
 mod common;
+mod coverage;
 mod decide;
 mod documented;
 mod faults;

@@ -1,9 +1,9 @@
 //! What is seen of an executor beside its answers, against what a test expects of it. What an executor does not show is
 //! never taken for right: it is named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::check::Mismatch;
+use crate::check::{Mismatch, assign};
 use crate::format::{CalloutExpect, ExpectSpec};
 use crate::observed::{Asked, Observed};
 
@@ -53,13 +53,23 @@ fn callouts(expected: &[CalloutExpect], asked: &[Asked]) -> Option<Mismatch> {
                 .is_none_or(|method| *method == asked.method)
             && expected.path.as_ref().is_none_or(|path| *path == asked.path)
     };
-    let times = |expected: &CalloutExpect| asked.iter().filter(|asked| fits(expected, asked)).count();
-    let all_happened = expected
-        .iter()
-        .all(|expected| times(expected) == expected.times.unwrap_or(1));
-    let nothing_else = asked
-        .iter()
-        .all(|asked| expected.iter().any(|expected| fits(expected, asked)));
+    let times = |expected: &CalloutExpect| expected.times.unwrap_or(1);
+    let wanted = expected.iter().map(times).fold(0, usize::saturating_add);
+    let mut never = expected.iter().filter(|expected| times(expected) == 0);
+    let none_forbidden = never.all(|never| !asked.iter().any(|asked| fits(never, asked)));
+    // Each callout is one that was expected, and no other's: as many places as there are callouts, each filled.
+    let all_happened = wanted == asked.len() && none_forbidden && {
+        let places = expected
+            .iter()
+            .flat_map(|expected| std::iter::repeat_n(expected, times(expected)));
+        let places: Vec<&CalloutExpect> = places.collect();
+        let fits = |place: usize, callout: usize| {
+            let pair = places.get(place).zip(asked.get(callout));
+            pair.is_some_and(|(expected, asked)| fits(expected, asked))
+        };
+        let mut owners = vec![None; asked.len()];
+        (0..places.len()).all(|place| assign(place, &fits, &mut owners, &mut BTreeSet::new()))
+    };
     let shown = |expected: &CalloutExpect| {
         let CalloutExpect {
             upstream,
@@ -78,7 +88,7 @@ fn callouts(expected: &[CalloutExpect], asked: &[Asked]) -> Option<Mismatch> {
         let expected = lines(expected.iter().map(shown));
         Mismatch::new("callouts", expected, lines(counted(asked).into_iter())).by("callouts")
     };
-    (!(all_happened && nothing_else)).then(mismatch)
+    (!all_happened).then(mismatch)
 }
 
 /// What was asked, each question once, with how often.

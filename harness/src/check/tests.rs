@@ -148,6 +148,27 @@ fn what_is_seen_beside_an_answer_is_held_against_what_is_expected() {
             json!({"callouts": [{"upstream": "idp", "times": 2}, {"upstream": "other", "times": 1}]}),
             Some("callouts"),
         ),
+        // Each callout is one expectation's: two that say less than each other do not both have it.
+        (
+            json!({"callouts": [{"upstream": "idp"}, {"upstream": "idp", "path": "/jwks"}]}),
+            None,
+        ),
+        (
+            json!({"callouts": [{"upstream": "idp"}, {"upstream": "idp"}, {"upstream": "idp", "path": "/jwks"}]}),
+            Some("callouts"),
+        ),
+        (
+            json!({"callouts": [{"upstream": "idp", "times": 2}, {"upstream": "idp", "path": "/jwks", "times": 2}]}),
+            Some("callouts"),
+        ),
+        (
+            json!({"callouts": [{"upstream": "idp", "times": 2}, {"upstream": "idp", "path": "/jwks", "times": 0}]}),
+            Some("callouts"),
+        ),
+        (
+            json!({"callouts": [{"upstream": "idp", "times": 2}, {"upstream": "idp", "path": "/token", "times": 0}]}),
+            None,
+        ),
         (json!({"metrics": {"hits": 2, "misses": 0}}), None),
         (json!({"metrics": {"hits": 1}}), Some("metric hits")),
         (json!({"metrics": {"misses": 1}}), Some("metric misses")),

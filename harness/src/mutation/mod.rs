@@ -71,7 +71,7 @@ pub struct Mutant {
 /// All mutants of one policy.
 #[derive(Debug, Clone)]
 pub struct PolicyMutants {
-    /// The name of the policy's first file.
+    /// The names of the policy's files.
     pub policy: String,
     /// The mutants, in the order of their rules.
     pub mutants: Vec<Mutant>,
@@ -113,12 +113,17 @@ pub enum MutationError {
     Executor(#[from] ExecutorError),
 }
 
-/// Mutates the one policy that `suites` test, and runs them all on each mutant, natively.
+/// Mutates the one policy that `suites` test, as the first of them names it, and runs them all on each mutant, natively.
 ///
 /// # Errors
 /// When the tests fail on the policy as it is, or cannot run.
-pub fn mutate(suites: &[Suite]) -> Result<PolicyMutants, MutationError> {
-    for suite in suites {
+pub fn mutate(mut suites: Vec<Suite>) -> Result<PolicyMutants, MutationError> {
+    if let Some((first, others)) = suites.split_first_mut() {
+        others
+            .iter_mut()
+            .for_each(|suite| suite.policy.order_as(&first.policy));
+    }
+    for suite in &suites {
         if let Some(case) = first_failure(suite, &Native)? {
             let file = suite.name.clone();
             return Err(MutationError::Fails { file, case });
@@ -132,7 +137,7 @@ pub fn mutate(suites: &[Suite]) -> Result<PolicyMutants, MutationError> {
     };
     let described: Vec<&Value> = suites.iter().map(Suite::described).collect();
     let mutations = mutations(&first.policy.document, &described);
-    let fates = fates(suites, &mutations)?;
+    let fates = fates(&suites, &mutations)?;
     let files = first.policy.source.files();
     let place = |path: &str| {
         let place = first.policy.source.locate(path)?;
@@ -144,7 +149,7 @@ pub fn mutate(suites: &[Suite]) -> Result<PolicyMutants, MutationError> {
         fate,
     };
     Ok(PolicyMutants {
-        policy: files.first().map(|file| file.name.clone()).unwrap_or_default(),
+        policy: first.policy.name(),
         mutants: mutations.into_iter().zip(fates).map(mutant).collect(),
     })
 }

@@ -52,7 +52,7 @@ fn suite(folder: &Path, name: &str, text: &str) -> Suite {
 #[test]
 fn a_rule_that_no_test_would_miss_survives_and_is_found_where_it_stands() {
     let folder = tempfile::tempdir().unwrap();
-    let found = mutate(&[suite(folder.path(), "a.test.yaml", TESTS)]).unwrap();
+    let found = mutate(vec![suite(folder.path(), "a.test.yaml", TESTS)]).unwrap();
     let of = |path: &str| {
         let mutant = found.mutants.iter().find(|it| it.mutation.path == path).unwrap();
         (mutant.fate.clone(), mutant.place.as_ref().unwrap().1.line)
@@ -77,7 +77,7 @@ fn a_test_that_misses_a_rule_kills_its_mutant() {
     let more = format!(
         "{TESTS}  - name: who may not read does not\n    request: {{path: /t/acme/orders, token: bert}}\n    expect: {{deny: scope_missing}}\n"
     );
-    let found = mutate(&[suite(folder.path(), "a.test.yaml", &more)]).unwrap();
+    let found = mutate(vec![suite(folder.path(), "a.test.yaml", &more)]).unwrap();
     let scope = found
         .mutants
         .iter()
@@ -90,7 +90,7 @@ fn a_test_that_misses_a_rule_kills_its_mutant() {
 fn tests_that_fail_already_judge_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let wrong = TESTS.replace("credential_missing", "scope_missing");
-    let error = mutate(&[suite(folder.path(), "a.test.yaml", &wrong)]).unwrap_err();
+    let error = mutate(vec![suite(folder.path(), "a.test.yaml", &wrong)]).unwrap_err();
     assert!(
         matches!(&error, MutationError::Fails { case, .. } if case == "nobody does"),
         "{error}"

@@ -1,6 +1,6 @@
 //! One run of tests, from the files to the report.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use scopegate_harness::agreement::disagreements;
 use scopegate_harness::coverage::Coverage;
@@ -9,6 +9,7 @@ use scopegate_harness::files;
 use scopegate_harness::report::RunReport;
 use scopegate_harness::run::{Options, SuiteReport, run_all};
 use scopegate_harness::suite::Suite;
+use scopegate_harness::tested::by_policy;
 use scopegate_harness::visible;
 
 use crate::Failure;
@@ -67,19 +68,21 @@ impl Test {
 
     fn report(&self, suites: &[Suite], runs: Vec<SuiteReport>, executors: usize) -> RunReport {
         let mut report = RunReport::default();
-        let mut coverage: BTreeMap<String, Coverage> = BTreeMap::new();
-        for (suite, runs) in suites.iter().zip(runs.chunks(executors.max(1))) {
+        let tested = || suites.iter().zip(runs.chunks(executors.max(1)));
+        for (_, runs) in tested() {
             if let [one, two] = runs {
                 report.disagreements.extend(disagreements(one, two));
             }
-            let policy = suite.policy.source.files().first();
-            let policy = policy.map(|file| file.name.clone()).unwrap_or_default();
-            let reached = coverage.entry(policy).or_insert_with(|| Coverage::of(suite));
-            runs.iter().for_each(|run| reached.add(run));
+        }
+        for (policy, tested) in by_policy(tested(), |(suite, _)| &suite.policy) {
+            let coverage = tested.first().map(|(suite, _)| Coverage::of(suite));
+            let mut coverage = coverage.unwrap_or_default();
+            let runs = tested.iter().flat_map(|(_, runs)| runs.iter());
+            runs.for_each(|run| coverage.add(run));
+            report.coverage.push((policy, coverage));
         }
         report.wants_coverage = self.threshold.is_some();
         report.suites = runs;
-        report.coverage = coverage.into_iter().collect();
         report
     }
 
