@@ -143,57 +143,90 @@ fn check_status(expect: &ExpectSpec, request: &Request, answer: &Answer) -> Opti
     (expected != answer.status || expected.is_none()).then(mismatch)
 }
 
+/// The statuses of refusals, each with the codes that are answered with it.
+const STATUSES: &[(u16, &[&str])] = &[
+    (
+        400,
+        &[
+            "ambiguous_path",
+            "malformed_request",
+            "identity_header_refused",
+            "credential_multiple",
+        ],
+    ),
+    (
+        401,
+        &[
+            "credential_missing",
+            "token_malformed",
+            "token_too_large",
+            "critical_header",
+            "algorithm_not_allowed",
+            "issuer_unknown",
+            "type_mismatch",
+            "audience_mismatch",
+            "token_expired",
+            "token_not_yet_valid",
+            "lifetime_too_long",
+            "claim_missing",
+            "claim_mismatch",
+            "key_not_found",
+            "signature_invalid",
+            "token_revoked",
+            "key_revoked",
+            "api_key_unknown",
+            "api_key_expired",
+            "peer_unidentified",
+            "token_inactive",
+            "binding_mismatch",
+            "proof_missing",
+            "proof_invalid",
+            "proof_replayed",
+            "proof_nonce",
+            "step_up_required",
+        ],
+    ),
+    (
+        403,
+        &[
+            "no_route",
+            "provider_not_allowed",
+            "client_not_allowed",
+            "source_not_allowed",
+            "actor_not_allowed",
+            "tenant_mismatch",
+            "scope_missing",
+            "scope_forbidden",
+            "outside_window",
+            "condition_false",
+            "condition_error",
+        ],
+    ),
+    (431, &["headers_truncated"]),
+    (
+        503,
+        &[
+            "keys_unavailable",
+            "introspection_unavailable",
+            "revocation_unavailable",
+            "replay_unavailable",
+            "clock_unavailable",
+            "not_configured",
+        ],
+    ),
+];
+
+/// Every code of a refusal.
+pub(crate) fn codes() -> impl Iterator<Item = &'static str> {
+    STATUSES.iter().flat_map(|(_, codes)| codes.iter().copied())
+}
+
 /// The status that each code is answered with.
 fn status_of(code: &str) -> Option<u16> {
-    Some(match code {
-        "ambiguous_path" | "malformed_request" | "identity_header_refused" | "credential_multiple" => 400,
-        "credential_missing"
-        | "token_malformed"
-        | "token_too_large"
-        | "critical_header"
-        | "algorithm_not_allowed"
-        | "issuer_unknown"
-        | "type_mismatch"
-        | "audience_mismatch"
-        | "token_expired"
-        | "token_not_yet_valid"
-        | "lifetime_too_long"
-        | "claim_missing"
-        | "claim_mismatch"
-        | "key_not_found"
-        | "signature_invalid"
-        | "token_revoked"
-        | "key_revoked"
-        | "api_key_unknown"
-        | "api_key_expired"
-        | "peer_unidentified"
-        | "token_inactive"
-        | "binding_mismatch"
-        | "proof_missing"
-        | "proof_invalid"
-        | "proof_replayed"
-        | "proof_nonce"
-        | "step_up_required" => 401,
-        "no_route"
-        | "provider_not_allowed"
-        | "client_not_allowed"
-        | "source_not_allowed"
-        | "actor_not_allowed"
-        | "tenant_mismatch"
-        | "scope_missing"
-        | "scope_forbidden"
-        | "outside_window"
-        | "condition_false"
-        | "condition_error" => 403,
-        "headers_truncated" => 431,
-        "keys_unavailable"
-        | "introspection_unavailable"
-        | "revocation_unavailable"
-        | "replay_unavailable"
-        | "clock_unavailable"
-        | "not_configured" => 503,
-        _ => return None,
-    })
+    let mut statuses = STATUSES.iter();
+    statuses
+        .find(|(_, codes)| codes.contains(&code))
+        .map(|(status, _)| *status)
 }
 
 fn is_grpc(request: &Request) -> bool {

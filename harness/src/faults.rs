@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use crate::build;
 use crate::exchange::decode_hex;
-use crate::format::{Allow, ExpectSpec, HeadersSpec, MatrixSpec, OneOrMany, RequestSpec, TestSpec};
+use crate::format::{
+    Allow, ExpectSpec, HeaderExpect, HeadersSpec, MatrixSpec, OneOrMany, RequestSpec, TestSpec,
+};
 use crate::suite::{Case, Kind};
 
 /// A fault: the path of the field, what is wrong, what would be right.
@@ -129,6 +131,27 @@ pub(crate) fn bytes(request: &RequestSpec, path: &str) -> Vec<Fault> {
     bad.map(fault).collect()
 }
 
+/// Another end of a connection that there cannot be: an address that is none, a digest of another length.
+pub(crate) fn peer(request: &RequestSpec, path: &str) -> Vec<Fault> {
+    let Some(peer) = &request.peer else {
+        return Vec::new();
+    };
+    let is_address = |text: &&String| scopegate_engine::Request::source_from(text.as_bytes()).is_some();
+    let is_digest = |text: &&String| decode_hex(text).is_some_and(|bytes| bytes.len() == 32);
+    let address = peer.address.iter().find(|text| !is_address(text)).map(|text| {
+        let help = "write an address and a port, as in `192.0.2.1:4711` or `[2001:db8::1]:4711`";
+        ("address", format!("`{text}` is no address"), help)
+    });
+    let digest = peer.cert_sha256.iter().find(|text| !is_digest(text)).map(|text| {
+        let help = "write the 64 hex digits of a SHA-256, or leave it out";
+        ("cert_sha256", format!("`{text}` is no SHA-256"), help)
+    });
+    let faults = address.into_iter().chain(digest);
+    faults
+        .map(|(field, message, help)| (format!("{path}.peer.{field}"), message, help.to_owned()))
+        .collect()
+}
+
 /// Cells of a matrix that a test, or another cell, has the name of: in a report nobody could tell them apart.
 pub(crate) fn names_of_cells(cases: &[Case]) -> Vec<Fault> {
     let (mut known, mut faults) = (BTreeSet::new(), Vec::new());
@@ -182,6 +205,14 @@ pub(crate) fn expectations(expect: &ExpectSpec, path: &str) -> Vec<Fault> {
             faults.push((format!("{path}.{field}.{name}"), message, help.to_owned()));
         }
     }
+    for (field, headers) in [("headers", &expect.headers), ("upstream", &expect.upstream)] {
+        let empty = |value: &Option<HeaderExpect>| matches!(value, Some(HeaderExpect::Contains(part)) if part.contains.is_empty());
+        for (name, _) in headers.iter().filter(|(_, value)| empty(value)) {
+            let message = "every value contains an empty text".to_owned();
+            let help = "write a part of the value".to_owned();
+            faults.push((format!("{path}.{field}.{name}.contains"), message, help));
+        }
+    }
     if expect.body.as_ref().is_some_and(Value::is_null) {
         let message = "null says nothing of a body".to_owned();
         let help = "write its text, or members that it has; `\"\"` for none".to_owned();
@@ -198,6 +229,10 @@ pub(crate) fn expectations(expect: &ExpectSpec, path: &str) -> Vec<Fault> {
     };
     for (at, record) in records {
         faults.extend(members(record, format!("{path}.audit[{at}]"), AUDIT));
+        for (field, known) in AUDIT_MEMBERS {
+            let value = record.get(field).unwrap_or(&Value::Null);
+            faults.extend(members(value, format!("{path}.audit[{at}].{field}"), known));
+        }
     }
     if let Some(body) = &expect.body {
         faults.extend(members(body, format!("{path}.body"), BODY));
@@ -205,12 +240,6 @@ pub(crate) fn expectations(expect: &ExpectSpec, path: &str) -> Vec<Fault> {
     faults.extend(
         properties.filter_map(|(field, name, known)| unknown(name, &format!("{path}.{field}"), known)),
     );
-    for name in expect.metrics.keys().filter(|name| !is_metric(name)) {
-        let message = format!("the plugin has no metric `{name}`");
-        let help = "as in `scopegate.authorization.ROUTE.deny.CODE`, `scopegate.authentication.PROVIDER.success`, \
-                    `scopegate.token_cache.hits`";
-        faults.push((format!("{path}.metrics.{name}"), message, help.to_owned()));
-    }
     faults
 }
 
@@ -238,6 +267,15 @@ const AUDIT: &[&str] = &[
     "policy",
 ];
 
+/// Those of them that have members, and these.
+const AUDIT_MEMBERS: [(&str, &[&str]); 2] = [
+    ("policy", &["name", "version", "digest"]),
+    (
+        "credential",
+        &["kind", "fingerprint", "alg", "kid", "issued_at", "expires_at"],
+    ),
+];
+
 /// The properties of a request.
 const PROPERTIES: &[&str] = &[
     "scopegate.layer",
@@ -260,24 +298,6 @@ fn unknown(name: &str, place: &str, known: &[&str]) -> Option<Fault> {
         (format!("{place}.{name}"), message, nearest(name, &known, "known"))
     };
     (!known.contains(&name)).then(fault)
-}
-
-/// Whether the plugin counts by this name: a family, a name that may hold dots, and what became of it.
-fn is_metric(name: &str) -> bool {
-    let Some((family, rest)) = name
-        .strip_prefix("scopegate.")
-        .and_then(|name| name.split_once('.'))
-    else {
-        return false;
-    };
-    let mut parts = rest.split('.').skip(1);
-    match family {
-        "authentication" => parts.any(|part| ["success", "failure", "would_deny", "skipped"].contains(&part)),
-        "authorization" => parts.any(|part| ["allow", "deny", "would_deny", "not_evaluated"].contains(&part)),
-        "token_cache" => ["hits", "misses", "evictions", "tokens", "bytes", "bound"].contains(&rest),
-        "fetch" | "age" | "host_signatures" => true,
-        _ => false,
-    }
 }
 
 /// Whether this is a token (RFC 9110 section 5.6.2), as the name of every header is.

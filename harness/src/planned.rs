@@ -104,6 +104,7 @@ fn resolve(
     let spec = specs.get(name).ok_or_else(missing)?;
     let Some(base) = &spec.from else {
         check_text(spec, &TokenSpec::default())?;
+        check_times(spec, &TokenSpec::default())?;
         return Ok(spec.clone());
     };
     if seen.iter().any(|seen| seen == name) {
@@ -122,6 +123,7 @@ fn resolve(
         .and_then(|key| keys.get(key))
         .map(|(key, _)| key.kid.clone());
     check_text(spec, &base)?;
+    check_times(spec, &base)?;
     Ok(spec
         .clone()
         .over(&base, base_key.as_deref())
@@ -150,6 +152,37 @@ fn check_text(spec: &TokenSpec, base: &TokenSpec) -> Result<(), Fault> {
         field: "",
         message: format!("a token with `{kind}` has nothing else of its own"),
         help: format!("leave out either `{kind}`, or the claims, times and faults"),
+    })
+}
+
+/// A time is stated once: a claim would take the place of what is counted from now, and nobody would notice.
+fn check_times(spec: &TokenSpec, base: &TokenSpec) -> Result<(), Fault> {
+    let times = [
+        (spec.expires_in.is_some(), "exp", ".claims.exp", "expires_in"),
+        (spec.issued_in.is_some(), "iat", ".claims.iat", "issued_in"),
+        (spec.valid_in.is_some(), "nbf", ".claims.nbf", "valid_in"),
+        (
+            spec.authenticated_in.is_some(),
+            "auth_time",
+            ".claims.auth_time",
+            "authenticated_in",
+        ),
+    ];
+    let is_claimed = |claim: &str| spec.claims.contains_key(claim) || base.claims.contains_key(claim);
+    let twice = times
+        .into_iter()
+        .find(|(is_counted, claim, ..)| *is_counted && is_claimed(claim));
+    let Some((_, claim, field, counted)) = twice else {
+        return Ok(());
+    };
+    Err(Fault {
+        field: if spec.claims.contains_key(claim) {
+            field
+        } else {
+            ""
+        },
+        message: format!("`{claim}` and `{counted}` state the same time twice"),
+        help: format!("leave out either the claim `{claim}`, or `{counted}`"),
     })
 }
 
@@ -207,11 +240,15 @@ fn finish(spec: TokenSpec, keys: &Keys, issuers: &[Issuer]) -> Result<Planned, F
         message: "the provider of the token is not clear".to_owned(),
         help: format!("write `provider`, one of: {}", names()),
     })?;
-    Ok(Planned {
-        spec: bound(spec, keys)?,
-        issuer,
-        key,
-    })
+    let spec = bound(spec, keys)?;
+    if let Some((field, name)) = spec.absent_duplicate(&issuer, &key) {
+        return Err(Fault {
+            field,
+            message: format!("`{name}` does not stand there once, and cannot stand there twice"),
+            help: "name one that the token has, or add it".to_owned(),
+        });
+    }
+    Ok(Planned { spec, issuer, key })
 }
 
 /// The token with the claim `cnf`, where it is bound to a key.

@@ -129,7 +129,7 @@ fn counts_text(passed: usize, failed: usize, skipped: usize) -> String {
 
 /// What was expected and what was seen, in one line, without any token.
 fn sentence(suite: &SuiteReport, mismatch: &Mismatch) -> String {
-    let clean = |text: &str| visible::line(&suite.redactor.clean(text));
+    let clean = |text: &str| visible::line(&suite.redactor.clean(text).replace('\n', "; "));
     let (expected, seen) = (clean(&mismatch.expected), clean(&mismatch.seen));
     format!(
         "{}: expected {expected}, seen {seen}",

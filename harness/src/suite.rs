@@ -22,6 +22,7 @@ use crate::policy::TestPolicy;
 use crate::shared::told_how_to_begin;
 
 mod cases;
+mod expected;
 mod loader;
 mod matrix;
 mod named;

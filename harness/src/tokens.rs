@@ -177,6 +177,24 @@ impl TokenSpec {
         ))
     }
 
+    /// The first name that is to stand twice and does not stand there once: its field, and the name.
+    pub(crate) fn absent_duplicate(&self, issuer: &Issuer, key: &Key) -> Option<(&'static str, &str)> {
+        let (header, claims) = (
+            self.header_members(issuer, key),
+            self.all_claims("", issuer, UnixTime(0)),
+        );
+        let header = self
+            .duplicate_header
+            .iter()
+            .find(|name| !header.contains_key(*name));
+        let claim = self
+            .duplicate_claims
+            .iter()
+            .find(|name| !claims.contains_key(*name));
+        let header = header.map(|name| (".duplicate_header", name.as_str()));
+        header.or_else(|| claim.map(|name| (".duplicate_claims", name.as_str())))
+    }
+
     fn header_members(&self, issuer: &Issuer, key: &Key) -> Map<String, Value> {
         let mut members = issuer.header();
         members.insert(

@@ -53,13 +53,13 @@ pub(crate) struct Test {
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
     /// Fails when a policy's coverage is below this many per cent; never rounded up
-    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
     threshold: Option<u8>,
     /// The proxy that the module is run as if in
     #[arg(long, value_enum, default_value_t)]
     profile: Proxy,
     /// How many cases to run at a time; by default as many as the machine has processors
-    #[arg(long, short, value_name = "N")]
+    #[arg(long, short, value_name = "N", value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
     /// Ends at the first failure
     #[arg(long)]
@@ -127,6 +127,16 @@ enum Format {
     Github,
 }
 
+fn percent(text: &str) -> Result<u8, String> {
+    let percent = text.parse().ok().filter(|percent| *percent <= 100);
+    percent.ok_or_else(|| "write a whole number from 0 to 100".to_owned())
+}
+
+fn jobs(text: &str) -> Result<NonZeroUsize, String> {
+    let jobs = text.parse();
+    jobs.map_err(|_| "write how many cases run at a time: a whole number, at least 1".to_owned())
+}
+
 impl Test {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         self.format_fits()?;
@@ -190,14 +200,14 @@ impl Test {
 
     /// What is wrong with the files, as JSON where that was asked for.
     fn told(&self, failure: Failure) -> Result<Exit, Failure> {
-        match failure {
-            Failure::Unreadable(fault) if self.format == Format::Json => {
-                let object = diagnostics::object(&fault.files, &fault.diagnostics);
-                output::write(&format!("{object}\n"))?;
-                Ok(Failure::Unreadable(fault).exit())
-            }
-            failure => Err(failure),
+        if let Failure::Unreadable(fault) = &failure
+            && self.format == Format::Json
+        {
+            let object = diagnostics::object(&fault.files, &fault.diagnostics);
+            output::write(&format!("{object}\n"))?;
+            return Ok(failure.exit());
         }
+        Err(failure)
     }
 
     fn given_paths(&self) -> Vec<PathBuf> {

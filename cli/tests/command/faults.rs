@@ -170,6 +170,103 @@ fn every_fault_says_what_is_wrong_where_and_what_would_be_right() {
             test("matrix: {callers: [none], cells: {GET /healthz: {none: allow}}}")
                 .replace("name: nobody", "name: GET /healthz as none"),
         ),
+        (
+            "a code that is none",
+            with("{allow: true}", "{deny: tokn_expired}"),
+        ),
+        (
+            "cells that are neither allow nor a code",
+            test("matrix: {callers: [none, reader], cells: {GET /healthz: {none: Allow, reader: deny}}}"),
+        ),
+        (
+            "an address that is none",
+            with("{path: /healthz}", "{path: /healthz, peer: {address: banana}}"),
+        ),
+        (
+            "an address with a dot too many, and a digest in no hex",
+            with(
+                "{path: /healthz}",
+                "{path: /healthz, peer: {address: \"10.0.0.1.:80\", cert_sha256: zz}}",
+            ),
+        ),
+        (
+            "a digest that is too short, for every cell",
+            test(
+                "matrix: {callers: [none], request: {peer: {cert_sha256: abcd}}, cells: {GET /healthz: {none: allow}}}",
+            ),
+        ),
+        (
+            "an end that is stated twice",
+            with(
+                "{raw: a.b.c}",
+                "{key: k1, provider: corp, expires_in: 1m, claims: {exp: 5}}",
+            ),
+        ),
+        (
+            "an end that the token it is made from states",
+            with(
+                "{raw: a.b.c}",
+                "{from: ended, expires_in: 1m}, ended: {key: k1, provider: corp, claims: {exp: 5}}",
+            ),
+        ),
+        (
+            "a header member to stand twice that is not there",
+            with(
+                "{raw: a.b.c}",
+                "{key: k1, provider: corp, duplicate_header: [nosuch]}",
+            ),
+        ),
+        (
+            "a claim to stand twice that is not there",
+            with(
+                "{raw: a.b.c}",
+                "{key: k1, provider: corp, duplicate_claims: [nosuch]}",
+            ),
+        ),
+        (
+            "a callout to an upstream that is not there, never asked",
+            with(
+                "{allow: true}",
+                "{allow: true, callouts: [{upstream: ux, times: 0}]}",
+            ),
+        ),
+        (
+            "metrics that there never are",
+            with(
+                "{allow: true}",
+                "{allow: true, metrics: {scopegate.authorization.helth.allow: 0, scopegate.authorization.health.allowed.deny: 0, \
+                 scopegate.authorization.health.allow.none: 0, scopegate.authorization.health.deny: 0, scopegate.fetch.x: 0, \
+                 scopegate.authentication.crop.success: 0, scopegate.host_signatures.XS256: 0}}",
+            ),
+        ),
+        (
+            "members of an audit record's members that there never are",
+            with(
+                "{allow: true}",
+                "{allow: true, audit: [{policy: {nmae: null}, credential: {knd: null}}]}",
+            ),
+        ),
+        (
+            "headers that are never there, and never expected to be",
+            with(
+                "{allow: true}",
+                "{deny: no_route, headers: {www-autenticate: null}, upstream: {x-never-heard-of: null}}",
+            ),
+        ),
+        (
+            "what every value contains",
+            with(
+                "{allow: true}",
+                "{allow: true, upstream: {x-a: {contains: \"\"}}}",
+            ),
+        ),
+        (
+            "a route of no policy, though one is replaced",
+            with(
+                "    request: {path: /healthz}\n    expect: {allow: true}\n",
+                "    steps: [{reconfigure: policy.yaml}, {request: {path: /healthz}, expect: {allow: helth}}]\n",
+            ),
+        ),
         ("an anchor", with("{raw: a.b.c}", "&a {raw: a.b.c}")),
         (
             "a control character",

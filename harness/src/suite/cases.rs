@@ -91,6 +91,7 @@ impl Loader<'_> {
                 let path = format!("{path}.request");
                 self.add(faults::target(&request, &path).into_iter().collect());
                 self.add(faults::bytes(&request, &path));
+                self.add(faults::peer(&request, &path));
                 Some(Step::Send(Box::new(request), Box::new(expect)))
             }
             StepSpec {
@@ -148,7 +149,9 @@ impl Loader<'_> {
                         for (_, provider, id) in known.tokens.api_keys() {
                             let _ = policy.replace_api_key(provider, id);
                         }
-                        Some(Step::Reconfigure(policy.json(), accepted.unwrap_or(true)))
+                        let step = Step::Reconfigure(policy.json(), accepted.unwrap_or(true));
+                        self.given.push(policy);
+                        Some(step)
                     }
                     Err(error) => {
                         let first = error.diagnostics.into_iter().next();

@@ -9,12 +9,13 @@ use scopegate_engine::source::{Source, Unreadable};
 
 use crate::faults;
 use crate::fixtures;
-use crate::format::{KeySpec, TestDocument, TestSpec};
+use crate::format::{KeySpec, TestDocument};
 use crate::issuer::Issuer;
 use crate::keys::{Key, KeyRing};
 use crate::planned::PlannedTokens;
 use crate::policy::TestPolicy;
 use crate::shared::Shared;
+use crate::suite::expected::Names;
 use crate::suite::{DEFAULT_NOW, NOBODY, Suite};
 
 /// A test file that is being read.
@@ -23,6 +24,8 @@ pub(super) struct Loader<'a> {
     pub(super) base: &'a Path,
     pub(super) faults: Vec<PolicyError>,
     pub(super) also_read: Vec<PathBuf>,
+    /// The policies that steps put in place of the file's own.
+    pub(super) given: Vec<TestPolicy>,
 }
 
 impl<'a> Loader<'a> {
@@ -32,6 +35,7 @@ impl<'a> Loader<'a> {
             base,
             faults: Vec::new(),
             also_read: Vec::new(),
+            given: Vec::new(),
         }
     }
 
@@ -57,7 +61,6 @@ impl<'a> Loader<'a> {
             Err(fault) => return Err(self.not_there(fault)),
         };
         let served: BTreeSet<String> = upstreams.keys().cloned().collect();
-        let is_replaced = replaces_policy(&tests);
         let mut policy = TestPolicy::load(&paths, &published, &served)?;
         self.check_providers(&specs, &policy);
         if tokens.contains_key(NOBODY) {
@@ -69,9 +72,6 @@ impl<'a> Loader<'a> {
         self.add(faults::same_names(&tests));
         let is_token = |name: &str| tokens.contains(name);
         self.add(faults::placeholders(&tests, matrix.as_ref(), is_token));
-        if !is_replaced {
-            self.check_upstreams(&served, &policy);
-        }
         let usages = usages(&policy, &keys);
         let known = Known {
             published: &published,
@@ -97,9 +97,9 @@ impl<'a> Loader<'a> {
         }
         self.check_tokens(&cases, &tokens);
         self.add(faults::names_of_cells(&cases));
-        if !is_replaced {
-            self.check_routes(&cases, &policy);
-        }
+        let names = Names::of([&policy].into_iter().chain(&self.given));
+        self.check_upstreams(&served, &names);
+        self.check_expected(&cases, &names);
         if !self.faults.is_empty() {
             return Err(shared.unreadable(self.source, self.faults));
         }
@@ -165,12 +165,6 @@ pub(super) struct Known<'a> {
     pub(super) key: &'a dyn Fn(&str) -> Option<(&'a Key, &'static str)>,
     pub(super) is_token: &'a dyn Fn(&str) -> bool,
     pub(super) tokens: &'a PlannedTokens,
-}
-
-/// Whether a step gives the plugin another policy: whose routes and upstreams a test then names, nobody can tell.
-fn replaces_policy(tests: &[TestSpec]) -> bool {
-    let mut steps = tests.iter().flat_map(|test| &test.steps);
-    steps.any(|step| step.reconfigure.is_some())
 }
 
 /// The use that each key is published with.

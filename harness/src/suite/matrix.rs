@@ -16,6 +16,7 @@ impl Loader<'_> {
         self.add(faults::callers(&callers));
         self.add(faults::every_request(&request));
         self.add(faults::bytes(&request, "matrix.request"));
+        self.add(faults::peer(&request, "matrix.request"));
         if cells.is_empty() {
             let message = "the matrix has no cells".to_owned();
             self.fault(

@@ -8,10 +8,11 @@ use scopegate_document::PolicyError;
 use scopegate_engine::source::{Unreadable, reason};
 
 use crate::faults::nearest;
-use crate::format::{Allow, KeySpec, OneOrMany};
+use crate::format::{KeySpec, OneOrMany};
 use crate::issuer::Issuer;
 use crate::planned::PlannedTokens;
-use crate::policy::{TestPolicy, named_upstreams};
+use crate::policy::TestPolicy;
+use crate::suite::expected::Names;
 use crate::suite::loader::Loader;
 use crate::suite::{Case, Kind, NOBODY, Step, unreadable};
 
@@ -87,8 +88,8 @@ impl Loader<'_> {
     }
 
     /// An upstream that the policy does not have is never asked. Those of fixtures may be another file's.
-    pub(super) fn check_upstreams(&mut self, served: &BTreeSet<String>, policy: &TestPolicy) {
-        let known: Vec<String> = named_upstreams(&policy.document).into_iter().collect();
+    pub(super) fn check_upstreams(&mut self, served: &BTreeSet<String>, names: &Names) {
+        let known = &names.upstreams;
         let described = self.source.document().get("upstreams");
         let own = |name: &&String| described.is_some_and(|it| it.get(name.as_str()).is_some());
         let unknown: Vec<String> = served
@@ -99,34 +100,8 @@ impl Loader<'_> {
             .collect();
         for name in unknown {
             let message = format!("the policy has no upstream `{name}`");
-            let help = nearest(&name, &known, "its upstreams");
+            let help = nearest(&name, known, "its upstreams");
             self.fault(format!("upstreams.{name}"), message, &help);
-        }
-    }
-
-    /// Routes that are expected to let a request pass, and that the policy does not have.
-    pub(super) fn check_routes(&mut self, cases: &[Case], policy: &TestPolicy) {
-        let known: Vec<String> = policy.routes().into_iter().map(|(id, _)| id).collect();
-        for case in cases {
-            for (at, step) in case.steps.iter().enumerate() {
-                let Step::Send(_, expect) = step else { continue };
-                let allowed = match &expect.allow {
-                    Some(Allow::Route(route)) => Some(("allow", route)),
-                    Some(Allow::Any(_)) | None => None,
-                };
-                let selected = expect.route.iter().flatten().map(|route| ("route", route));
-                for (field, route) in allowed.into_iter().chain(selected) {
-                    if known.contains(route) {
-                        continue;
-                    }
-                    let place = match &case.kind {
-                        Kind::Plain | Kind::Steps => format!("{}.{field}", case.expectation(at)),
-                        Kind::Cell(_) => case.expectation(at),
-                    };
-                    let help = nearest(route, &known, "its routes");
-                    self.fault(place, format!("the policy has no route `{route}`"), &help);
-                }
-            }
         }
     }
 
