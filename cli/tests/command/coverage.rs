@@ -31,8 +31,8 @@ fn report(folder: &Path, more: &[&str]) -> (Option<i32>, Value) {
     let arguments = [&["test", "--format", "json"], more].concat();
     let output = command(&arguments).current_dir(folder).output().unwrap();
     let report = serde_json::from_slice(&output.stdout);
-    let report = report.unwrap_or_else(|error| panic!("{error}: {}{}", stdout(&output), stderr(&output)));
-    (output.status.code(), report)
+    assert!(report.is_ok(), "{}{}", stdout(&output), stderr(&output));
+    (output.status.code(), report.unwrap())
 }
 
 /// The policies of a report, each with its share.
