@@ -90,6 +90,10 @@ impl Search {
                     self.walk(&path)?;
                 }
             } else if name.ends_with(SUFFIX) {
+                // A pipe is waited for, for ever: one that is meant is named itself.
+                if path.exists() && !path.is_file() {
+                    return Err(missing(&path, io::Error::other("it is no file")));
+                }
                 self.add(path);
             } else if let Some(right) = right_name(&name).filter(|_| holds_tests(&path)) {
                 return Err(FilesError::Misnamed { path, right });
@@ -116,7 +120,8 @@ fn right_name(name: &str) -> Option<String> {
     let lower = name.to_ascii_lowercase();
     let stem = lower
         .strip_suffix(".yaml")
-        .or_else(|| lower.strip_suffix(".yml"))?;
+        .or_else(|| lower.strip_suffix(".yml"))
+        .or_else(|| lower.strip_suffix(".json"))?;
     let stem = stem.strip_suffix("test").or_else(|| stem.strip_suffix("tests"))?;
     let own = name.get(..stem.len())?.trim_end_matches(['.', '_', '-']);
     Some(match own {
@@ -148,7 +153,19 @@ fn missing(path: &Path, source: io::Error) -> FilesError {
 
 #[cfg(test)]
 mod tests {
-    use super::right_name;
+    use super::{right_name, test_files};
+
+    #[test]
+    fn a_pipe_is_no_test_file_and_is_waited_for_by_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("access.test.yaml");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        let error = test_files(&[folder.path().to_path_buf()])
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("access.test.yaml`: it is no file"), "{error}");
+    }
 
     #[test]
     fn a_name_that_is_almost_right_has_a_right_one() {
@@ -159,7 +176,8 @@ mod tests {
             ("x-tests.yml", Some("x.test.yaml")),
             ("tests.yaml", Some("policy.test.yaml")),
             ("policy.yaml", None),
-            ("test.json", None),
+            ("x.test.json", Some("x.test.yaml")),
+            ("package.json", None),
         ] {
             assert_eq!(right_name(name).as_deref(), right, "{name}");
         }

@@ -89,6 +89,12 @@ fn add(
                 losses.add("has_header", "`:path` is expected twice: the last one counts");
             }
         }
+        ":status" if expect.get("allow") == Some(&Value::Bool(true)) => losses.add(
+            "has_header",
+            format!(
+                "`:status` of `{value}`: the upstream answers a request that is let through, not the policy"
+            ),
+        ),
         ":status" => match value.parse::<u16>() {
             Ok(status) => drop(expect.insert("status".to_owned(), json!(status))),
             Err(_) => losses.add("has_header", format!("`{value}` is no status")),

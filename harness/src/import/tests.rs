@@ -220,3 +220,22 @@ fn names_stay_apart_and_braces_stay_braces() {
     let expected = json!({"path_hex": "2f7b7b617d7d", "headers_hex": [["x-a", "7b7b627d7d"]]});
     assert_eq!(read["tests"][0]["request"], expected);
 }
+
+#[test]
+fn the_status_of_a_request_that_is_let_through_is_nothing_to_expect() {
+    let source = r#"test { name: "In" request_headers {
+        input { header { key: ":path" value: "/" } }
+        result { has_header { key: ":status" value: "200" } }
+    } }"#;
+    let found = imported(source);
+    let read: Value = serde_saphyr::from_str(&found.text).unwrap();
+    assert_eq!(read["tests"][0]["expect"], json!({"allow": true}));
+    assert!(
+        found
+            .lost
+            .iter()
+            .any(|lost| lost.what.contains("`:status` of `200`")),
+        "{:?}",
+        found.lost
+    );
+}
