@@ -144,6 +144,14 @@ impl Held {
         }
     }
 
+    /// Sees to it that it waits for nothing.
+    fn forget(&self) {
+        if let Some(policy) = self.policy.borrow().as_ref() {
+            policy.waiting.forget(self.context);
+        }
+        self.state.questions.forget(self.context);
+    }
+
     /// Answers for want of a decision.
     fn fail(&self, error: HostError) {
         self.permitted.set(false);
@@ -337,19 +345,21 @@ fn is_same(one: Option<&Rc<Policy>>, other: Option<&Rc<Policy>>) -> bool {
     }
 }
 
+impl Drop for Stream {
+    /// A stream that the host deletes waits no longer. This is all that is done at its end: no host need call the module
+    /// for its log, or to ask whether it is done.
+    fn drop(&mut self) {
+        // Whoever waits is known elsewhere too.
+        if Rc::strong_count(&self.held) > 1 {
+            self.held.forget();
+        }
+    }
+}
+
 impl Context for Stream {
     fn on_http_call_response(&mut self, token: u32, _headers: usize, _body: usize, _trailers: usize) {
         self.held.state.answered(token);
         self.held.close_if_open();
-    }
-
-    /// A stream that ends waits no longer.
-    fn on_done(&mut self) -> bool {
-        if let Some(policy) = self.held.policy.borrow().as_ref() {
-            policy.waiting.forget(self.held.context);
-        }
-        self.held.state.questions.forget(self.held.context);
-        true
     }
 }
 
