@@ -2,7 +2,8 @@
 //!
 //! The figure is Envoy's processor time for each request, from the kernel's account of the process: on a shared machine
 //! it is steady where latency is not. All rows are listeners of one process with one worker, measured in turn,
-//! round after round.
+//! round after round. The machine may be twice as fast a minute later, so each row is compared with what it adds to,
+//! measured just before it, and the median of these differences counts.
 
 mod load;
 mod native;
@@ -34,16 +35,16 @@ pub use start::Started;
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
     /// Rounds; the median of them counts.
-    #[arg(long, default_value_t = 9)]
+    #[arg(long, default_value_t = 31)]
     pub rounds: u32,
     /// Requests for each row in each round, where the same ones are sent again and again. Rows that take longer than
     /// half a second of Envoy's time for it get fewer.
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 2_000)]
     pub requests: usize,
     /// Requests for each row in each round, where each brings a token or a proof of its own.
-    #[arg(long, default_value_t = 1_000)]
+    #[arg(long, default_value_t = 300)]
     pub first_sights: usize,
-    /// A look in a minute or two: three rounds, a fifth of the requests, no starts.
+    /// A look in a minute or two: seven rounds, no starts.
     #[arg(long)]
     pub quick: bool,
     /// Measures cost against size instead: routes, scopes, tokens in the cache, headers, bytes of the token. Written as
@@ -56,6 +57,9 @@ pub struct Options {
     /// Measures only the rows whose name contains this, and the first.
     #[arg(long, value_name = "TEXT")]
     pub only: Option<String>,
+    /// Another module, each row of which is measured beside ours: the plugin before a change, say.
+    #[arg(long, value_name = "FILE")]
+    pub beside: Option<PathBuf>,
     /// The folder in which the results are written: `RESULTS.md`, `results.json` and `results.svg`.
     #[arg(long, default_value = "bench")]
     pub output: PathBuf,
@@ -98,11 +102,7 @@ pub fn run(module: &Path, options: &Options) -> Result<(), BenchError> {
         return run_sweep(module, options);
     }
     let folder = tempfile::tempdir()?;
-    let mut rows = rows::rows(module, folder.path())?;
-    if let Some(only) = &options.only {
-        let mut number = 0_usize..;
-        rows.retain(|row| number.next() == Some(0) || row.name.contains(only.as_str()));
-    }
+    let rows = chosen(module, folder.path(), options)?;
     let program = find()?;
     let samples = measure(&program, &rows, options)?;
     let results = report::Results {
@@ -129,15 +129,31 @@ pub fn run(module: &Path, options: &Options) -> Result<(), BenchError> {
     Ok(())
 }
 
+/// The rows that are asked for, the first among them always; those of the other module behind ours.
+fn chosen(module: &Path, folder: &Path, options: &Options) -> Result<Vec<Row>, BenchError> {
+    let mut rows = rows::rows(module, folder)?;
+    if let Some(other) = &options.beside {
+        let others = rows::rows(other, folder)?.into_iter().filter(Row::is_ours);
+        rows.extend(others.map(|row| Row {
+            name: format!("{} ({})", row.name, other.display()),
+            ..row
+        }));
+        rows.sort_by_key(|row| row.group);
+    }
+    if let Some(only) = &options.only {
+        let mut number = 0_usize..;
+        rows.retain(|row| number.next() == Some(0) || row.name.contains(only.as_str()));
+    }
+    Ok(rows)
+}
+
 impl Options {
     /// What `quick` makes of them.
     fn in_force(&self) -> Self {
         match self.quick {
             false => self.clone(),
             true => Self {
-                rounds: self.rounds.min(3),
-                requests: self.requests / 5,
-                first_sights: self.first_sights / 5,
+                rounds: self.rounds.min(7),
                 ..self.clone()
             },
         }
@@ -168,8 +184,17 @@ fn run_sweep(module: &Path, options: &Options) -> Result<(), BenchError> {
     Ok(())
 }
 
-/// The microseconds of each row in each round.
-fn measure(program: &Path, rows: &[Row], options: &Options) -> Result<Vec<Vec<f64>>, BenchError> {
+/// A row in a round: microseconds of Envoy's processor time for each request.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    /// What a request took.
+    spent: f64,
+    /// How much more that is than what the row is compared with took just before.
+    added: f64,
+}
+
+/// Each row in each round.
+fn measure(program: &Path, rows: &[Row], options: &Options) -> Result<Vec<Vec<Sample>>, BenchError> {
     let listener = |(number, row): (usize, &Row)| {
         Listener::new(&number.to_string(), row.filters.clone())
             .answering_at_once()
@@ -184,9 +209,16 @@ fn measure(program: &Path, rows: &[Row], options: &Options) -> Result<Vec<Vec<f6
     for round in 0..=options.rounds {
         for (number, (row, samples)) in rows.iter().zip(&mut samples).enumerate() {
             bar.set_message(row.name.clone());
-            let earlier = samples.last().copied();
-            let sample = sample(&envoy, (number, row), (options, earlier), round)?;
-            samples.push(sample);
+            let earlier = samples.last().map(|sample: &Sample| sample.spent);
+            let count = row.load.count(options, earlier);
+            let other = row.against.and_then(|place| Some((place, rows.get(place)?)));
+            let bare = other.map(|other| spent(&envoy, other, (options, count), round));
+            let bare = bare.transpose()?;
+            let spent = spent(&envoy, (number, row), (options, count), round)?;
+            samples.push(Sample {
+                spent,
+                added: bare.map_or(0.0, |bare| spent - bare),
+            });
             bar.inc(u64::from(round > 0));
         }
     }
@@ -199,19 +231,14 @@ fn measure(program: &Path, rows: &[Row], options: &Options) -> Result<Vec<Vec<f6
 }
 
 /// Microseconds of Envoy's processor time for each request.
-fn sample(
+fn spent(
     envoy: &Envoy,
     (number, row): (usize, &Row),
-    (options, earlier): (&Options, Option<f64>),
+    (options, count): (&Options, usize),
     round: u32,
 ) -> Result<f64, BenchError> {
     let address = envoy.listener(&number.to_string());
     let address = address.ok_or_else(|| io::Error::other("a listener is missing"))?;
-    let count = match &row.load {
-        Load::Same(_) => within_limit(options.requests, earlier),
-        Load::Each(requests) => within_limit(options.requests, earlier).max(requests.len()),
-        Load::Fresh(_) => options.first_sights,
-    };
     // One more, which is looked at whole.
     let each = count.saturating_add(1);
     let round = usize::try_from(round).unwrap_or_default();
@@ -236,6 +263,17 @@ fn sample(
     )?;
     let used = process::processor_time(envoy.id())?.saturating_sub(before);
     Ok(used.as_secs_f64() * 1e6 / f64::from(u32::try_from(each).unwrap_or(u32::MAX)))
+}
+
+impl Load {
+    /// How many requests a row gets in a round.
+    fn count(&self, options: &Options, earlier: Option<f64>) -> usize {
+        match self {
+            Self::Same(_) => within_limit(options.requests, earlier),
+            Self::Each(requests) => within_limit(options.requests, earlier).max(requests.len()),
+            Self::Fresh(_) => options.first_sights,
+        }
+    }
 }
 
 /// The microseconds of Envoy's time that a row gets in a round, where its requests are sent again and again.

@@ -133,8 +133,8 @@ mod tests {
             group,
             name: name.to_owned(),
             median: added + 20.0,
-            range: (added, added),
             added,
+            quartiles: (added, added),
             ratio: 1.0,
         };
         let picture = bars(&[

@@ -8,7 +8,7 @@ use scopegate_document::Instant;
 use serde_json::{Value, json};
 
 use super::rows::{Group, Row};
-use super::{Options, Started, sweep};
+use super::{Options, Sample, Started, sweep};
 
 /// A row and its figures, in microseconds of processor time for each request.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,10 +19,10 @@ pub struct Measured {
     pub name: String,
     /// The median of the rounds.
     pub median: f64,
-    /// The lowest and the highest round.
-    pub range: (f64, f64),
-    /// What it adds to the row without filters.
+    /// What it adds to the row without filters, measured just before it: the median of the rounds.
     pub added: f64,
+    /// Half of the rounds are between these.
+    pub quartiles: (f64, f64),
     /// The same as a part of what Envoy's own filters add as they are by default.
     pub ratio: f64,
 }
@@ -39,30 +39,31 @@ pub(super) struct Results {
     pub(super) machine: String,
 }
 
-pub(super) fn measured(rows: &[Row], samples: &[Vec<f64>]) -> Vec<Measured> {
-    let medians: Vec<f64> = samples.iter().map(|samples| median(samples)).collect();
-    let base = medians.first().copied().unwrap_or_default();
+pub(super) fn measured(rows: &[Row], samples: &[Vec<Sample>]) -> Vec<Measured> {
+    let sorted = |figure: fn(&Sample) -> f64| {
+        let rows = samples.iter().map(move |samples| {
+            let mut figures: Vec<f64> = samples.iter().map(figure).collect();
+            figures.sort_by(f64::total_cmp);
+            figures
+        });
+        rows.collect::<Vec<_>>()
+    };
+    let (spent, added) = (sorted(|sample| sample.spent), sorted(|sample| sample.added));
     let native = rows.iter().position(|row| row.name == NATIVE);
     let native = native
-        .and_then(|place| medians.get(place))
-        .map_or(f64::NAN, |median| median - base);
+        .and_then(|place| added.get(place))
+        .map_or(f64::NAN, |added| quantile(added, 2));
     let figures = rows
         .iter()
-        .zip(samples)
-        .zip(medians)
-        .map(|((row, samples), median)| {
-            let (low, high) = samples.iter().fold((f64::MAX, 0.0_f64), |(low, high), one| {
-                (low.min(*one), high.max(*one))
-            });
-            let added = median - base;
-            Measured {
-                group: group(row.group),
-                name: row.name.clone(),
-                median,
-                range: (low, high),
-                added,
-                ratio: added / native,
-            }
+        .zip(&spent)
+        .zip(&added)
+        .map(|((row, spent), added)| Measured {
+            group: group(row.group),
+            name: row.name.clone(),
+            median: quantile(spent, 2),
+            added: quantile(added, 2),
+            quartiles: (quantile(added, 1), quantile(added, 3)),
+            ratio: quantile(added, 2) / native,
         });
     figures.collect()
 }
@@ -77,10 +78,10 @@ const fn group(group: Group) -> &'static str {
     }
 }
 
-fn median(samples: &[f64]) -> f64 {
-    let mut sorted = samples.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+/// So many quarters of these lie below it.
+fn quantile(sorted: &[f64], quarters: usize) -> f64 {
+    let place = sorted.len().saturating_mul(quarters) / 4;
+    sorted.get(place).copied().unwrap_or_default()
 }
 
 /// One line of a sweep: what grows, and what it adds at each size.
@@ -95,13 +96,13 @@ pub(super) struct Sweep {
 pub(super) fn sweeps(measured: &[Measured]) -> Vec<Sweep> {
     let mut sweeps: Vec<Sweep> = Vec::new();
     let (pairs, _) = measured.as_chunks::<2>();
-    for ((dimension, size), [bare, filtered]) in sweep::points().zip(pairs) {
-        let added = filtered.median - bare.median;
+    for ((dimension, size), [_, filtered]) in sweep::points().zip(pairs) {
+        let point = (size, filtered.added);
         match sweeps.last_mut().filter(|sweep| sweep.name == dimension.name) {
-            Some(sweep) => sweep.points.push((size, added)),
+            Some(sweep) => sweep.points.push(point),
             None => sweeps.push(Sweep {
                 name: dimension.name,
-                points: vec![(size, added)],
+                points: vec![point],
             }),
         }
     }
@@ -149,7 +150,7 @@ pub(super) fn sweeps_markdown(sweeps: &[Sweep], options: &Options) -> String {
     let mut text = format!(
         "# What a request with a token seen before costs, as one thing grows\n\n\
          Envoy's processor time that the plugin adds to a request (the kernel's account of its threads), one worker on \
-         one core,\n{} connections, a direct response, HS256. {} rounds in turn, the median of them. \
+         one core,\n{} connections, a direct response, HS256. {} rounds in turn, the median of what they add. \
          `cargo xtask bench --sweep` writes this file,\n`sweeps.json` and the picture. Where nothing else is said: \
          1,000 routes, 2 scopes, 1 token, 4 headers, a token of 1,000 bytes.\n\n\
          - Date: {}\n- Machine: {}\n\n![Cost against size](sweeps.svg)\n\n",
@@ -166,28 +167,35 @@ const HEADER: [&str; 6] = [
     "",
     "filter",
     "us/request",
-    "range",
     "added us",
+    "half of the rounds",
     "of native default",
 ];
-const STARTED: [&str; 4] = ["filter", "workers", "start, ms of processor time", "memory, MB"];
+const STARTED: [&str; 5] = [
+    "filter",
+    "workers",
+    "start, ms of processor time",
+    "start, ms",
+    "memory, MB",
+];
 
 fn cells(row: &Measured) -> [String; 6] {
     [
         row.group.to_owned(),
         row.name.clone(),
         format!("{:.1}", row.median),
-        format!("{:.1} to {:.1}", row.range.0, row.range.1),
         format!("{:.1}", row.added),
+        format!("{:.1} to {:.1}", row.quartiles.0, row.quartiles.1),
         format!("{:.2}", row.ratio),
     ]
 }
 
-fn start_cells(start: &Started) -> [String; 4] {
+fn start_cells(start: &Started) -> [String; 5] {
     [
         start.name.clone(),
         start.workers.to_string(),
         format!("{:.0}", start.milliseconds),
+        format!("{:.0}", start.wall),
         format!("{:.0}", start.megabytes),
     ]
 }
@@ -205,11 +213,12 @@ impl Results {
 
     pub(super) fn json(&self, options: &Options) -> Value {
         let row = |row: &Measured| {
-            json!({"group": row.group, "filter": row.name, "us_per_request": row.median, "lowest": row.range.0,
-                   "highest": row.range.1, "added_us": row.added, "of_native_default": row.ratio})
+            json!({"group": row.group, "filter": row.name, "us_per_request": row.median, "added_us": row.added,
+                   "added_us_quartiles": [row.quartiles.0, row.quartiles.1], "of_native_default": row.ratio})
         };
         let start = |start: &Started| {
             json!({"filter": start.name, "workers": start.workers, "start_ms": start.milliseconds,
+                   "wall_ms": start.wall,
                    "memory_mb": start.megabytes})
         };
         json!({
@@ -226,8 +235,9 @@ impl Results {
         let mut text = format!(
             "# What Scopegate adds to a request in Envoy\n\n\
              Envoy's processor time for each request (the kernel's account of its threads), one worker on one core, {} \
-             connections,\na direct response. {} rounds in turn, the median of them: {} requests a round where one \
-             request is sent again and again,\n{} where each brings a token or a proof that nobody has seen. \
+             connections,\na direct response. {} rounds in turn: {} requests a round where one request is sent again and \
+             again, {} where each\nbrings a token or a proof that nobody has seen. In each round a row is compared \
+             with `no filter`, measured just before it;\nwhat it adds is the median of these differences. \
              `cargo xtask bench` writes this file, `results.json` and the picture.\n\n\
              - Date: {}\n- Machine: {}\n- Module: {} bytes\n\n\
              ![What each filter adds to a request](results.svg)\n\n",

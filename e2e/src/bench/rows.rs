@@ -21,7 +21,7 @@ const CONDITION: &str =
     "caller.subject == 'anna' && request.method == 'GET' && request.params.tenant == caller.tenant";
 
 /// What a row belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Group {
     /// What every row pays.
     Floor,
@@ -36,13 +36,25 @@ pub(super) enum Group {
 }
 
 /// Filters, the requests that are sent through them, and the status that must come back.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Row {
     pub(super) name: String,
     pub(super) group: Group,
     pub(super) filters: Vec<Value>,
     pub(super) load: Load,
     pub(super) status: u16,
+    /// The place of the row that it adds to; none where it is such a row itself.
+    pub(super) against: Option<usize>,
+}
+
+impl Row {
+    /// Whether the plugin is measured.
+    pub(super) const fn is_ours(&self) -> bool {
+        match self.group {
+            Group::Floor | Group::Native => false,
+            Group::Warm | Group::FirstSight | Group::Others => true,
+        }
+    }
 }
 
 /// What rows are made of.
@@ -65,11 +77,15 @@ pub(super) fn rows(module: &Path, folder: &Path) -> Result<Vec<Row>, BenchError>
         filters,
         load,
         status,
+        against: Some(0),
     };
     use Algorithm::{ES256, EdDSA, HS256, RS256};
     let same = |algorithm| parts.sender.same(algorithm);
     let mut rows = vec![
-        row(Group::Floor, "no filter", vec![], same(RS256)?, 200),
+        Row {
+            against: None,
+            ..row(Group::Floor, "no filter", vec![], same(RS256)?, 200)
+        },
         row(
             Group::Floor,
             "Wasm, one host call",

@@ -74,8 +74,8 @@ pub(super) const DIMENSIONS: [Dimension; 5] = [
     },
 ];
 
-/// Two rows for each size of each dimension, in their order: without filters and with the plugin. Envoy itself takes longer
-/// over more headers, and nobody else must be charged for that.
+/// Two rows for each size of each dimension, in their order: without filters, and with the plugin beside it. Envoy itself
+/// takes longer over more headers, and nobody else must be charged for that.
 pub(super) fn rows(module: &Path) -> Result<Vec<Row>, BenchError> {
     let mut rows = Vec::new();
     for (dimension, size) in points() {
@@ -84,9 +84,21 @@ pub(super) fn rows(module: &Path) -> Result<Vec<Row>, BenchError> {
         let mut policy = policy(larger);
         let load = of_shape(&mint(&mut policy)?, &shape(larger), larger.tokens)?;
         let filters = vec![plugin(module, &policy.to_string(), &BTreeMap::new())];
-        let name = format!("{}: {size}", dimension.name);
-        rows.push(row(&name, Group::Floor, Vec::new(), load.clone()));
-        rows.push(row(&name, Group::Warm, filters, load));
+        let bare = Row {
+            name: format!("{}: {size}", dimension.name),
+            group: Group::Floor,
+            filters: Vec::new(),
+            load: Load::Each(Arc::new(load)),
+            status: 200,
+            against: None,
+        };
+        let filtered = Row {
+            group: Group::Warm,
+            filters,
+            against: Some(rows.len()),
+            ..bare.clone()
+        };
+        rows.extend([bare, filtered]);
     }
     Ok(rows)
 }
@@ -96,16 +108,6 @@ pub(super) fn points() -> impl Iterator<Item = (&'static Dimension, usize)> {
     DIMENSIONS
         .iter()
         .flat_map(|dimension| dimension.sizes.iter().map(move |size| (dimension, *size)))
-}
-
-fn row(name: &str, group: Group, filters: Vec<Value>, requests: Vec<Vec<u8>>) -> Row {
-    Row {
-        name: name.to_owned(),
-        group,
-        filters,
-        load: Load::Each(Arc::new(requests)),
-        status: 200,
-    }
 }
 
 /// A policy that knows every scope that the tokens carry.
