@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use scopegate_bundle::{Open, Options};
 use scopegate_document::{Instant, UnixTime};
 use scopegate_harness::bundled::Bundled;
-use scopegate_harness::exchange::{self, Headers, Outcome, Request};
+use scopegate_harness::exchange::{self, Headers, Outcome, Request, layer_of};
 use scopegate_harness::executor::{Executor, ExecutorError, Session, Setup, Time};
 use scopegate_harness::observed::Observed;
 use scopegate_harness::policy::named_upstreams;
@@ -289,7 +289,7 @@ impl EnvoySession<'_> {
             .split(' ')
             .map(|part| (!part.is_empty() && part != "-").then(|| part.to_owned()));
         let mut next = || parts.next().flatten();
-        let (layer, code, route, would_deny) = (next(), next(), next(), next());
+        let (code, route, would_deny) = (next(), next(), next());
         let forwarded = answer.header(MARK).is_some();
         if seen.len() != usize::from(forwarded) {
             let message = format!(
@@ -308,9 +308,9 @@ impl EnvoySession<'_> {
                 Outcome::Reply
             },
             status: (!forwarded).then_some(answer.status),
-            code,
+            code: code.clone(),
             would_deny,
-            layer,
+            layer: code.as_deref().map(|code| layer_of(code).to_owned()),
             route,
             reply_headers: if forwarded {
                 Headers::new()

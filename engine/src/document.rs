@@ -53,7 +53,7 @@ pub struct Metadata {
     pub owner: Option<String>,
 }
 
-/// Which decisions are recorded.
+/// Which decisions are recorded, and what access logs are told of each.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Audit {
@@ -64,6 +64,10 @@ pub struct Audit {
     /// The share of allowed requests that is recorded, from 0 to 1; refusals are never thinned.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub sample: f64,
+    /// What access logs and later filters are told of each request, beside its code and its route. Whoever reads the
+    /// proxy's logs reads it: who is calling is told only where it is named here.
+    #[schemars(extend("uniqueItems" = true))]
+    pub properties: Vec<Property>,
 }
 
 impl Default for Audit {
@@ -72,6 +76,7 @@ impl Default for Audit {
             authentication: AuthenticationAudit::Failures,
             authorization: AuthorizationAudit::Denials,
             sample: 1.0,
+            properties: Vec::new(),
         }
     }
 }
@@ -98,6 +103,22 @@ pub enum AuthorizationAudit {
     Denials,
     /// None.
     None,
+}
+
+/// What access logs and later filters may be told of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Property {
+    /// The layer that decided.
+    Layer,
+    /// The provider that proved who is calling.
+    Provider,
+    /// The subject: often a person.
+    Subject,
+    /// The client that acts for the subject.
+    Client,
+    /// The tenant of the caller.
+    Tenant,
 }
 
 /// The JSON Schema of a policy document (draft 2020-12), made from the types that read it.
@@ -130,15 +151,33 @@ pub fn read(value: &Value) -> Result<PolicyDocument, PolicyError> {
         return Err(error);
     }
     let document: PolicyDocument = deserialize(value, SCHEMA_COMMAND)?;
-    match (0.0..=1.0).contains(&document.audit.sample) {
-        true => Ok(document),
-        false => Err(PolicyError::new(
+    match fault(&document.audit) {
+        None => Ok(document),
+        Some(fault) => Err(fault),
+    }
+}
+
+/// What the types let pass, and must not stand there.
+fn fault(audit: &Audit) -> Option<PolicyError> {
+    if !(0.0..=1.0).contains(&audit.sample) {
+        return Some(PolicyError::new(
             "invalid_value",
             "audit.sample",
-            format!("`{}` is no share", document.audit.sample),
+            format!("`{}` is no share", audit.sample),
             "write a number from 0 to 1",
-        )),
+        ));
     }
+    let named = audit.properties.iter().enumerate();
+    let mut again =
+        named.filter(|(at, property)| audit.properties.iter().take(*at).any(|one| one == *property));
+    again.next().map(|(at, _)| {
+        PolicyError::new(
+            "duplicate",
+            format!("audit.properties[{at}]"),
+            "the property is named twice",
+            "remove one of the two",
+        )
+    })
 }
 
 /// The command that prints the schema of policies.

@@ -11,7 +11,7 @@ use scopegate_authz::{Authorizer, PolicyContext, ProviderFacts};
 use scopegate_document::PolicyError;
 
 use crate::digest;
-use crate::document::{self, Audit, PolicyDocument};
+use crate::document::{self, Audit, PolicyDocument, Property};
 use crate::identity::Identity;
 use crate::metadata::ResourceMetadata;
 use crate::reply::DEFAULT_REALM;
@@ -116,6 +116,12 @@ impl Engine {
     #[must_use]
     pub fn policy(&self) -> &Value {
         &self.policy
+    }
+
+    /// What access logs and later filters are told of each request, beside its code and its route.
+    #[must_use]
+    pub fn properties(&self) -> &[Property] {
+        &self.audit.properties
     }
 
     /// The layer that proves callers, for whoever fetches what it needs.

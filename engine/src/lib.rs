@@ -22,6 +22,6 @@ pub mod source;
 
 pub use decide::{Pending, Progress, Unready};
 pub use decision::{Caller, Counted, Decision, Forward, Layer, Outcome, Record, Reply};
-pub use document::{PolicyDocument, schema};
+pub use document::{PolicyDocument, Property, schema};
 pub use engine::{Compiled, Engine};
 pub use request::Request;

@@ -221,6 +221,18 @@ pub(crate) fn codes() -> impl Iterator<Item = &'static str> {
     STATUSES.iter().flat_map(|(_, codes)| codes.iter().copied())
 }
 
+/// The layer that a code belongs to: no two layers share one.
+#[must_use]
+pub fn layer_of(code: &str) -> &'static str {
+    match code {
+        "ambiguous_path" | "malformed_request" | "identity_header_refused" | "headers_truncated" => "request",
+        "credential_multiple" => "authentication",
+        "step_up_required" => "authorization",
+        code if matches!(status_of(code), Some(401 | 503)) => "authentication",
+        _ => "authorization",
+    }
+}
+
 /// The status that each code is answered with.
 fn status_of(code: &str) -> Option<u16> {
     let mut statuses = STATUSES.iter();

@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 
 use crate::observed::Observed;
 
+pub use crate::defaults::layer_of;
+
 /// Header names and values, in order, in bytes.
 pub type Headers = Vec<(Vec<u8>, Vec<u8>)>;
 

@@ -16,6 +16,7 @@ use scopegate_host_tests::{
     Response, SharedData,
 };
 
+use crate::defaults::layer_of;
 use crate::exchange::{Answer, Headers, Outcome, Peer, Request, Upstream};
 use crate::executor::{Executor, ExecutorError, Session, Setup, Time};
 use crate::host_signatures;
@@ -375,13 +376,15 @@ fn answer(
             .map(|value| String::from_utf8_lossy(value).into_owned());
         value.filter(|value| !value.is_empty())
     };
+    let code = property("code");
+    let layer = code.as_deref().map(|code| layer_of(code).to_owned());
     let mut answer = Answer {
         id: request.id.clone(),
         outcome: Outcome::Reply,
         status: None,
-        code: property("code"),
+        code,
         would_deny: property("would_deny"),
-        layer: property("layer"),
+        layer,
         route: property("route"),
         reply_headers: Vec::new(),
         reply_body: Vec::new(),

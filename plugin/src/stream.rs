@@ -259,7 +259,12 @@ impl Held {
         for record in &decision.audit {
             host::log(Level::Info, &record.line())?;
         }
-        verdict::show(proxy, decision)?;
+        let policy = self.policy.borrow();
+        let named = policy
+            .as_ref()
+            .map_or(&[][..], |policy| policy.engine.properties());
+        verdict::show(proxy, decision, named)?;
+        drop(policy);
         let action = match &decision.outcome {
             Outcome::Forward(change) => {
                 forward(proxy, change)?;

@@ -1,6 +1,6 @@
 //! What was decided, as the host shows it to access logs and to later filters.
 
-use scopegate_engine::{Caller, Decision};
+use scopegate_engine::{Decision, Property as Named};
 
 use crate::host::{self, HostError, Level, NOT_FOUND};
 use crate::log::say;
@@ -28,41 +28,37 @@ macro_rules! property {
     };
 }
 
-/// Shows the decision.
-pub(crate) fn show(proxy: Proxy, decision: &Decision) -> Result<(), HostError> {
-    set(proxy, property!("layer"), decision.layer.name())?;
+/// Shows the code, the route, and what the policy names beside them.
+pub(crate) fn show(proxy: Proxy, decision: &Decision, named: &[Named]) -> Result<(), HostError> {
     set(proxy, property!("code"), decision.code)?;
-    set(
-        proxy,
-        property!("route"),
-        decision.route.as_deref().unwrap_or_default(),
-    )?;
+    let route = decision.route.as_deref().unwrap_or_default();
+    set(proxy, property!("route"), route)?;
     if let Some(code) = decision.would_deny {
         set(proxy, property!("would_deny"), code)?;
     }
-    match &decision.caller {
-        Some(caller) => show_caller(proxy, caller),
-        None => Ok(()),
-    }
+    let mut values = named.iter().map(|one| value(decision, *one));
+    values.try_for_each(|(property, value)| value.map_or(Ok(()), |value| set(proxy, property, value)))
 }
 
-fn show_caller(proxy: Proxy, caller: &Caller) -> Result<(), HostError> {
-    let Caller {
-        provider,
-        subject,
-        client,
-        tenant,
-    } = caller;
-    set(proxy, property!("provider"), provider)?;
-    let names = [
-        (property!("subject"), subject),
-        (property!("client"), client),
-        (property!("tenant"), tenant),
-    ];
-    let mut known = names
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value.as_deref()?)));
-    known.try_for_each(|(name, value)| set(proxy, name, value))
+/// A property that the policy names, and its value; none of what the caller does not have, or was not proved.
+fn value(decision: &Decision, named: Named) -> (Property, Option<&str>) {
+    let caller = decision.caller.as_ref();
+    match named {
+        Named::Layer => (property!("layer"), Some(decision.layer.name())),
+        Named::Provider => (property!("provider"), caller.map(|caller| &*caller.provider)),
+        Named::Subject => (
+            property!("subject"),
+            caller.and_then(|caller| caller.subject.as_deref()),
+        ),
+        Named::Client => (
+            property!("client"),
+            caller.and_then(|caller| caller.client.as_deref()),
+        ),
+        Named::Tenant => (
+            property!("tenant"),
+            caller.and_then(|caller| caller.tenant.as_deref()),
+        ),
+    }
 }
 
 /// Says that the request is let through, where the host asks for that. The last that is done.

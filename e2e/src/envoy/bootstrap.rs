@@ -228,7 +228,7 @@ fn mappers(listener: &Listener) -> Value {
 /// What the plugin says of its decision, in properties of the stream.
 fn decision() -> Value {
     let property = |name: &str| format!("%FILTER_STATE(wasm.scopegate.{name}:PLAIN)%");
-    let names = ["layer", "code", "route", "would_deny"];
+    let names = ["code", "route", "would_deny"];
     let value = names.map(property).join(" ");
     json!({"header": {"key": DECISION, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"})
 }

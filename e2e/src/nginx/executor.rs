@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use scopegate_document::UnixTime;
-use scopegate_harness::exchange::{self, Headers, Outcome, Request};
+use scopegate_harness::exchange::{self, Headers, Outcome, Request, layer_of};
 use scopegate_harness::executor::{Executor, ExecutorError, Session, Setup};
 use scopegate_harness::observed::Observed;
 use scopegate_harness::upstream::Rule;
@@ -24,7 +24,7 @@ use crate::upstream::{MARK, Upstream};
 use crate::wait;
 
 /// What the plugin says of a decision, in variables of these names.
-const SAID: [&str; 4] = ["layer", "code", "route", "would_deny"];
+const SAID: [&str; 3] = ["code", "route", "would_deny"];
 
 /// NGINX with the plugin, before several policies.
 #[derive(Debug)]
@@ -221,7 +221,7 @@ impl NginxSession<'_> {
             .map(|part| (!part.is_empty()).then(|| part.to_owned()));
         let mut said = said.chain(std::iter::repeat(None));
         let mut next = || said.next().flatten();
-        let (layer, code, route, would_deny) = (next(), next(), next(), next());
+        let (code, route, would_deny) = (next(), next(), next());
         let is_forwarded = answer.header(MARK).is_some();
         let mut seen = self.executor.upstream.take();
         if seen.len() != usize::from(is_forwarded) {
@@ -244,9 +244,9 @@ impl NginxSession<'_> {
                 Outcome::Reply
             },
             status: (!is_forwarded).then_some(answer.status),
-            code,
+            code: code.clone(),
             would_deny,
-            layer,
+            layer: code.as_deref().map(|code| layer_of(code).to_owned()),
             route,
             reply_headers: if is_forwarded {
                 Headers::new()

@@ -187,4 +187,23 @@ mod tests {
         let (path, ..) = fault(r#"{"scopegate":"v1","authorization":{},"audit":{"sample":1.5}}"#);
         assert_eq!(path, "audit.sample");
     }
+
+    #[test]
+    fn a_property_is_known_and_named_once() {
+        let properties = |list: &str| {
+            format!(r#"{{"scopegate":"v1","authorization":{{}},"audit":{{"properties":{list}}}}}"#)
+        };
+        let (path, code, ..) = fault(&properties(r#"["subject","tenant","subject"]"#));
+        assert_eq!((path.as_str(), code), ("audit.properties[2]", "duplicate"));
+        let (path, code, _, help) = fault(&properties(r#"["subjct"]"#));
+        assert_eq!((path.as_str(), code), ("audit.properties[0]", "invalid_value"));
+        assert_eq!(help, "did you mean `subject`?");
+        let all = properties(r#"["layer","provider","subject","client","tenant"]"#);
+        for text in [all, properties("[]")] {
+            assert!(
+                parse(text.as_bytes()).and_then(|value| read(&value)).is_ok(),
+                "{text}"
+            );
+        }
+    }
 }

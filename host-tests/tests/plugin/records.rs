@@ -104,9 +104,35 @@ fn each_layer_counts_by_outcome() {
     );
 }
 
+/// A policy that has access logs told all there is.
+fn telling() -> Value {
+    let mut policy = policy();
+    policy["audit"]["properties"] = json!(["layer", "provider", "subject", "client", "tenant"]);
+    policy
+}
+
+#[test]
+fn nothing_but_the_code_and_the_route_is_told_where_the_policy_names_nothing_else() {
+    for (profile, prefix) in [
+        (Profile::Envoy, "scopegate."),
+        (Profile::Nginx, "wasmx.scopegate_"),
+    ] {
+        let builder = under_nginx(builder()).profile(profile);
+        let mut host = started(builder.configuration(keeping(policy()).to_string()));
+        for request in [permitted(), anonymous()] {
+            let exchange = host.request(request);
+            let told = |name: &str| exchange.property(&format!("{prefix}{name}")).is_some();
+            assert!(told("code") && told("route"), "{profile:?}");
+            for name in ["layer", "would_deny", "provider", "subject", "client", "tenant"] {
+                assert!(!told(name), "{profile:?}: {name}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_decision_is_told_to_the_proxy() {
-    let mut host = host();
+    let mut host = started(builder().configuration(telling().to_string()));
     let exchange = host.request(permitted());
     let told = |name: &str| {
         exchange
@@ -159,7 +185,7 @@ fn who_was_proved_is_shown_to_access_logs_where_the_request_is_permitted() {
             .collect()
     };
     for profile in [Profile::Envoy, Profile::Nginx] {
-        let mut policy = keeping(policy());
+        let mut policy = keeping(telling());
         policy["authentication"]["providers"][0]["claims"] = json!({"client": "client_id", "tenant": "tid"});
         let builder = under_nginx(builder()).profile(profile);
         let mut host = started(builder.configuration(policy.to_string()));
