@@ -13,6 +13,7 @@ mod process;
 mod report;
 mod requests;
 mod rows;
+pub mod soak;
 mod start;
 mod sweep;
 

@@ -1,4 +1,5 @@
-//! A client that sends exactly the bytes it is given, over one connection of its own for each request.
+//! A client that sends exactly the bytes it is given: over a connection of its own for each request, or over one that is
+//! kept.
 
 use std::io::{self, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -48,7 +49,50 @@ impl Answer {
 /// # Errors
 /// The connection failed, ended without an answer, or was silent for too long.
 pub fn send(address: SocketAddr, request: &[u8]) -> io::Result<Answer> {
-    exchange(connect(address)?, request)
+    exchange(&mut BufReader::new(connect(address)?), request)
+}
+
+/// A connection that is kept: for one request after the other, and opened anew where the server has ended it by its
+/// word.
+#[derive(Debug)]
+pub struct Connection {
+    address: SocketAddr,
+    reader: Option<BufReader<TcpStream>>,
+}
+
+impl Connection {
+    /// A connection to `address`, opened with the first request.
+    #[must_use]
+    pub const fn new(address: SocketAddr) -> Self {
+        Self {
+            address,
+            reader: None,
+        }
+    }
+
+    /// Sends `request` and reads its answer, as [`send`] does.
+    ///
+    /// # Errors
+    /// As [`send`]; a server that ends the connection without having said so is one of them.
+    pub fn send(&mut self, request: &[u8]) -> io::Result<Answer> {
+        let mut reader = match self.reader.take() {
+            Some(reader) => reader,
+            None => BufReader::new(connect(self.address)?),
+        };
+        let answer = exchange(&mut reader, request)?;
+        if answer.header("connection") != Some(b"close") {
+            self.reader = Some(reader);
+        }
+        Ok(answer)
+    }
+}
+
+/// Sends `bytes` over a connection of their own and ends it without waiting for an answer.
+///
+/// # Errors
+/// The connection failed before they were sent.
+pub fn abandon(address: SocketAddr, bytes: &[u8]) -> io::Result<()> {
+    connect(address)?.write_all(bytes)
 }
 
 /// How a client speaks TLS.
@@ -102,11 +146,12 @@ impl TlsClient {
     /// As [`Self::send`].
     pub fn converse(&self, address: SocketAddr, request: &[u8]) -> io::Result<(Answer, bool)> {
         let connection = ClientConnection::new(Arc::clone(&self.config), self.host.clone());
-        let mut stream = StreamOwned::new(connection.map_err(io::Error::other)?, connect(address)?);
-        let answer = exchange(&mut stream, request)?;
+        let stream = StreamOwned::new(connection.map_err(io::Error::other)?, connect(address)?);
+        let mut reader = BufReader::new(stream);
+        let answer = exchange(&mut reader, request)?;
         Ok((
             answer,
-            stream.conn.handshake_kind() == Some(HandshakeKind::Resumed),
+            reader.get_ref().conn.handshake_kind() == Some(HandshakeKind::Resumed),
         ))
     }
 }
@@ -118,12 +163,12 @@ fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-fn exchange(mut stream: impl Read + Write, request: &[u8]) -> io::Result<Answer> {
+fn exchange(reader: &mut BufReader<impl Read + Write>, request: &[u8]) -> io::Result<Answer> {
+    let stream = reader.get_mut();
     // A server that answers before it has read everything may close: what it said still counts.
     let sent = stream.write_all(request).and_then(|()| stream.flush());
-    let mut reader = BufReader::new(stream);
     loop {
-        let answer = Message::read(&mut reader, request.starts_with(b"HEAD "));
+        let answer = Message::read(reader, request.starts_with(b"HEAD "));
         let Some(message) = answer? else {
             sent?;
             return Err(io::Error::new(

@@ -1,4 +1,4 @@
-//! `scopegate-e2e`: the demo, the tests in Envoy, the bench and the module's size. `cargo xtask` calls it.
+//! `scopegate-e2e`: the demo, the tests in Envoy, the bench, the soak and the module's size. `cargo xtask` calls it.
 
 use std::env;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use scopegate_e2e::bench::{self, BenchError};
+use scopegate_e2e::bench::{self, BenchError, soak};
 use scopegate_e2e::cases::{self, CasesError, Summary};
 use scopegate_e2e::demo::{self, DemoError};
 use scopegate_e2e::envoy::EnvoyError;
@@ -46,6 +46,8 @@ enum Task {
     },
     /// Measure what the plugin adds to a request in Envoy, beside Envoy's own filters.
     Bench(bench::Options),
+    /// Keep mixed good and hostile traffic up while keys rotate: no wrong decision, no growth of memory.
+    Soak(soak::Options),
     /// Show the size of the module and what it imports, and check both.
     Size,
 }
@@ -148,6 +150,7 @@ fn run(task: Task) -> Result<bool, Failure> {
             bench::run(&module, &options)?;
             true
         }
+        Task::Soak(options) => soak::run(&module, &options)?,
         Task::Size => size::run(&module).map_err(Failure::Other)?,
     })
 }

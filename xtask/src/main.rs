@@ -52,6 +52,8 @@ enum Task {
     E2e(Forwarded),
     /// Measure what the plugin adds to a request in Envoy, beside Envoy's own filters.
     Bench(Forwarded),
+    /// Keep mixed good and hostile traffic up in Envoy while keys rotate: no wrong decision, no growth of memory.
+    Soak(Forwarded),
     /// Show the size of the module and what it imports, and check both.
     Size,
 }
@@ -94,6 +96,7 @@ fn run(task: Task) -> Result<ExitCode, Failure> {
         Task::Demo(forwarded) => products::end_to_end(&workspace, "demo", &forwarded.arguments),
         Task::E2e(forwarded) => products::end_to_end(&workspace, "test", &forwarded.arguments),
         Task::Bench(forwarded) => products::end_to_end(&workspace, "bench", &forwarded.arguments),
+        Task::Soak(forwarded) => products::end_to_end(&workspace, "soak", &forwarded.arguments),
         Task::Size => products::end_to_end(&workspace, "size", &[]),
     }
 }

@@ -8,15 +8,30 @@ use super::policies::{AUDIENCE, ISSUER};
 
 /// Envoy's own check of tokens, with the same keys.
 pub(super) fn jwt_authn(jwks: &Value, cached: bool) -> Value {
-    let mut provider = json!({
-        "issuer": ISSUER,
-        "audiences": [AUDIENCE],
-        "local_jwks": {"inline_string": jwks.to_string()},
-        "payload_in_metadata": "claims",
+    let cache = json!({"jwt_cache_size": 1000});
+    let cache = cached.then_some(("jwt_cache_config", cache));
+    let keys = ("local_jwks", json!({"inline_string": jwks.to_string()}));
+    jwt_authn_with([keys].into_iter().chain(cache))
+}
+
+/// The same with keys that Envoy fetches itself from this cluster, as often as `every` says; its cache is off.
+pub(super) fn jwt_authn_fetching(uri: &str, cluster: &str, every: &str) -> Value {
+    let keys = json!({
+        "http_uri": {"uri": uri, "cluster": cluster, "timeout": "5s"},
+        "cache_duration": every,
+        "async_fetch": {},
     });
-    if let (true, Some(fields)) = (cached, provider.as_object_mut()) {
-        fields.insert("jwt_cache_config".to_owned(), json!({"jwt_cache_size": 1000}));
-    }
+    jwt_authn_with([("remote_jwks", keys)])
+}
+
+fn jwt_authn_with(fields: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
+    let usual = [
+        ("issuer", json!(ISSUER)),
+        ("audiences", json!([AUDIENCE])),
+        ("payload_in_metadata", json!("claims")),
+    ];
+    let fields = usual.into_iter().chain(fields);
+    let provider: serde_json::Map<_, _> = fields.map(|(name, value)| (name.to_owned(), value)).collect();
     json!({"name": "envoy.filters.http.jwt_authn", "typed_config": {
         "@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
         "providers": {"corp": provider},

@@ -1,10 +1,12 @@
-//! The results as pictures: what each row adds, as bars; what it costs that one thing grows, as lines.
+//! The results as pictures: what each row adds, as bars; what it costs that one thing grows, and memory over time, as
+//! lines.
 
 use svg::Document;
 use svg::node::element::{Circle, Polyline, Rectangle, Style, Text};
 
 use super::Measured;
 use super::report::Sweep;
+use super::soak::Sample;
 
 /// Sizes, in the units of the picture.
 const WIDTH: f64 = 920.0;
@@ -104,13 +106,48 @@ pub(super) fn lines(sweeps: &[Sweep]) -> String {
         .to_string()
 }
 
+/// Envoy's memory, second by second, from nothing upwards.
+pub(super) fn timeline(samples: &[Sample]) -> String {
+    const HEIGHT: f64 = 160.0;
+    const LEFT: f64 = 60.0;
+    const WIDE: f64 = WIDTH - LEFT * 2.0;
+    let title = "Memory of Envoy under mixed traffic, in megabytes";
+    let megabytes = |sample: &Sample| f64::from(u32::try_from(sample.kilobytes).unwrap_or(u32::MAX)) / 1024.0;
+    let most = samples.iter().map(megabytes).fold(1.0, f64::max);
+    let steps = f64::from(u32::try_from(samples.len()).unwrap_or(u32::MAX)).max(2.0) - 1.0;
+    let bottom = LINE * 2.0 + HEIGHT;
+    let place = |(number, sample): (usize, &Sample)| {
+        let across = f64::from(u32::try_from(number).unwrap_or_default()) / steps;
+        let up = megabytes(sample) / most;
+        format!(
+            "{:.1},{:.1}",
+            across.mul_add(WIDE, LEFT),
+            up.mul_add(-HEIGHT, bottom)
+        )
+    };
+    let line: Vec<String> = samples.iter().enumerate().map(place).collect();
+    let end = samples.last().map_or(0, |sample| sample.second);
+    Document::new()
+        .add(Style::new(STYLE))
+        .add(text(8.0, LINE, title))
+        .add(text(8.0, LINE * 2.0, &format!("{most:.0}")))
+        .add(text(8.0, bottom, "0"))
+        .add(text(LEFT, bottom + LINE, "1 s"))
+        .add(text(LEFT + WIDE - 20.0, bottom + LINE, &format!("{end} s")))
+        .add(Polyline::new().set("points", line.join(" ")))
+        .set("viewBox", (0, 0, WIDTH, bottom + LINE * 2.0))
+        .set("role", "img")
+        .set("aria-label", title)
+        .to_string()
+}
+
 fn text(x: f64, y: f64, content: &str) -> Text {
     Text::new(content).set("x", x).set("y", y)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Measured, Sweep, bars, lines};
+    use super::{Measured, Sample, Sweep, bars, lines, timeline};
 
     #[test]
     fn each_size_has_its_dot_and_all_panels_have_one_scale() {
@@ -125,6 +162,21 @@ mod tests {
         assert_eq!(picture.matches("<circle").count(), 4, "{picture}");
         assert_eq!(picture.matches("<polyline").count(), 2, "{picture}");
         assert!(picture.contains("10000") && picture.contains("18.0"), "{picture}");
+    }
+
+    #[test]
+    fn memory_is_a_line_with_a_point_for_each_second() {
+        let sample = |second| Sample {
+            second,
+            kilobytes: 1024 * second,
+            tokens: 0,
+            bytes: 0,
+            bound: 0,
+        };
+        let picture = timeline(&[sample(1), sample(2), sample(3)]);
+        assert!(picture.contains("60.0,150.7 460.0,97.3 860.0,44.0"), "{picture}");
+        assert!(picture.contains("3 s"), "{picture}");
+        timeline(&[]);
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl Sender {
         let token = self.mint.token(Algorithm::ES256, &claims)?;
         let client = Arc::clone(&self.client);
         Ok(Load::Fresh(Arc::new(move |number| {
-            let proof = proof(&client, &token, number)?;
+            let proof = proof(&client, &token, PATH, number)?;
             Ok(request(PATH, Some(&format!("DPoP {token}")), Some(&proof)))
         })))
     }
@@ -204,11 +204,12 @@ fn request_with(path: &str, count: usize, authorization: Option<&str>, proof: Op
     )
 }
 
-fn proof(key: &Key, token: &str, number: usize) -> Result<String, MintError> {
+/// A proof for a GET of `path` with this token (RFC 9449 section 4.2), the only one of this number.
+pub(super) fn proof(key: &Key, token: &str, path: &str, number: usize) -> Result<String, MintError> {
     let encoded = |value: &Value| URL_SAFE_NO_PAD.encode_to_string(value.to_string());
     let header = json!({"typ": "dpop+jwt", "alg": key.algorithm.name(), "jwk": proofs::public(key)});
     let claims = json!({
-        "jti": format!("proof-{number:012}"), "htm": "GET", "htu": format!("{ORIGIN}{PATH}"), "iat": mint::now(),
+        "jti": format!("proof-{number:012}"), "htm": "GET", "htu": format!("{ORIGIN}{path}"), "iat": mint::now(),
         "ath": URL_SAFE_NO_PAD.encode_to_string(Sha256::digest(token.as_bytes())),
     });
     let signed = format!("{}.{}", encoded(&header), encoded(&claims));

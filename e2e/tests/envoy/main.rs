@@ -25,6 +25,8 @@ mod remote;
 #[cfg(test)]
 mod replacement;
 #[cfg(test)]
+mod soak;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod workers;

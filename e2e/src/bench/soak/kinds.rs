@@ -1,0 +1,475 @@
+//! Every kind of request of the soak: how it is made, how often it comes, and the one answer that is right.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use scopegate_harness::keys::{Algorithm, Key};
+use scopegate_harness::proofs;
+use scopegate_harness::tokens::{SignatureFault, TokenSpec};
+use serde_json::{Value, json};
+
+use super::super::policies::PATH;
+use super::super::requests::proof;
+use super::keys::{Generation, Rotation, claims};
+use super::setting::{DEVICE, TENANT};
+use crate::http1::{Field, Message};
+use crate::mint::{Mint, MintError};
+
+/// The header by which the upstream tells what should never have come to it.
+pub(super) const FATE: &str = "x-soak";
+
+/// What [`FATE`] says of a request that must be refused.
+pub(super) const NEVER: &str = "never";
+
+/// The identity headers that the upstream must see, and no others of their kind.
+pub(super) type Identity = BTreeMap<String, String>;
+
+/// The answer that is right.
+#[derive(Debug, Clone)]
+pub(super) enum Due {
+    /// The upstream's, which saw this identity.
+    Permitted(Identity),
+    /// A refusal with this status and code; one of Envoy itself has no code.
+    Refused(u16, &'static str),
+    /// The upstream's while the key of that generation is published, a refusal otherwise.
+    WhilePublished(usize, Identity),
+}
+
+/// How often the plugin has seen the token of a good request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// Before.
+    Again,
+    /// Never.
+    First,
+}
+
+/// What a caller does.
+#[derive(Debug)]
+pub(super) enum Act {
+    /// Sends this and reads the answer.
+    Ask(Vec<u8>, Due),
+    /// The same, and asks Envoy's own filters too: both are timed.
+    Compare(Vec<u8>, Due, Sight),
+    /// Sends this over a connection of its own, and ends that at once.
+    Abandon(Vec<u8>),
+}
+
+type Made = Result<Vec<Act>, MintError>;
+
+/// One kind of request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kind {
+    pub(super) name: &'static str,
+    /// How many of a hundred or so.
+    weight: usize,
+    pub(super) make: fn(&Sender, usize) -> Made,
+}
+
+/// The kinds in the order in which they come, again and again: each as often as its weight says, well mixed.
+pub(super) fn deck() -> Vec<usize> {
+    let of = |(number, kind): (usize, &Kind)| std::iter::repeat_n(number, kind.weight);
+    let sorted: Vec<usize> = KINDS.iter().enumerate().flat_map(of).collect();
+    // A stride that shares no factor with the length takes each once.
+    let stride = [37, 41, 43]
+        .into_iter()
+        .find(|stride| sorted.len() % stride != 0)
+        .unwrap_or(1);
+    (0..sorted.len())
+        .filter_map(|place| sorted.get(place.saturating_mul(stride) % sorted.len()).copied())
+        .collect()
+}
+
+/// The subject of the token that is bound to a key.
+const PHONE: &str = "phone";
+
+/// What requests are made of.
+#[derive(Debug)]
+pub(super) struct Sender {
+    rotation: Arc<Rotation>,
+    device: Key,
+    /// A token of the device, bound to its key.
+    bound: String,
+}
+
+const fn kind(name: &'static str, weight: usize, make: fn(&Sender, usize) -> Made) -> Kind {
+    Kind { name, weight, make }
+}
+
+/// Every kind.
+pub(super) const KINDS: [Kind; 43] = [
+    kind("a token seen before", 24, |sender, number| {
+        sender.known(0, number, Sight::Again)
+    }),
+    kind("a first sight", 12, |sender, number| sender.first_sight(number)),
+    kind("a key of before, still published", 4, |sender, number| {
+        sender.known(-1, number, Sight::Again)
+    }),
+    kind("a key announced, not yet in use", 2, |sender, number| {
+        sender.known(1, number, Sight::Again)
+    }),
+    kind("a key of before, retired", 4, |sender, number| {
+        sender.known(-2, number, Sight::Again)
+    }),
+    kind("a key not yet announced", 2, |sender, number| {
+        sender.known(2, number, Sight::Again)
+    }),
+    kind("public route", 3, |_, _| {
+        Ok(ask("GET", "/healthz", &[], Due::Permitted(Identity::new())))
+    }),
+    kind("public route, identity of its own making", 1, |_, _| {
+        Ok(ask(
+            "GET",
+            "/healthz",
+            &spoofed(),
+            Due::Permitted(Identity::new()),
+        ))
+    }),
+    kind("a good token, identity of its own making", 2, |sender, number| {
+        sender.spoofing(number)
+    }),
+    kind("no token", 4, |_, _| {
+        Ok(ask("GET", PATH, &[], Due::Refused(401, "credential_missing")))
+    }),
+    kind("another scheme", 1, |_, _| {
+        let basic = [field("authorization", "Basic YW5uYTpzZWNyZXQ=")];
+        Ok(ask("GET", PATH, &basic, Due::Refused(401, "credential_missing")))
+    }),
+    kind("wrong scope", 3, |sender, number| {
+        let token = sender.spoiled(number, ("scope", json!("orders:read")), TokenSpec::default())?;
+        Ok(ask(
+            "POST",
+            PATH,
+            &[bearer(&token)],
+            Due::Refused(403, "scope_missing"),
+        ))
+    }),
+    kind("another tenant", 3, |sender, number| {
+        sender.with_known(number, "GET", "/r7/other", Due::Refused(403, "tenant_mismatch"))
+    }),
+    kind("no route", 2, |sender, number| {
+        sender.with_known(number, "GET", "/nowhere", Due::Refused(403, "no_route"))
+    }),
+    kind("expired", 2, |sender, number| {
+        let spec = spec(|spec| spec.expires_in = "-5m".parse().ok());
+        sender.refused(number, spec, "token_expired")
+    }),
+    kind("not yet valid", 2, |sender, number| {
+        let spec = spec(|spec| spec.valid_in = "2m".parse().ok());
+        sender.refused(number, spec, "token_not_yet_valid")
+    }),
+    kind("wrong audience", 2, |sender, number| {
+        let token = sender.spoiled(
+            number,
+            ("aud", json!("https://other.example.com")),
+            TokenSpec::default(),
+        )?;
+        Ok(refused_token(&token, "audience_mismatch"))
+    }),
+    kind("unknown issuer", 1, |sender, number| {
+        let token = sender.spoiled(
+            number,
+            ("iss", json!("https://idp.example.com.evil.example")),
+            TokenSpec::default(),
+        )?;
+        Ok(refused_token(&token, "issuer_unknown"))
+    }),
+    kind("forged signature", 3, |sender, _| {
+        let generation = sender.rotation.generation(0)?;
+        let token = generation.mint.forged(generation.algorithm, &claims("root"))?;
+        Ok(refused_token(&token, "signature_invalid"))
+    }),
+    kind("a bit of the signature flipped", 2, |sender, number| {
+        let spec = spec(|spec| spec.signature = Some(SignatureFault::Flip));
+        sender.refused(number, spec, "signature_invalid")
+    }),
+    kind("other claims under a good signature", 2, |sender, number| {
+        sender.swapped(number)
+    }),
+    kind("alg none", 2, |sender, number| {
+        let spec = spec(|spec| spec.alg = Some("none".to_owned()));
+        sender.refused(number, spec, "algorithm_not_allowed")
+    }),
+    kind("HS256 with the public key", 2, |sender, number| {
+        let spec = spec(|spec| spec.alg = Some("HS256".to_owned()));
+        sender.refused(number, spec, "algorithm_not_allowed")
+    }),
+    kind("unknown kid", 5, |sender, number| {
+        let spec = spec(|spec| spec.kid = Some(format!("unknown-{number}")));
+        sender.refused(number, spec, "key_not_found")
+    }),
+    kind("an unknown critical extension", 1, |sender, number| {
+        let spec = spec(|spec| {
+            spec.crit = Some(vec!["b64".to_owned()]);
+            spec.header.insert("b64".to_owned(), json!(false));
+        });
+        sender.refused(number, spec, "critical_header")
+    }),
+    kind("a claim twice", 1, |sender, number| {
+        let spec = spec(|spec| spec.duplicate_claims = vec!["sub".to_owned()]);
+        sender.refused(number, spec, "token_malformed")
+    }),
+    kind("a header member twice", 1, |sender, number| {
+        let spec = spec(|spec| spec.duplicate_header = vec!["alg".to_owned()]);
+        sender.refused(number, spec, "token_malformed")
+    }),
+    kind("a token cut off", 2, |sender, number| sender.cut_off(number)),
+    kind("a token of 20 KiB", 1, |sender, number| {
+        let spec = spec(|spec| spec.padding = Some(15 * 1024));
+        sender.refused(number, spec, "token_too_large")
+    }),
+    kind("two credentials", 2, |sender, number| {
+        let (one, other) = (sender.token(number)?, sender.token(number.saturating_add(1))?);
+        let both = [bearer(&one), bearer(&other)];
+        Ok(ask("GET", PATH, &both, Due::Refused(400, "credential_multiple")))
+    }),
+    kind("bytes that are no text", 1, |_, _| {
+        let odd = [field("authorization", b"Bearer \xff\xfe.\x80.\xc3")];
+        Ok(ask("GET", PATH, &odd, Due::Refused(401, "token_malformed")))
+    }),
+    kind("a path with several readings", 4, |sender, number| {
+        const PATHS: [&str; 4] = [
+            "/r7/acme/../other",
+            "/healthz/..%2Fr7/acme",
+            "/r7/acme%2Fother",
+            "/r7/acme;x=1",
+        ];
+        sender.with_path(number, &PATHS, "ambiguous_path")
+    }),
+    kind("a path that is none", 3, |sender, number| {
+        const PATHS: [&str; 4] = ["//r7/acme", "/r7/acme%00", "/r7/%zz", "/r7/%u0061cme"];
+        sender.with_path(number, &PATHS, "malformed_request")
+    }),
+    kind("a path of 8 KiB", 1, |sender, number| {
+        let path = format!("/r7/{}", "a".repeat(8 * 1024));
+        sender.with_known(number, "GET", &path, Due::Refused(403, "tenant_mismatch"))
+    }),
+    kind("odd methods", 3, |sender, number| {
+        let methods = ["DELETE", "get", "OPTIONS", "PURGE"];
+        let method = methods.get(number % methods.len()).copied().unwrap_or("get");
+        sender.with_known(number, method, PATH, Due::Refused(403, "no_route"))
+    }),
+    kind("TRACE", 1, |sender, number| {
+        sender.with_known(number, "TRACE", PATH, Due::Refused(400, "malformed_request"))
+    }),
+    // Envoy answers before any filter is asked.
+    kind("CONNECT", 1, |sender, number| {
+        sender.with_known(number, "CONNECT", "api.example.com:443", Due::Refused(403, ""))
+    }),
+    kind("another method in a header", 1, |sender, number| {
+        let headers = [
+            bearer(&sender.token(number)?),
+            field("x-http-method-override", "POST"),
+        ];
+        Ok(ask("GET", PATH, &headers, Due::Refused(400, "malformed_request")))
+    }),
+    kind("a bound token with its proof", 2, |sender, number| {
+        Ok(vec![Act::Ask(
+            sender.proved(number)?,
+            Due::Permitted(identity(PHONE)),
+        )])
+    }),
+    kind("a proof sent twice", 2, |sender, number| sender.replayed(number)),
+    kind("a bound token without a proof", 1, |sender, _| {
+        let headers = [field("authorization", format!("DPoP {}", sender.bound))];
+        Ok(ask("GET", DEVICE, &headers, Due::Refused(401, "proof_missing")))
+    }),
+    kind("ended before the answer", 2, |sender, number| {
+        let (token, _) = sender.pooled(0, number)?;
+        Ok(vec![Act::Abandon(message("GET", PATH, &[bearer(&token)], false))])
+    }),
+    kind("half a request", 2, |sender, number| {
+        let (token, _) = sender.pooled(0, number)?;
+        let mut half = message("GET", PATH, &[bearer(&token)], true);
+        half.truncate(half.len() / 2);
+        Ok(vec![Act::Abandon(half)])
+    }),
+];
+
+impl Sender {
+    pub(super) fn new(rotation: Arc<Rotation>, mobile: &Mint) -> Result<Self, MintError> {
+        let device = Key::generate(Algorithm::ES256, "device")?;
+        let mut claims = claims(PHONE);
+        if let Some(claims) = claims.as_object_mut() {
+            claims.insert("cnf".to_owned(), json!({"jkt": proofs::thumbprint(&device)}));
+        }
+        let lasting = spec(|spec| spec.expires_in = "12h".parse().ok());
+        let bound = mobile.spoiled(Algorithm::ES256, &claims, lasting)?;
+        Ok(Self {
+            rotation,
+            device,
+            bound,
+        })
+    }
+
+    /// A token that comes back, of the generation so far away from the one that signs, and what is due to it.
+    fn pooled(&self, away: isize, number: usize) -> Result<(String, Due), MintError> {
+        let generation = self.rotation.generation(away)?;
+        let (token, subject) = generation.known(number).cloned().unwrap_or_default();
+        Ok((token, Due::WhilePublished(generation.number, identity(&subject))))
+    }
+
+    fn known(&self, away: isize, number: usize, sight: Sight) -> Made {
+        let (token, due) = self.pooled(away, number)?;
+        let request = message("GET", PATH, &[bearer(&token)], false);
+        Ok(vec![match away {
+            0 => Act::Compare(request, due, sight),
+            _ => Act::Ask(request, due),
+        }])
+    }
+
+    fn with_known(&self, number: usize, method: &str, path: &str, due: Due) -> Made {
+        Ok(ask(method, path, &[bearer(&self.token(number)?)], due))
+    }
+
+    fn with_path(&self, number: usize, paths: &[&str], code: &'static str) -> Made {
+        let path = paths.get(number % paths.len()).copied().unwrap_or_default();
+        self.with_known(number, "GET", path, Due::Refused(400, code))
+    }
+
+    /// A token of the generation that signs; it comes back.
+    fn token(&self, number: usize) -> Result<String, MintError> {
+        Ok(self.pooled(0, number)?.0)
+    }
+
+    fn first_sight(&self, number: usize) -> Made {
+        let generation = self.rotation.generation(0)?;
+        let subject = format!("first-{number}");
+        let token = generation.mint.token(generation.algorithm, &claims(&subject))?;
+        let due = Due::WhilePublished(generation.number, identity(&subject));
+        let request = message("GET", PATH, &[bearer(&token)], false);
+        Ok(vec![Act::Compare(request, due, Sight::First)])
+    }
+
+    fn spoofing(&self, number: usize) -> Made {
+        let (token, due) = self.pooled(0, number)?;
+        let mut headers = spoofed();
+        headers.push(bearer(&token));
+        Ok(ask("GET", PATH, &headers, due))
+    }
+
+    /// A token with another claim, and with something wrong as `spec` says.
+    fn spoiled(&self, number: usize, claim: (&str, Value), spec: TokenSpec) -> Result<String, MintError> {
+        let generation: Arc<Generation> = self.rotation.generation(0)?;
+        let mut claims = claims(&format!("mallory-{number}"));
+        if let Some(claims) = claims.as_object_mut() {
+            claims.insert(claim.0.to_owned(), claim.1);
+        }
+        generation.mint.spoiled(generation.algorithm, &claims, spec)
+    }
+
+    fn refused(&self, number: usize, spec: TokenSpec, code: &'static str) -> Made {
+        let token = self.spoiled(number, ("name", json!("Mallory")), spec)?;
+        Ok(refused_token(&token, code))
+    }
+
+    /// The claims of one token between the header and the signature of another.
+    fn swapped(&self, number: usize) -> Made {
+        let honest = self.token(number)?;
+        let wished = self.spoiled(
+            number,
+            ("scope", json!("orders:read orders:write")),
+            TokenSpec::default(),
+        )?;
+        let part = |token: &str, place: usize| token.split('.').nth(place).unwrap_or_default().to_owned();
+        let token = [part(&honest, 0), part(&wished, 1), part(&honest, 2)].join(".");
+        Ok(refused_token(&token, "signature_invalid"))
+    }
+
+    fn cut_off(&self, number: usize) -> Made {
+        let mut token = self.token(number)?;
+        token.truncate(token.len() / 2);
+        Ok(refused_token(&token, "token_malformed"))
+    }
+
+    /// A request with a proof of its own.
+    fn proved(&self, number: usize) -> Result<Vec<u8>, MintError> {
+        let headers = [
+            field("authorization", format!("DPoP {}", self.bound)),
+            field("dpop", proof(&self.device, &self.bound, DEVICE, number)?),
+        ];
+        Ok(message("GET", DEVICE, &headers, false))
+    }
+
+    fn replayed(&self, number: usize) -> Made {
+        let request = self.proved(number)?;
+        Ok(vec![
+            Act::Ask(request.clone(), Due::Permitted(identity(PHONE))),
+            Act::Ask(request, Due::Refused(401, "proof_replayed")),
+        ])
+    }
+}
+
+fn spec(change: impl FnOnce(&mut TokenSpec)) -> TokenSpec {
+    let mut spec = TokenSpec::default();
+    change(&mut spec);
+    spec
+}
+
+/// What the upstream is told of the holder of a good token.
+fn identity(subject: &str) -> Identity {
+    [
+        ("x-auth-subject", subject),
+        ("x-auth-tenant", TENANT),
+        ("x-auth-scopes", "orders:read orders:write"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
+
+/// Identity headers as no proxy of ours writes them.
+fn spoofed() -> Vec<Field> {
+    vec![
+        field("x-auth-subject", "root"),
+        field("X_Auth_Tenant", "other"),
+        field("X-AUTH-SCOPES", "orders:admin"),
+    ]
+}
+
+fn refused_token(token: &str, code: &'static str) -> Vec<Act> {
+    ask("GET", PATH, &[bearer(token)], Due::Refused(401, code))
+}
+
+fn ask(method: &str, path: &str, headers: &[Field], due: Due) -> Vec<Act> {
+    let never = matches!(due, Due::Refused(..));
+    vec![Act::Ask(message(method, path, headers, never), due)]
+}
+
+fn message(method: &str, path: &str, headers: &[Field], never: bool) -> Vec<u8> {
+    let mut all = vec![
+        field("user-agent", "scopegate-soak/1.0"),
+        field("accept", "application/json"),
+        field(FATE, if never { NEVER } else { "may" }),
+    ];
+    all.extend_from_slice(headers);
+    Message::request(
+        method.as_bytes(),
+        path.as_bytes(),
+        Some(b"api.example.com"),
+        &all,
+        b"",
+        &[],
+    )
+}
+
+fn bearer(token: &str) -> Field {
+    field("authorization", format!("Bearer {token}"))
+}
+
+fn field(name: &str, value: impl AsRef<[u8]>) -> Field {
+    (name.as_bytes().to_vec(), value.as_ref().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KINDS, deck};
+
+    #[test]
+    fn each_kind_comes_as_often_as_its_weight_says() {
+        let deck = deck();
+        for (number, kind) in KINDS.iter().enumerate() {
+            let times = deck.iter().filter(|place| **place == number).count();
+            assert_eq!(times, kind.weight, "{}", kind.name);
+        }
+    }
+}
