@@ -73,7 +73,7 @@ pub(super) fn deck() -> Vec<usize> {
     // A stride that shares no factor with the length takes each once.
     let stride = [37, 41, 43]
         .into_iter()
-        .find(|stride| sorted.len() % stride != 0)
+        .find(|stride| !sorted.len().is_multiple_of(*stride))
         .unwrap_or(1);
     (0..sorted.len())
         .filter_map(|place| sorted.get(place.saturating_mul(stride) % sorted.len()).copied())
