@@ -29,7 +29,7 @@ use crate::mint::MintError;
 use load::Requests;
 pub use report::Measured;
 use requests::Load;
-use rows::Row;
+use rows::{Crowd, Row};
 pub use start::Started;
 
 /// How much to measure.
@@ -48,7 +48,8 @@ pub struct Options {
     /// A look in a minute or two: seven rounds, no starts.
     #[arg(long)]
     pub quick: bool,
-    /// Measures cost against size instead: routes, scopes, tokens in the cache, headers, bytes of the token. Written as
+    /// Measures cost against size instead: routes, scopes, tokens in the cache and beside it, headers, bytes of
+    /// the token. Written as
     /// `SWEEPS.md`, `sweeps.json` and `sweeps.svg`.
     #[arg(long)]
     pub sweep: bool,
@@ -205,6 +206,11 @@ fn measure(program: &Path, rows: &[Row], options: &Options) -> Result<Vec<Vec<Sa
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
     let envoy = Envoy::start(program, &bootstrap(&listeners, nowhere), Path::new("."), &[])?;
     process::pin(envoy.id(), 0);
+    for (number, row) in rows.iter().enumerate() {
+        if let Some(crowd) = &row.crowd {
+            gather(&envoy, (number, row), crowd, options.connections)?;
+        }
+    }
     let mut samples = vec![Vec::new(); rows.len()];
     let bar = progress(u64::from(options.rounds).saturating_mul(u64::try_from(rows.len()).unwrap_or(0)));
     for round in 0..=options.rounds {
@@ -238,16 +244,29 @@ fn spent(
     (options, count): (&Options, usize),
     round: u32,
 ) -> Result<f64, BenchError> {
-    let address = envoy.listener(&number.to_string());
-    let address = address.ok_or_else(|| io::Error::other("a listener is missing"))?;
     // One more, which is looked at whole.
     let each = count.saturating_add(1);
     let round = usize::try_from(round).unwrap_or_default();
     // Rounds may differ in their number: none of two brings what another brought.
     let most = options.first_sights.saturating_add(1);
     let made = row.load.requests(round.saturating_mul(most), each)?;
-    let (first, rest) = match made.as_slice() {
-        [only] => (only, made.as_slice()),
+    let before = process::processor_time(envoy.id())?;
+    send(envoy, (number, row), &made, (count, options.connections))?;
+    let used = process::processor_time(envoy.id())?.saturating_sub(before);
+    Ok(used.as_secs_f64() * 1e6 / f64::from(u32::try_from(each).unwrap_or(u32::MAX)))
+}
+
+/// Sends the first of these requests, and `count` of the others or the only one again.
+fn send(
+    envoy: &Envoy,
+    (number, row): (usize, &Row),
+    made: &[Vec<u8>],
+    (count, connections): (usize, usize),
+) -> Result<(), BenchError> {
+    let address = envoy.listener(&number.to_string());
+    let address = address.ok_or_else(|| io::Error::other("a listener is missing"))?;
+    let (first, rest) = match made {
+        [only] => (only, made),
         [first, rest @ ..] => (first, rest),
         [] => return Err(io::Error::other("there are no requests").into()),
     };
@@ -255,15 +274,48 @@ fn spent(
         requests: rest,
         count,
     };
-    let before = process::processor_time(envoy.id())?;
-    load::run(
-        (&row.name, address),
-        requests,
-        (first, row.status),
-        options.connections,
-    )?;
-    let used = process::processor_time(envoy.id())?.saturating_sub(before);
-    Ok(used.as_secs_f64() * 1e6 / f64::from(u32::try_from(each).unwrap_or(u32::MAX)))
+    load::run((&row.name, address), requests, (first, row.status), connections)
+}
+
+/// Requests of a crowd that are made at once.
+const PART: usize = 5_000;
+
+/// More than all that one worker keeps of tokens: memory grows by no more over the second half of a crowd.
+const MOST_KILOBYTES: u64 = 16 * 1024;
+
+/// Sends what a row has seen before it is measured.
+fn gather(
+    envoy: &Envoy,
+    (number, row): (usize, &Row),
+    crowd: &Crowd,
+    connections: usize,
+) -> Result<(), BenchError> {
+    let mut half = 0;
+    for first in (0..crowd.size).step_by(PART) {
+        let count = PART.min(crowd.size.saturating_sub(first));
+        let made = crowd.requests.requests(first, count)?;
+        send(
+            envoy,
+            (number, row),
+            &made,
+            (count.saturating_sub(1), connections),
+        )?;
+        if first < crowd.size / 2 {
+            half = process::resident_kilobytes(envoy.id())?;
+        }
+    }
+    let all = process::resident_kilobytes(envoy.id())?;
+    match all.saturating_sub(half) > MOST_KILOBYTES {
+        true => {
+            let size = crowd.size;
+            let grown = format!(
+                "{}: memory grew from {half} to {all} kB over the second half of {size} tokens",
+                row.name
+            );
+            Err(io::Error::other(grown).into())
+        }
+        false => Ok(()),
+    }
 }
 
 impl Load {

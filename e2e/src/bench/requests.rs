@@ -143,11 +143,19 @@ pub(super) struct Shape {
     pub(super) token_bytes: usize,
 }
 
-/// So many requests of one shape, each with a token of its own.
-pub(super) fn of_shape(mint: &Mint, shape: &Shape, count: usize) -> Result<Vec<Vec<u8>>, MintError> {
-    let token = |number: usize, filler: usize| {
+/// Makes requests of one shape, each with a token of its own.
+pub(super) fn of_shape(
+    mint: Mint,
+    shape: Shape,
+) -> Result<impl Fn(usize) -> Result<Vec<u8>, MintError> + Send + Sync, MintError> {
+    let Shape {
+        scopes,
+        headers,
+        token_bytes: bytes,
+    } = shape;
+    let token = move |number: usize, filler: usize| {
         let mut claims = json!({
-            "sub": "anna", "scope": shape.scopes, "tid": "acme", "client_id": "web", "jti": format!("{number:012}"),
+            "sub": "anna", "scope": scopes, "tid": "acme", "client_id": "web", "jti": format!("{number:012}"),
         });
         if let Some(claims) = claims.as_object_mut() {
             claims.insert("filler".to_owned(), json!("x".repeat(filler)));
@@ -156,12 +164,11 @@ pub(super) fn of_shape(mint: &Mint, shape: &Shape, count: usize) -> Result<Vec<V
     };
     // Of three bytes of claims base64url makes four.
     let bare = token(0, 0)?.len();
-    let filler = shape.token_bytes.saturating_sub(bare).saturating_mul(3) / 4;
-    let one = |number| {
+    let filler = bytes.saturating_sub(bare).saturating_mul(3) / 4;
+    Ok(move |number| {
         let bearer = format!("Bearer {}", token(number, filler)?);
-        Ok(request_with(PATH, shape.headers, Some(&bearer), None))
-    };
-    (0..count).map(one).collect()
+        Ok(request_with(PATH, headers, Some(&bearer), None))
+    })
 }
 
 /// Claims of the size that tokens have.

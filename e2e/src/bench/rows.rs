@@ -45,6 +45,15 @@ pub(super) struct Row {
     pub(super) status: u16,
     /// The place of the row that it adds to; none where it is such a row itself.
     pub(super) against: Option<usize>,
+    /// What the row has seen before it is measured.
+    pub(super) crowd: Option<Crowd>,
+}
+
+/// Requests of which each is sent once.
+#[derive(Debug, Clone)]
+pub(super) struct Crowd {
+    pub(super) size: usize,
+    pub(super) requests: Load,
 }
 
 impl Row {
@@ -78,6 +87,7 @@ pub(super) fn rows(module: &Path, folder: &Path) -> Result<Vec<Row>, BenchError>
         load,
         status,
         against: Some(0),
+        crowd: None,
     };
     use Algorithm::{ES256, EdDSA, HS256, RS256};
     let same = |algorithm| parts.sender.same(algorithm);

@@ -8,6 +8,7 @@ mod keys;
 mod kinds;
 mod memory;
 mod report;
+mod sender;
 mod setting;
 mod traffic;
 

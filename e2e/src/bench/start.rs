@@ -89,7 +89,10 @@ fn policy(routes: usize) -> Result<Value, BenchError> {
     Ok(policy)
 }
 
-#[expect(clippy::disallowed_methods, reason = "how long a start takes is what is measured")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a start takes is what is measured"
+)]
 fn start(program: &Path, name: &str, filters: Vec<Value>, workers: u32) -> Result<Started, BenchError> {
     let listener = Listener::new("bench", filters).answering_at_once().plain();
     let bootstrap = bootstrap(&[listener], SocketAddr::from(([127, 0, 0, 1], 9)));

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::BenchError;
 use super::policies::{PROVIDER, changed, provider, with_routes};
 use super::requests::{Load, Shape, of_shape};
-use super::rows::{Group, Row};
+use super::rows::{Crowd, Group, Row};
 use crate::envoy::bootstrap::plugin;
 use crate::mint::Mint;
 
@@ -33,6 +33,7 @@ struct Size {
     routes: usize,
     scopes: usize,
     tokens: usize,
+    others: usize,
     headers: usize,
     token_bytes: usize,
 }
@@ -41,37 +42,40 @@ const USUAL: Size = Size {
     routes: ROUTES,
     scopes: 2,
     tokens: 1,
+    others: 0,
     headers: 4,
     token_bytes: 1_000,
 };
 
+const fn dimension(name: &'static str, sizes: &'static [usize], apply: fn(&mut Size, usize)) -> Dimension {
+    Dimension { name, sizes, apply }
+}
+
 /// Everything that is made larger.
-pub(super) const DIMENSIONS: [Dimension; 5] = [
-    Dimension {
-        name: "routes of the policy",
-        sizes: &[10, 100, 1_000, 10_000],
-        apply: |size, to| size.routes = to,
-    },
-    Dimension {
-        name: "scopes of the token",
-        sizes: &[2, 10, 50, 200],
-        apply: |size, to| size.scopes = to,
-    },
-    Dimension {
-        name: "tokens in the cache",
-        sizes: &[1, 10, 100, 1_000],
-        apply: |size, to| size.tokens = to,
-    },
-    Dimension {
-        name: "headers of the request",
-        sizes: &[4, 20, 50, 90],
-        apply: |size, to| size.headers = to,
-    },
-    Dimension {
-        name: "bytes of the token",
-        sizes: &[500, 1_000, 4_000, 12_000],
-        apply: |size, to| size.token_bytes = to,
-    },
+pub(super) const DIMENSIONS: [Dimension; 6] = [
+    dimension("routes of the policy", &[10, 100, 1_000, 10_000], |size, to| {
+        size.routes = to;
+    }),
+    dimension("scopes of the token", &[2, 10, 50, 200], |size, to| {
+        size.scopes = to;
+    }),
+    dimension("tokens in the cache", &[1, 10, 100, 1_000], |size, to| {
+        size.tokens = to;
+    }),
+    // Many more than the cache has room for.
+    dimension(
+        "other live tokens seen before",
+        &[0, 1_000, 10_000, 100_000],
+        |size, to| {
+            size.others = to;
+        },
+    ),
+    dimension("headers of the request", &[4, 20, 50, 90], |size, to| {
+        size.headers = to;
+    }),
+    dimension("bytes of the token", &[500, 1_000, 4_000, 12_000], |size, to| {
+        size.token_bytes = to;
+    }),
 ];
 
 /// Two rows for each size of each dimension, in their order: without filters, and with the plugin beside it. Envoy itself
@@ -82,20 +86,29 @@ pub(super) fn rows(module: &Path) -> Result<Vec<Row>, BenchError> {
         let mut larger = USUAL;
         (dimension.apply)(&mut larger, size);
         let mut policy = policy(larger);
-        let load = of_shape(&mint(&mut policy)?, &shape(larger), larger.tokens)?;
+        let make = of_shape(mint(&mut policy)?, shape(larger))?;
+        let requests = (0..larger.tokens).map(&make);
+        let load = Load::Each(Arc::new(requests.collect::<Result<_, _>>()?));
         let filters = vec![plugin(module, &policy.to_string(), &BTreeMap::new())];
         let bare = Row {
             name: format!("{}: {size}", dimension.name),
             group: Group::Floor,
             filters: Vec::new(),
-            load: Load::Each(Arc::new(load)),
+            load,
             status: 200,
             against: None,
+            crowd: None,
+        };
+        let crowd = Crowd {
+            size: larger.others,
+            // None of them is one of those that are measured.
+            requests: Load::Fresh(Arc::new(move |number| make(number.saturating_add(larger.tokens)))),
         };
         let filtered = Row {
             group: Group::Warm,
             filters,
             against: Some(rows.len()),
+            crowd: (crowd.size > 0).then_some(crowd),
             ..bare.clone()
         };
         rows.extend([bare, filtered]);

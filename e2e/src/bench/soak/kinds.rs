@@ -1,19 +1,15 @@
 //! Every kind of request of the soak: how it is made, how often it comes, and the one answer that is right.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use scopegate_harness::keys::{Algorithm, Key};
-use scopegate_harness::proofs;
 use scopegate_harness::tokens::{SignatureFault, TokenSpec};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::policies::PATH;
-use super::super::requests::proof;
-use super::keys::{Generation, Rotation, claims};
-use super::setting::{DEVICE, TENANT};
-use crate::http1::{Field, Message};
-use crate::mint::{Mint, MintError};
+use super::keys::claims;
+use super::sender::{PHONE, Sender, ask, bearer, field, identity, message, refused_token, spec, spoofed};
+use super::setting::DEVICE;
+use crate::mint::MintError;
 
 /// The header by which the upstream tells what should never have come to it.
 pub(super) const FATE: &str = "x-soak";
@@ -55,7 +51,8 @@ pub(super) enum Act {
     Abandon(Vec<u8>),
 }
 
-type Made = Result<Vec<Act>, MintError>;
+/// What is sent for one request of a kind.
+pub(super) type Made = Result<Vec<Act>, MintError>;
 
 /// One kind of request.
 #[derive(Debug, Clone, Copy)]
@@ -78,18 +75,6 @@ pub(super) fn deck() -> Vec<usize> {
     (0..sorted.len())
         .filter_map(|place| sorted.get(place.saturating_mul(stride) % sorted.len()).copied())
         .collect()
-}
-
-/// The subject of the token that is bound to a key.
-const PHONE: &str = "phone";
-
-/// What requests are made of.
-#[derive(Debug)]
-pub(super) struct Sender {
-    rotation: Arc<Rotation>,
-    device: Key,
-    /// A token of the device, bound to its key.
-    bound: String,
 }
 
 const fn kind(name: &'static str, weight: usize, make: fn(&Sender, usize) -> Made) -> Kind {
@@ -285,180 +270,6 @@ pub(super) const KINDS: [Kind; 43] = [
         Ok(vec![Act::Abandon(half)])
     }),
 ];
-
-impl Sender {
-    pub(super) fn new(rotation: Arc<Rotation>, mobile: &Mint) -> Result<Self, MintError> {
-        let device = Key::generate(Algorithm::ES256, "device")?;
-        let mut claims = claims(PHONE);
-        if let Some(claims) = claims.as_object_mut() {
-            claims.insert("cnf".to_owned(), json!({"jkt": proofs::thumbprint(&device)}));
-        }
-        let lasting = spec(|spec| spec.expires_in = "12h".parse().ok());
-        let bound = mobile.spoiled(Algorithm::ES256, &claims, lasting)?;
-        Ok(Self {
-            rotation,
-            device,
-            bound,
-        })
-    }
-
-    /// A token that comes back, of the generation so far away from the one that signs, and what is due to it.
-    fn pooled(&self, away: isize, number: usize) -> Result<(String, Due), MintError> {
-        let generation = self.rotation.generation(away)?;
-        let (token, subject) = generation.known(number).cloned().unwrap_or_default();
-        Ok((token, Due::WhilePublished(generation.number, identity(&subject))))
-    }
-
-    fn known(&self, away: isize, number: usize, sight: Sight) -> Made {
-        let (token, due) = self.pooled(away, number)?;
-        let request = message("GET", PATH, &[bearer(&token)], false);
-        Ok(vec![match away {
-            0 => Act::Compare(request, due, sight),
-            _ => Act::Ask(request, due),
-        }])
-    }
-
-    fn with_known(&self, number: usize, method: &str, path: &str, due: Due) -> Made {
-        Ok(ask(method, path, &[bearer(&self.token(number)?)], due))
-    }
-
-    fn with_path(&self, number: usize, paths: &[&str], code: &'static str) -> Made {
-        let path = paths.get(number % paths.len()).copied().unwrap_or_default();
-        self.with_known(number, "GET", path, Due::Refused(400, code))
-    }
-
-    /// A token of the generation that signs; it comes back.
-    fn token(&self, number: usize) -> Result<String, MintError> {
-        Ok(self.pooled(0, number)?.0)
-    }
-
-    fn first_sight(&self, number: usize) -> Made {
-        let generation = self.rotation.generation(0)?;
-        let subject = format!("first-{number}");
-        let token = generation.mint.token(generation.algorithm, &claims(&subject))?;
-        let due = Due::WhilePublished(generation.number, identity(&subject));
-        let request = message("GET", PATH, &[bearer(&token)], false);
-        Ok(vec![Act::Compare(request, due, Sight::First)])
-    }
-
-    fn spoofing(&self, number: usize) -> Made {
-        let (token, due) = self.pooled(0, number)?;
-        let mut headers = spoofed();
-        headers.push(bearer(&token));
-        Ok(ask("GET", PATH, &headers, due))
-    }
-
-    /// A token with another claim, and with something wrong as `spec` says.
-    fn spoiled(&self, number: usize, claim: (&str, Value), spec: TokenSpec) -> Result<String, MintError> {
-        let generation: Arc<Generation> = self.rotation.generation(0)?;
-        let mut claims = claims(&format!("mallory-{number}"));
-        if let Some(claims) = claims.as_object_mut() {
-            claims.insert(claim.0.to_owned(), claim.1);
-        }
-        generation.mint.spoiled(generation.algorithm, &claims, spec)
-    }
-
-    fn refused(&self, number: usize, spec: TokenSpec, code: &'static str) -> Made {
-        let token = self.spoiled(number, ("name", json!("Mallory")), spec)?;
-        Ok(refused_token(&token, code))
-    }
-
-    /// The claims of one token between the header and the signature of another.
-    fn swapped(&self, number: usize) -> Made {
-        let honest = self.token(number)?;
-        let wished = self.spoiled(
-            number,
-            ("scope", json!("orders:read orders:write")),
-            TokenSpec::default(),
-        )?;
-        let part = |token: &str, place: usize| token.split('.').nth(place).unwrap_or_default().to_owned();
-        let token = [part(&honest, 0), part(&wished, 1), part(&honest, 2)].join(".");
-        Ok(refused_token(&token, "signature_invalid"))
-    }
-
-    fn cut_off(&self, number: usize) -> Made {
-        let mut token = self.token(number)?;
-        token.truncate(token.len() / 2);
-        Ok(refused_token(&token, "token_malformed"))
-    }
-
-    /// A request with a proof of its own.
-    fn proved(&self, number: usize) -> Result<Vec<u8>, MintError> {
-        let headers = [
-            field("authorization", format!("DPoP {}", self.bound)),
-            field("dpop", proof(&self.device, &self.bound, DEVICE, number)?),
-        ];
-        Ok(message("GET", DEVICE, &headers, false))
-    }
-
-    fn replayed(&self, number: usize) -> Made {
-        let request = self.proved(number)?;
-        Ok(vec![
-            Act::Ask(request.clone(), Due::Permitted(identity(PHONE))),
-            Act::Ask(request, Due::Refused(401, "proof_replayed")),
-        ])
-    }
-}
-
-fn spec(change: impl FnOnce(&mut TokenSpec)) -> TokenSpec {
-    let mut spec = TokenSpec::default();
-    change(&mut spec);
-    spec
-}
-
-/// What the upstream is told of the holder of a good token.
-fn identity(subject: &str) -> Identity {
-    [
-        ("x-auth-subject", subject),
-        ("x-auth-tenant", TENANT),
-        ("x-auth-scopes", "orders:read orders:write"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into()
-}
-
-/// Identity headers as no proxy of ours writes them.
-fn spoofed() -> Vec<Field> {
-    vec![
-        field("x-auth-subject", "root"),
-        field("X_Auth_Tenant", "other"),
-        field("X-AUTH-SCOPES", "orders:admin"),
-    ]
-}
-
-fn refused_token(token: &str, code: &'static str) -> Vec<Act> {
-    ask("GET", PATH, &[bearer(token)], Due::Refused(401, code))
-}
-
-fn ask(method: &str, path: &str, headers: &[Field], due: Due) -> Vec<Act> {
-    let never = matches!(due, Due::Refused(..));
-    vec![Act::Ask(message(method, path, headers, never), due)]
-}
-
-fn message(method: &str, path: &str, headers: &[Field], never: bool) -> Vec<u8> {
-    let mut all = vec![
-        field("user-agent", "scopegate-soak/1.0"),
-        field("accept", "application/json"),
-        field(FATE, if never { NEVER } else { "may" }),
-    ];
-    all.extend_from_slice(headers);
-    Message::request(
-        method.as_bytes(),
-        path.as_bytes(),
-        Some(b"api.example.com"),
-        &all,
-        b"",
-        &[],
-    )
-}
-
-fn bearer(token: &str) -> Field {
-    field("authorization", format!("Bearer {token}"))
-}
-
-fn field(name: &str, value: impl AsRef<[u8]>) -> Field {
-    (name.as_bytes().to_vec(), value.as_ref().to_vec())
-}
 
 #[cfg(test)]
 mod tests {

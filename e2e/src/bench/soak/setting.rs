@@ -14,7 +14,7 @@ use super::super::BenchError;
 use super::super::native::{jwt_authn_fetching, rbac};
 use super::super::policies::{AUDIENCE, PROVIDER, changed, provider, with_routes};
 use super::keys::{PATHS, Rotation};
-use super::kinds::Sender;
+use super::sender::Sender;
 use crate::envoy::bootstrap::{Clusters, Listener, bootstrap_with, plugin};
 use crate::envoy::{Envoy, find};
 use crate::key_server::KeyServer;
