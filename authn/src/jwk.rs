@@ -12,10 +12,10 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::algorithm::Family;
+use crate::signature::{EcKey, EdKey, Room};
 use crate::{Algorithm, base64url, host_signatures, limits};
 
 /// A key that is ready to verify.
-#[derive(Clone)]
 pub(crate) struct Key {
     /// `kid` (RFC 7517 section 4.5).
     pub(crate) id: Option<String>,
@@ -30,14 +30,13 @@ pub(crate) struct Key {
 }
 
 /// The key itself, by what can be done with it.
-#[derive(Clone)]
 pub(crate) enum Material {
     Secret(Zeroizing<Vec<u8>>),
     Rsa(Box<RsaPublicKey>),
-    P256(Box<p256::ecdsa::VerifyingKey>),
-    P384(Box<p384::ecdsa::VerifyingKey>),
-    P521(Box<p521::ecdsa::VerifyingKey>),
-    Ed25519(Box<ed25519_dalek::VerifyingKey>),
+    P256(Box<EcKey<p256::NistP256>>),
+    P384(Box<EcKey<p384::NistP384>>),
+    P521(Box<EcKey<p521::NistP521>>),
+    Ed25519(Box<EdKey>),
     // Expanded, so that a check does not do it again: 4, 6 and 8 KiB.
     #[cfg(feature = "ml-dsa")]
     MlDsa44(Box<fips204::ml_dsa_44::PublicKey>),
@@ -209,6 +208,19 @@ impl Material {
         }
     }
 
+    /// Makes what speeds up verifying with the key, where it was verified with often enough and there is room.
+    pub(crate) fn prepare(&self, room: &Room) {
+        match self {
+            Self::P256(key) => key.prepare(room),
+            Self::P384(key) => key.prepare(room),
+            Self::P521(key) => key.prepare(room),
+            Self::Ed25519(key) => key.prepare(room),
+            Self::Secret(_) | Self::Rsa(_) => (),
+            #[cfg(feature = "ml-dsa")]
+            Self::MlDsa44(_) | Self::MlDsa65(_) | Self::MlDsa87(_) => (),
+        }
+    }
+
     /// Whether issuer and verifier share this key.
     pub(crate) const fn is_symmetric(&self) -> bool {
         matches!(self, Self::Secret(_))
@@ -282,17 +294,17 @@ fn material(
         ("EC", Some("P-256")) => {
             let point = uncompressed_point(members, 32)?;
             let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(&point).map_err(|_| not_on_curve())?;
-            Ok((Material::P256(Box::new(key)), concern))
+            Ok((Material::P256(Box::new(key.into())), concern))
         }
         ("EC", Some("P-384")) => {
             let point = uncompressed_point(members, 48)?;
             let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(&point).map_err(|_| not_on_curve())?;
-            Ok((Material::P384(Box::new(key)), concern))
+            Ok((Material::P384(Box::new(key.into())), concern))
         }
         ("EC", Some("P-521")) => {
             let point = uncompressed_point(members, 66)?;
             let key = p521::ecdsa::VerifyingKey::from_sec1_bytes(&point).map_err(|_| not_on_curve())?;
-            Ok((Material::P521(Box::new(key)), concern))
+            Ok((Material::P521(Box::new(key.into())), concern))
         }
         ("OKP", Some("Ed25519")) => Ok((ed25519_key(members)?, concern)),
         ("AKP", _) => Ok((ml_dsa::key(members, algorithm)?, concern)),
@@ -324,7 +336,7 @@ fn ed25519_key(members: &Map<String, Value>) -> Result<Material, Unusable> {
     if key.is_weak() {
         return Err(Unusable::new("its point has small order"));
     }
-    Ok(Material::Ed25519(Box::new(key)))
+    Ok(Material::Ed25519(Box::new(key.into())))
 }
 
 fn rsa_key(

@@ -8,12 +8,15 @@ use jwt_compact::UntrustedToken;
 use serde_json::Value;
 
 use crate::jwk::{Concern, Key, Unusable};
+use crate::signature::Room;
 use crate::{Algorithm, HostSignatures, Reject, limits, signature};
 
 /// The keys of a provider.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct KeySet {
     keys: Vec<Key>,
+    /// For how many more keys there is room for what makes them faster.
+    room: Room,
 }
 
 /// What happened to one key of a set.
@@ -86,14 +89,17 @@ impl KeySet {
         }
         let secrets = keys.iter().filter(|key| key.material.is_symmetric()).count();
         match secrets == 0 || secrets == keys.len() {
-            true => Ok((Self { keys }, remarks)),
+            true => Ok((Self::new(keys), remarks)),
             false => Err(KeySetError::Mixed),
         }
     }
 
     /// The set of these keys.
-    pub(crate) const fn new(keys: Vec<Key>) -> Self {
-        Self { keys }
+    pub(crate) fn new(keys: Vec<Key>) -> Self {
+        Self {
+            keys,
+            room: Room::default(),
+        }
     }
 
     /// How many keys there are.
@@ -120,7 +126,9 @@ impl KeySet {
             .iter()
             .filter(|key| key.answers_to(id) && key.fits(algorithm));
         for key in candidates.take(limits::SIGNATURE_CHECKS) {
-            if signature::token_holds(algorithm, key, token, text, host)? {
+            let holds = signature::token_holds(algorithm, key, token, text, host)?;
+            key.material.prepare(&self.room);
+            if holds {
                 return Ok(key);
             }
             answer = Err(Reject::SignatureInvalid);

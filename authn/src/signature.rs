@@ -6,8 +6,15 @@
 //! algorithm is a type without values. Its `Validator` is not used either: it reads the payload as claims once
 //! more, with dates no calendar has as errors, and a JWS may carry what is no claim at all.
 
+mod comb;
+mod ecdsa;
+mod ed25519;
 #[cfg(feature = "ml-dsa")]
 mod ml_dsa;
+mod pkcs1;
+mod repeated;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -16,15 +23,18 @@ use std::num::NonZeroUsize;
 use hmac::{Hmac, KeyInit, Mac};
 use jwt_compact::{Algorithm as JwsAlgorithm, AlgorithmSignature, UntrustedToken};
 use rsa::RsaPublicKey;
-use rsa::pkcs1v15::Pkcs1v15Sign;
 use rsa::pss::Pss;
 use rsa::traits::SignatureScheme;
 use sha2::digest::block_api::EagerHash;
-use sha2::digest::const_oid::AssociatedOid;
 use sha2::digest::{Digest, FixedOutputReset};
 use sha2::{Sha256, Sha384, Sha512};
-use signature::hazmat::PrehashVerifier;
 
+pub(crate) use self::ecdsa::EcKey;
+use self::ecdsa::Es;
+use self::ed25519::Ed25519;
+pub(crate) use self::ed25519::EdKey;
+use self::pkcs1::Rs;
+pub(crate) use self::repeated::Room;
 use crate::jwk::{Key, Material};
 use crate::{Algorithm, HostSignatures, Reject};
 
@@ -69,9 +79,9 @@ fn computed(algorithm: Algorithm, key: &Material, message: &[u8], signature: &[u
         (Algorithm::Ps256, Material::Rsa(key)) => check(&Ps::<Sha256>::NEW, key, message, signature),
         (Algorithm::Ps384, Material::Rsa(key)) => check(&Ps::<Sha384>::NEW, key, message, signature),
         (Algorithm::Ps512, Material::Rsa(key)) => check(&Ps::<Sha512>::NEW, key, message, signature),
-        (Algorithm::Es256, Material::P256(key)) => check(&Es256, key, message, signature),
-        (Algorithm::Es384, Material::P384(key)) => check(&Es384, key, message, signature),
-        (Algorithm::Es512, Material::P521(key)) => check(&Es512, key, message, signature),
+        (Algorithm::Es256, Material::P256(key)) => check(&Es::NEW, key, message, signature),
+        (Algorithm::Es384, Material::P384(key)) => check(&Es::NEW, key, message, signature),
+        (Algorithm::Es512, Material::P521(key)) => check(&Es::NEW, key, message, signature),
         (Algorithm::EdDsa | Algorithm::Ed25519, Material::Ed25519(key)) => {
             check(&Ed25519(algorithm), key, message, signature)
         }
@@ -134,29 +144,10 @@ impl<const N: usize> AlgorithmSignature for Bytes<N> {
 /// HMAC with the hash `D` (RFC 7518 section 3.2).
 struct Hs<D>(PhantomData<D>);
 
-/// RSASSA-PKCS1-v1_5 with the hash `D` (RFC 7518 section 3.3).
-struct Rs<D>(PhantomData<D>);
-
 /// RSASSA-PSS with the hash `D`, MGF1 with `D`, and a salt as long as the hash (RFC 7518 section 3.5).
 struct Ps<D>(PhantomData<D>);
 
-/// ECDSA on P-256 with SHA-256 (RFC 7518 section 3.4).
-struct Es256;
-
-/// ECDSA on P-384 with SHA-384 (RFC 7518 section 3.4).
-struct Es384;
-
-/// ECDSA on P-521 with SHA-512 (RFC 7518 section 3.4).
-struct Es512;
-
-/// EdDSA on Ed25519 (RFC 8037 section 3.1), under either of its names.
-struct Ed25519(Algorithm);
-
 impl<D> Hs<D> {
-    const NEW: Self = Self(PhantomData);
-}
-
-impl<D> Rs<D> {
     const NEW: Self = Self(PhantomData);
 }
 
@@ -192,26 +183,6 @@ impl<D: EagerHash + Digest> JwsAlgorithm for Hs<D> {
     }
 }
 
-impl<D: Digest + AssociatedOid> JwsAlgorithm for Rs<D> {
-    type SigningKey = NoSigningKey;
-    type VerifyingKey = RsaPublicKey;
-    type Signature = Bytes<0>;
-
-    fn name(&self) -> Cow<'static, str> {
-        sized_name::<D>(["RS256", "RS384", "RS512"])
-    }
-
-    fn sign(&self, signing_key: &NoSigningKey, _: &[u8]) -> Bytes<0> {
-        match *signing_key {}
-    }
-
-    fn verify_signature(&self, signature: &Bytes<0>, key: &RsaPublicKey, message: &[u8]) -> bool {
-        Pkcs1v15Sign::new::<D>()
-            .verify(key, &D::digest(message), &signature.0)
-            .is_ok()
-    }
-}
-
 impl<D: Digest + FixedOutputReset> JwsAlgorithm for Ps<D> {
     type SigningKey = NoSigningKey;
     type VerifyingKey = RsaPublicKey;
@@ -229,58 +200,5 @@ impl<D: Digest + FixedOutputReset> JwsAlgorithm for Ps<D> {
         Pss::<D>::new()
             .verify(key, &D::digest(message), &signature.0)
             .is_ok()
-    }
-}
-
-macro_rules! ecdsa {
-    ($type:ident, $name:literal, $curve:ident, $digest:ident, $length:literal) => {
-        impl JwsAlgorithm for $type {
-            type SigningKey = NoSigningKey;
-            type VerifyingKey = $curve::ecdsa::VerifyingKey;
-            type Signature = Bytes<$length>;
-
-            fn name(&self) -> Cow<'static, str> {
-                Cow::Borrowed($name)
-            }
-
-            fn sign(&self, signing_key: &NoSigningKey, _: &[u8]) -> Bytes<$length> {
-                match *signing_key {}
-            }
-
-            fn verify_signature(
-                &self,
-                signature: &Bytes<$length>,
-                key: &Self::VerifyingKey,
-                message: &[u8],
-            ) -> bool {
-                $curve::ecdsa::Signature::from_slice(&signature.0).is_ok_and(|signature| {
-                    key.verify_prehash(&$digest::digest(message), &signature)
-                        .is_ok()
-                })
-            }
-        }
-    };
-}
-
-ecdsa!(Es256, "ES256", p256, Sha256, 64);
-ecdsa!(Es384, "ES384", p384, Sha384, 96);
-ecdsa!(Es512, "ES512", p521, Sha512, 132);
-
-impl JwsAlgorithm for Ed25519 {
-    type SigningKey = NoSigningKey;
-    type VerifyingKey = ed25519_dalek::VerifyingKey;
-    type Signature = Bytes<64>;
-
-    fn name(&self) -> Cow<'static, str> {
-        Cow::Borrowed(self.0.name())
-    }
-
-    fn sign(&self, signing_key: &NoSigningKey, _: &[u8]) -> Bytes<64> {
-        match *signing_key {}
-    }
-
-    fn verify_signature(&self, signature: &Bytes<64>, key: &Self::VerifyingKey, message: &[u8]) -> bool {
-        ed25519_dalek::Signature::from_slice(&signature.0)
-            .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok())
     }
 }

@@ -23,9 +23,9 @@ pub(crate) fn public_key(material: &Material) -> Option<Box<[u8]>> {
             RSA,
             sequence(&[&integer(&key.n_bytes())?, &integer(&key.e_bytes())?])?,
         ),
-        Material::P256(key) => (P256, key.to_sec1_point(false).as_bytes().to_vec()),
-        Material::P384(key) => (P384, key.to_sec1_point(false).as_bytes().to_vec()),
-        Material::P521(key) => (P521, key.to_sec1_point(false).as_bytes().to_vec()),
+        Material::P256(key) => (P256, key.public.to_sec1_point(false).as_bytes().to_vec()),
+        Material::P384(key) => (P384, key.public.to_sec1_point(false).as_bytes().to_vec()),
+        Material::P521(key) => (P521, key.public.to_sec1_point(false).as_bytes().to_vec()),
         Material::Secret(_) | Material::Ed25519(_) => return None,
         #[cfg(feature = "ml-dsa")]
         Material::MlDsa44(_) | Material::MlDsa65(_) | Material::MlDsa87(_) => return None,

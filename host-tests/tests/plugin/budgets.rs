@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use base64_simd::URL_SAFE_NO_PAD as BASE64URL;
-use scopegate_host_tests::{Cost, Host, Request};
+use scopegate_host_tests::{Cost, Exchange, Host, Request};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -174,6 +174,40 @@ fn of_tokens(ledger: &mut Ledger) {
     }
 }
 
+/// What a key costs that was used often enough for a table of its multiples, and what making the table costs. Forged tokens
+/// count as uses, and are refused as ever.
+fn of_keys_in_use(ledger: &mut Ledger) {
+    for algorithm in ["ES256", "EdDSA"] {
+        let mut host = started(&usual(false));
+        let tokens = tokens(algorithm, &json!({}));
+        let forged = bearer(PATH, &forged(&tokens[0]));
+        let refused: Vec<Exchange> = (0..6).map(|_| host.request(forged.clone())).collect();
+        for exchange in &refused {
+            let code = exchange.property("scopegate.code");
+            assert_eq!(code, Some(&b"signature_invalid"[..]), "{algorithm}");
+        }
+        let dearest = refused.iter().max_by_key(|exchange| exchange.fuel).unwrap();
+        let cost = Cost {
+            fuel: vec![dearest.fuel],
+            host_calls: vec![dearest.host_calls],
+        };
+        ledger.put(&format!("a table is made, {algorithm}"), &cost);
+        let requests: Vec<Request> = tokens.iter().map(|token| bearer(PATH, token)).collect();
+        ledger.each(
+            &format!("first sight, {algorithm}, table made"),
+            &mut host,
+            &requests,
+        );
+    }
+}
+
+/// The token with another signature.
+fn forged(token: &str) -> String {
+    let (kept, end) = token.split_at(token.len() - 8);
+    let other = if end.starts_with('A') { 'B' } else { 'A' };
+    format!("{kept}{other}{}", &end[1..])
+}
+
 fn of_others(ledger: &mut Ledger) {
     let mut host = started(&usual(true));
     let token = &tokens("HS256", &json!({}))[0];
@@ -273,6 +307,7 @@ fn differences(measured: &Measured, recorded: &Value) -> Vec<String> {
 fn a_request_costs_what_is_recorded() {
     let mut ledger = Ledger(Measured::new());
     of_tokens(&mut ledger);
+    of_keys_in_use(&mut ledger);
     of_others(&mut ledger);
     of_policies(&mut ledger);
     of_proofs(&mut ledger);
