@@ -13,7 +13,7 @@ mod ed25519;
 mod ml_dsa;
 mod pkcs1;
 mod repeated;
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;

@@ -56,6 +56,11 @@ pub(super) fn combination<P: Point>(zero: P, terms: &[(&Multiples<P>, &[u8])]) -
     })
 }
 
+/// The bytes of a number that chooses another multiple at nearly every place: multiples are tried with it. The first is 0.
+pub(super) fn proof_byte(place: usize) -> u8 {
+    u8::try_from(place).unwrap_or_default().wrapping_mul(167)
+}
+
 /// Every sum of some of the points: at one less than a number whose bits say which.
 fn sums<'p, P: Point + 'p>(points: impl Iterator<Item = &'p P>) -> Box<[P]> {
     let mut sums = Vec::with_capacity((1 << TEETH) - 1);

@@ -141,10 +141,7 @@ pub(super) fn table<C: JwaCurve>(point: ProjectivePoint<C>) -> Option<Table<C>> 
 /// The multiples of `point`; none where they are not what RustCrypto says they are.
 fn multiples<C: JwaCurve>(point: ProjectivePoint<C>) -> Option<PointMultiples<C>> {
     let multiples = PointMultiples::<C>::of(point, FieldBytesSize::<C>::USIZE);
-    // A number with bits in all its places.
-    let number = reduced::<C>(&FieldBytes::<C>::from_fn(
-        |place| if place == 0 { 0 } else { 0x6d },
-    ));
+    let number = reduced::<C>(&FieldBytes::<C>::from_fn(comb::proof_byte));
     let bytes = little_endian::<C>(&number);
     let product = comb::combination(ProjectivePoint::<C>::identity(), &[(&multiples, &bytes)]);
     let zero = Scalar::<C>::default();

@@ -4,6 +4,7 @@
 //! What holds is the same on both ways, and stricter than RFC 8032 section 5.1.7 asks: the equation without the cofactor,
 //! an `s` under the order, an `R` in its one encoding, and neither `R` nor the key of small order.
 
+use std::array;
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
@@ -94,8 +95,7 @@ pub(super) fn table(key: &VerifyingKey) -> Option<Table> {
 /// The multiples of `point`; none where they are not what curve25519-dalek says they are.
 fn multiples(point: EdwardsPoint) -> Option<Multiples<EdwardsPoint>> {
     let multiples = Multiples::of(point, NUMBER_BYTES);
-    // A number with bits in all its places.
-    let number = Scalar::from_bytes_mod_order([0x6d; NUMBER_BYTES]);
+    let number = Scalar::from_bytes_mod_order(array::from_fn(comb::proof_byte));
     let product = comb::combination(EdwardsPoint::identity(), &[(&multiples, number.as_bytes())]);
     let expected = EdwardsPoint::vartime_double_scalar_mul_basepoint(&number, &point, &Scalar::ZERO);
     (product == expected).then_some(multiples)

@@ -204,8 +204,9 @@ fn of_keys_in_use(ledger: &mut Ledger) {
 /// The token with another signature.
 fn forged(token: &str) -> String {
     let (kept, end) = token.split_at(token.len() - 8);
-    let other = if end.starts_with('A') { 'B' } else { 'A' };
-    format!("{kept}{other}{}", &end[1..])
+    let reversed: String = end.chars().rev().collect();
+    assert_ne!(end, reversed);
+    format!("{kept}{reversed}")
 }
 
 fn of_others(ledger: &mut Ledger) {
