@@ -203,10 +203,12 @@ fn of_keys_in_use(ledger: &mut Ledger) {
 
 /// The token with another signature.
 fn forged(token: &str) -> String {
-    let (kept, end) = token.split_at(token.len() - 8);
-    let reversed: String = end.chars().rev().collect();
-    assert_ne!(end, reversed);
-    format!("{kept}{reversed}")
+    // In the middle of 64 bytes: numbers stay in their ranges, and points on their curves.
+    let (before, after) = token.split_at(token.len() - 40);
+    let (kept, changed) = before.split_at(before.len() - 4);
+    let reversed: String = changed.chars().rev().collect();
+    assert_ne!(changed, reversed);
+    format!("{kept}{reversed}{after}")
 }
 
 fn of_others(ledger: &mut Ledger) {
