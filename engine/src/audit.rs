@@ -311,6 +311,9 @@ fn shown_bytes(value: &[u8]) -> String {
 
 /// At most [`MAX_VALUE_LENGTH`] characters, control characters written as escapes.
 fn clean(value: &str) -> String {
+    if value.len() <= MAX_VALUE_LENGTH && value.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return value.to_owned();
+    }
     let mut text = String::new();
     for character in value.chars().take(MAX_VALUE_LENGTH) {
         match character.is_control() || is_invisible(character) {

@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use scopegate_authn::Verified;
 
+use crate::written;
+
 /// The decision on one request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
@@ -125,12 +127,8 @@ impl Record {
     /// The record as one line of JSON.
     #[must_use]
     pub fn line(&self) -> String {
-        let mut line = Vec::with_capacity(LINE_BYTES);
-        match serde_json::to_writer(&mut line, self) {
-            Ok(()) => String::from_utf8(line).unwrap_or_default(),
-            // INVARIANT: texts and values in memory are always written.
-            Err(_) => String::new(),
-        }
+        // INVARIANT: JSON is UTF-8.
+        String::from_utf8(written::json(self, LINE_BYTES)).unwrap_or_default()
     }
 }
 

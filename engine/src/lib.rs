@@ -19,6 +19,7 @@ mod reply;
 pub mod request;
 #[cfg(feature = "authoring")]
 pub mod source;
+mod written;
 
 pub use decide::{Pending, Progress, Unready};
 pub use decision::{Caller, Counted, Decision, Forward, Layer, Outcome, Record, Reply};

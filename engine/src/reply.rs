@@ -2,12 +2,14 @@
 //!
 //! Nothing of a credential ever stands in a reply, and no detail that would help an attacker.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use scopegate_authn::{Challenge, Reject};
 use scopegate_authz::{Deny, RequestError};
 
-use crate::{Layer, Reply, Request};
+use crate::{Layer, Reply, Request, written};
 
 /// The realm of challenges where neither `authentication.realm` nor `metadata.name` says one.
 pub(crate) const DEFAULT_REALM: &str = "scopegate";
@@ -113,7 +115,7 @@ struct Problem<'a> {
 
 fn problem(status: u16, code: &str, request_id: &str, mut headers: Vec<(&'static str, String)>) -> Reply {
     headers.push(("content-type", "application/problem+json".to_owned()));
-    let r#type = format!("urn:scopegate:problem:{code}");
+    let r#type = ["urn:scopegate:problem:", code].concat();
     let problem = Problem {
         r#type,
         title: title(code),
@@ -121,15 +123,10 @@ fn problem(status: u16, code: &str, request_id: &str, mut headers: Vec<(&'static
         code,
         request_id,
     };
-    let mut body = Vec::with_capacity(BODY_BYTES);
-    if serde_json::to_writer(&mut body, &problem).is_err() {
-        // INVARIANT: texts and numbers in memory are always written.
-        body.clear();
-    }
     Reply {
         status,
         headers,
-        body,
+        body: written::json(&problem, BODY_BYTES),
         grpc: None,
     }
 }
@@ -192,6 +189,17 @@ fn is_permission(code: &str) -> bool {
     starts.iter().any(|start| code.starts_with(start))
 }
 
+/// Room for a challenge as most are, in bytes.
+const CHALLENGE_BYTES: usize = 96;
+
+/// Writes a parameter of a challenge, its value quoted.
+fn put_parameter(challenge: &mut String, name: &str, value: &str) {
+    challenge.push_str(name);
+    challenge.push_str("=\"");
+    challenge.push_str(&quoted(value));
+    challenge.push('"');
+}
+
 /// The `WWW-Authenticate` fields (RFC 9110 section 11.6.1, RFC 6750 section 3, RFC 9470 section 3).
 fn challenge_headers(
     refusal: &Refusal,
@@ -201,20 +209,17 @@ fn challenge_headers(
     if !refusal.is_challenged() {
         return Vec::new();
     }
-    let metadata = area
-        .resource_metadata
-        .map(|url| format!(", resource_metadata=\"{}\"", quoted(url)));
-    let metadata = metadata.unwrap_or_default();
     let one = |challenge: &Challenge| {
-        let algorithms = challenge.algorithms.as_deref();
-        let algorithms = algorithms.map(|names| format!(", algs=\"{}\"", quoted(names)));
-        let value = format!(
-            "{} realm=\"{}\"{metadata}{}{}",
-            challenge.scheme,
-            quoted(area.realm),
-            parameters(refusal, challenge),
-            algorithms.unwrap_or_default(),
-        );
+        let mut value = String::with_capacity(CHALLENGE_BYTES);
+        value.push_str(&challenge.scheme);
+        put_parameter(&mut value, " realm", area.realm);
+        if let Some(url) = area.resource_metadata {
+            put_parameter(&mut value, ", resource_metadata", url);
+        }
+        value.push_str(&parameters(refusal, challenge));
+        if let Some(names) = &challenge.algorithms {
+            put_parameter(&mut value, ", algs", names);
+        }
         ("www-authenticate", value)
     };
     challenges.iter().map(one).collect()
@@ -272,7 +277,11 @@ fn step_up(acr_values: &[String], max_age: Option<i64>) -> String {
 }
 
 /// The inside of a quoted-string (RFC 9110 section 5.6.4): printable ASCII, `"` and `\` escaped.
-fn quoted(text: &str) -> String {
+fn quoted(text: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    if text.bytes().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
     let mut quoted = String::with_capacity(text.len());
     for character in text.chars().filter(|character| matches!(character, ' '..='~')) {
         if matches!(character, '"' | '\\') {
@@ -280,7 +289,7 @@ fn quoted(text: &str) -> String {
         }
         quoted.push(character);
     }
-    quoted
+    Cow::Owned(quoted)
 }
 
 #[cfg(test)]

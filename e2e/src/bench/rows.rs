@@ -176,13 +176,34 @@ pub(super) fn rows(module: &Path, folder: &Path) -> Result<Vec<Row>, BenchError>
         parts.sender.proofs()?,
         200,
     ));
-    for (name, load, status) in [
-        ("no token", parts.sender.anonymous(PATH), 401),
-        ("another tenant's", parts.sender.at("/r7/other", RS256)?, 403),
-        ("public route", parts.sender.anonymous("/healthz"), 200),
-        ("no route", parts.sender.anonymous("/nowhere"), 403),
+    let unrecorded = changed(
+        parts.policy.clone(),
+        "/audit",
+        json!({"authentication": "none", "authorization": "none"}),
+    );
+    for (name, policy, load, status) in [
+        ("no token", &parts.policy, parts.sender.anonymous(PATH), 401),
+        (
+            "no token, nothing audited",
+            &unrecorded,
+            parts.sender.anonymous(PATH),
+            401,
+        ),
+        (
+            "another tenant's",
+            &parts.policy,
+            parts.sender.at("/r7/other", RS256)?,
+            403,
+        ),
+        (
+            "public route",
+            &parts.policy,
+            parts.sender.anonymous("/healthz"),
+            200,
+        ),
+        ("no route", &parts.policy, parts.sender.anonymous("/nowhere"), 403),
     ] {
-        rows.push(row(Group::Others, name, guard(&parts.policy), load, status));
+        rows.push(row(Group::Others, name, guard(policy), load, status));
     }
     Ok(rows)
 }

@@ -246,6 +246,14 @@ fn of_policies(ledger: &mut Ledger) {
     for (name, policy) in [("an expression", conditional), ("everything audited", audited)] {
         ledger.again(name, &mut started(&policy), &bearer(PATH, token), "allow");
     }
+    let mut unrecorded = usual(true);
+    unrecorded["audit"] = json!({"authentication": "none", "authorization": "none"});
+    ledger.again(
+        "no token, nothing audited",
+        &mut started(&unrecorded),
+        &request(PATH),
+        "credential_missing",
+    );
 }
 
 /// A token that was seen before, with a proof of its own for each request (RFC 9449).
