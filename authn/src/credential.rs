@@ -93,7 +93,8 @@ pub fn is_same_header_name(found: &[u8], name: &[u8]) -> bool {
         b'_' => b'-',
         byte => byte,
     };
-    found.len() == name.len() && found.iter().map(fold).eq(name.iter().map(fold))
+    // Most are spelled alike.
+    found.len() == name.len() && (found == name || found.iter().map(fold).eq(name.iter().map(fold)))
 }
 
 /// Name and value around the first `=`, the name without blanks around it; without `=` it is all name.

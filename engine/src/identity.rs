@@ -96,8 +96,11 @@ fn value(source: &IdentitySource, caller: &Verified, permit: &Permit<'_>) -> Opt
     }
 }
 
+/// Room for the scopes of a caller as most have them, in bytes.
+const SCOPES_BYTES: usize = 128;
+
 fn joined<'a>(words: impl Iterator<Item = &'a str>) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(SCOPES_BYTES);
     for word in words {
         if !text.is_empty() {
             text.push(' ');

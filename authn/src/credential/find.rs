@@ -145,14 +145,30 @@ fn with_scheme<'r>(scheme: &[u8], values: impl Iterator<Item = &'r [u8]>) -> Occ
 
 /// The parts of a list, cut at its commas.
 fn parts(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let is_one = !has_comma(value);
     let mut rest = Some(value);
     std::iter::from_fn(move || {
         let here = rest?;
+        if is_one {
+            return rest.take();
+        }
         let cut = memchr(b',', here).and_then(|at| Some((here.get(..at)?, here.get(at.checked_add(1)?..)?)));
         let (part, after) = cut.map_or((here, None), |(part, after)| (part, Some(after)));
         rest = after;
         Some(part)
     })
+}
+
+/// Whether there is a comma anywhere, looked at eight bytes at a time: most credentials are long, and have none.
+fn has_comma(value: &[u8]) -> bool {
+    const COMMAS: u64 = u64::from_le_bytes([b','; 8]);
+    const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    // The high bit of a byte is set below if and only if one at or below it is zero.
+    let any_zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let (words, rest) = value.as_chunks::<8>();
+    let of_word = |word: &[u8; 8]| any_zero(u64::from_le_bytes(*word) ^ COMMAS);
+    words.iter().map(of_word).fold(0, |all, one| all | one) != 0 || rest.contains(&b',')
 }
 
 fn begins_credential(name: &[u8], rest: &[u8]) -> bool {
@@ -192,4 +208,24 @@ pub(crate) const fn is_token_byte(byte: u8) -> bool {
                 | b'|'
                 | b'~'
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_comma;
+
+    #[test]
+    fn a_comma_is_seen_wherever_it_stands_and_nothing_else_is_taken_for_one() {
+        for length in 0..40_usize {
+            for other in [0, b'+', b'-', b'A', 0x7f, 0x80, 0xac, 0xff] {
+                let mut value = vec![other; length];
+                assert!(!has_comma(&value), "{other}: {length}");
+                for at in 0..length {
+                    value[at] = b',';
+                    assert!(has_comma(&value), "{other}: {length}: {at}");
+                    value[at] = other;
+                }
+            }
+        }
+    }
 }
