@@ -7,12 +7,17 @@
     reason = "helpers of tests"
 )]
 
+#[path = "signing/keys.rs"]
+mod keys;
+
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use scopegate_bundle::{Baker, BundleError, Form, Open, Options, ReadError, inspect};
 use scopegate_host_tests::{Clock, Exchange, Host, HostBuilder, Module, Outcome, Request};
 use serde_json::{Value, json};
+
+use keys::{OTHER, PUBLIC, SECRET};
 
 const NOW: u64 = 1_790_000_000;
 
@@ -391,10 +396,6 @@ fn a_module_that_asks_for_time_or_chance_makes_no_bundle() {
         );
     }
 }
-
-const SECRET: &[u8] = b"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
-const PUBLIC: &[u8] = b"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n";
-const OTHER: &[u8] = b"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAPUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=\n-----END PUBLIC KEY-----\n";
 
 #[test]
 fn a_signature_holds_for_its_key_and_its_module_alone() {

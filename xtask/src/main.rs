@@ -9,17 +9,20 @@ mod foreign;
 mod manifests;
 mod optimizer;
 mod products;
+mod release;
 mod test;
 mod toolchain;
 mod tools;
 mod workspace;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::command::Failure;
+use crate::release::Build;
 use crate::workspace::Workspace;
 
 /// The tasks of this repository.
@@ -56,6 +59,21 @@ enum Task {
     Soak(Forwarded),
     /// Show the size of the module and what it imports, and check both.
     Size,
+    /// Make a folder with all that a release holds: the plugin, a bundle of each policy, `scopegate` for this machine, what they
+    /// consist of, licences and digests.
+    #[command(
+        after_help = "An older release in the folder is replaced; a folder that holds anything else is left alone.\n\n\
+                      Examples:\n  cargo xtask release\n  cargo xtask release --output /tmp/scopegate\n  \
+                      cargo xtask release --development   # a trial: the command is not optimised"
+    )]
+    Release {
+        /// The folder to make, in place of `release-files` in the target folder.
+        #[arg(long, value_name = "DIR")]
+        output: Option<PathBuf>,
+        /// Take the command as the tests build it, unoptimised: to try how a release is made.
+        #[arg(long)]
+        development: bool,
+    },
 }
 
 /// Arguments that belong to the program behind a task.
@@ -97,6 +115,16 @@ fn run(task: Task) -> Result<ExitCode, Failure> {
         Task::E2e(forwarded) => products::end_to_end(&workspace, "test", &forwarded.arguments),
         Task::Bench(forwarded) => products::end_to_end(&workspace, "bench", &forwarded.arguments),
         Task::Soak(forwarded) => products::end_to_end(&workspace, "soak", &forwarded.arguments),
+        Task::Release { output, development } => {
+            let place = output.unwrap_or_else(|| workspace.target.join("release-files"));
+            let build = match development {
+                true => Build::Development,
+                false => Build::Optimized,
+            };
+            release::make(&workspace, &place, build)?;
+            println!("{}", place.display());
+            Ok(ExitCode::SUCCESS)
+        }
         Task::Size => products::end_to_end(&workspace, "size", &[]),
     }
 }

@@ -16,6 +16,7 @@ use crate::debian;
 use crate::foreign;
 use crate::manifests;
 use crate::products;
+use crate::release;
 use crate::toolchain::{BROWSER, Toolchain};
 use crate::tools;
 use crate::workspace::Workspace;
@@ -30,7 +31,7 @@ enum Verdict {
 /// A step's name and what it does.
 type Step = (&'static str, fn(&Workspace) -> Result<Verdict, Failure>);
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     ("format", format),
     ("dependencies", dependencies),
     ("module", module),
@@ -43,6 +44,9 @@ const STEPS: [Step; 13] = [
     ("in Node: engine", |workspace| node(workspace, "engine")),
     ("manifests", manifests),
     ("policies", policies),
+    ("release", |workspace| {
+        release::check::try_one(workspace).map(|()| Verdict::Passed)
+    }),
     ("module size", |workspace| end_to_end(workspace, &["size"])),
 ];
 

@@ -11,12 +11,24 @@ pub(crate) const DENY: Tool = Tool {
     version: "0.20.2",
     program: "cargo-deny",
 };
+/// Lists what a product consists of, as a CycloneDX document.
+pub(crate) const CYCLONEDX: Tool = Tool {
+    package: "cargo-cyclonedx",
+    version: "0.5.9",
+    program: "cargo-cyclonedx",
+};
 /// Runs tests built for a browser in Node. Its version must be that of `wasm-bindgen` in `Cargo.lock`.
 pub(crate) const BINDGEN: Tool = Tool {
     package: "wasm-bindgen-cli",
     version: "0.2.130",
     program: "wasm-bindgen-test-runner",
 };
+/// How a tool is built: it works for seconds, so it need not be fast, and machines have few cores.
+const QUICKLY: [(&str, &str); 3] = [
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+];
 
 /// A program of a package of one version.
 pub(crate) struct Tool {
@@ -42,12 +54,14 @@ impl Tool {
                 .args([
                     "install",
                     "--quiet",
+                    "--locked",
                     "--version",
                     self.version,
                     self.package,
                     "--root",
                 ])
-                .arg(&folder);
+                .arg(&folder)
+                .envs(QUICKLY);
             // Apart from the repository's own target folder, and gone afterwards.
             cargo.env_remove("CARGO_TARGET_DIR");
             command::run(&mut cargo)?;

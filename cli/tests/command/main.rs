@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod bundle;
+mod bundled;
 mod check;
 mod common;
 mod coverage;
@@ -10,10 +11,13 @@ mod decide;
 mod documented;
 mod faults;
 mod import;
+#[path = "../../../bundle/tests/signing/keys.rs"]
+mod keys;
 mod newcomer;
 mod pipe;
 mod schemas;
 mod serve;
 #[path = "../../../oci/tests/registry/served.rs"]
 mod served;
+mod signed;
 mod test;
