@@ -246,6 +246,47 @@ fn chance_is_asked_by_each_machine_anew_and_never_where_the_bundle_is_made() {
     assert!(asked > 0, "the seeds of tables are drawn when a machine starts");
 }
 
+/// A token of the policy below, bound to a key: HS256, with ten minutes left at [`NOW`].
+const TOKEN: &str = "eyJhbGciOiAiSFMyNTYiLCAia2lkIjogImsxIn0.eyJpc3MiOiAiaHR0cHM6Ly9pZHAuZXhhbXBsZS5jb20iLCAiYXVkIjogImh0dHBzOi8vYXBpLmV4YW1wbGUuY29tIiwgInN1YiI6ICJhbm5hIiwgInNjb3BlIjogIm9yZGVyczpyZWFkIiwgImlhdCI6IDE3ODk5OTk5OTAsICJleHAiOiAxNzkwMDAwNjAwLCAiY25mIjogeyJqa3QiOiAiajZPcXN2cXB0NTRLQTVqYVcxcTlCNEFVSkVLbHZvQzVwa1lJMXhqTEg4MCJ9fQ.Oi_3faUTXBYfhODD-3_WIBqegrDq-P1xmfMkYpM1Wfs";
+
+/// A policy whose key is compiled into the bundle, and whose proofs need nonces that the plugin makes.
+fn nonce_policy() -> Value {
+    let mut policy = secret_policy();
+    let provider = &mut policy["authentication"]["providers"][0];
+    let key = json!({"kty": "oct", "kid": "k1", "alg": "HS256", "k": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"});
+    provider["keys"] = json!({"jwks": {"keys": [key]}});
+    provider["binding"] = json!("dpop");
+    provider["dpop"] = json!({"algorithms": ["ES256"], "max_age": "60s", "nonce": "required"});
+    policy
+}
+
+#[test]
+fn two_machines_of_one_bundle_give_different_nonces() {
+    let bytes = bake(&nonce_policy(), &[]);
+    assert!(
+        bytes == bake(&nonce_policy(), &[]),
+        "nothing of it is drawn by lot"
+    );
+    let (manifest, _) = inspect(&bytes).unwrap().bundle.unwrap();
+    assert_eq!(manifest.form, Form::Compiled);
+    let nonce = |seed: u64| {
+        let mut host = builder(&bytes).seed(seed).build().unwrap();
+        let exchange = host.request(get("/orders").header("authorization", format!("DPoP {TOKEN}")));
+        assert_eq!(reply(&exchange), (401, "proof_missing".to_owned()));
+        let Outcome::LocalReply(reply) = exchange.outcome else {
+            panic!("no reply")
+        };
+        let mut headers = reply.headers.into_iter();
+        let (_, nonce) = headers
+            .find(|(name, _)| name.eq_ignore_ascii_case(b"dpop-nonce"))
+            .unwrap();
+        nonce
+    };
+    assert_eq!(nonce(1).len(), 43);
+    assert_eq!(nonce(1), nonce(1), "the host's chance is all the chance there is");
+    assert_ne!(nonce(1), nonce(2));
+}
+
 #[test]
 fn a_policy_with_faults_is_refused_with_each_of_them() {
     let mut bad = policy();
