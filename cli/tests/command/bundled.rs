@@ -54,13 +54,19 @@ fn orders(key: &str) -> Value {
 /// The outcomes with their codes, one for each request.
 fn outcomes(output: &Output) -> Vec<(String, String)> {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(output));
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let text = |answer: &Value, member: &str| {
+        answer
+            .get(member)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let lines = stdout(output);
     let lines = lines
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap());
     lines
-        .map(|answer| (text(&answer["outcome"]), text(&answer["code"])))
+        .map(|answer| (text(&answer, "outcome"), text(&answer, "code")))
         .collect()
 }
 
