@@ -1,6 +1,7 @@
 //! Bundles in the wasmtime host as an executor: each policy is made part of the module before it decides, and the module is
 //! given no configuration.
 
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -28,11 +29,18 @@ impl Bundled {
     /// # Errors
     /// When it cannot be read, or is none that bundles are made of.
     pub fn from_file(path: &Path) -> Result<Self, ExecutorError> {
-        let failed =
-            |cause: String| ExecutorError::Failed(format!("cannot load `{}`\n  {cause}", path.display()));
-        let plugin = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+        let name = path.display().to_string();
+        let plugin = std::fs::read(path);
+        Self::from_bytes(plugin.map_err(|error| unloadable(&name, &error))?, &name)
+    }
+
+    /// Takes in the plugin's module, which messages call `name`.
+    ///
+    /// # Errors
+    /// When it is none that bundles are made of.
+    pub fn from_bytes(plugin: Vec<u8>, name: &str) -> Result<Self, ExecutorError> {
         Ok(Self {
-            baker: Baker::new(plugin).map_err(|error| failed(error.to_string()))?,
+            baker: Baker::new(plugin).map_err(|error| unloadable(name, &error))?,
             code: OnceLock::new(),
             proxy: Profile::Envoy,
         })
@@ -70,6 +78,10 @@ impl Bundled {
         };
         code.with_data_of(&bytes).map_or_else(load, Ok)
     }
+}
+
+fn unloadable(name: &str, cause: &dyn Display) -> ExecutorError {
+    ExecutorError::Failed(format!("cannot load `{name}`\n  {cause}"))
 }
 
 fn failed(error: BundleError) -> ExecutorError {

@@ -4,6 +4,7 @@
 //! audit lines it logs, the reply it gives.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,8 +13,8 @@ use serde_json::Value;
 
 use scopegate_host_tests as host;
 use scopegate_host_tests::{
-    Callout, Clock, Exchange, Host, LogLevel, LogLine, Message, Metric, Module, Outcome as Ended, Profile,
-    Response, SharedData,
+    Callout, Clock, Exchange, Host, LoadError, LogLevel, LogLine, Message, Metric, Module, Outcome as Ended,
+    Profile, Response, SharedData,
 };
 
 use crate::defaults::layer_of;
@@ -40,13 +41,24 @@ impl Wasm {
     /// # Errors
     /// When it cannot be read, or is no Proxy-Wasm module.
     pub fn from_file(path: &Path) -> Result<Self, ExecutorError> {
-        let module = Module::from_file(path);
+        Self::of(Module::from_file(path), &path.display())
+    }
+
+    /// Compiles the module in `bytes`, which messages call `name`.
+    ///
+    /// # Errors
+    /// When it is no Proxy-Wasm module.
+    pub fn from_bytes(bytes: &[u8], name: &str) -> Result<Self, ExecutorError> {
+        Self::of(Module::from_bytes(bytes), &name)
+    }
+
+    fn of(module: Result<Module, LoadError>, name: &dyn Display) -> Result<Self, ExecutorError> {
         let module = module.map_err(|error| {
             let cause = error.to_string();
             // The engine's own words may run over many lines; the first says what is wrong.
             let first = cause.lines().next().unwrap_or_default();
             let first = first.trim_end_matches(" - expected=[");
-            ExecutorError::Failed(format!("cannot load `{}`\n  {first}", path.display()))
+            ExecutorError::Failed(format!("cannot load `{name}`\n  {first}"))
         })?;
         let proxy = Profile::Envoy;
         Ok(Self { module, proxy })

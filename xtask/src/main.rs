@@ -10,6 +10,7 @@ mod manifests;
 mod optimizer;
 mod products;
 mod release;
+mod remap;
 mod test;
 mod toolchain;
 mod tools;

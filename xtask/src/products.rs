@@ -46,7 +46,7 @@ pub(crate) fn conformance(workspace: &Workspace) -> Result<PathBuf, Failure> {
 
 fn wasm(workspace: &Workspace, package: &str, features: &[&str], file: &str) -> Result<PathBuf, Failure> {
     let toolchain = Toolchain::for_target(workspace, WASI)?;
-    let mut cargo = toolchain.cargo(workspace, "build", WASI, false);
+    let mut cargo = toolchain.cargo(workspace, "build", WASI, false)?;
     command::run(cargo.args(["--release", "--package", package]).args(features))?;
     let built = toolchain.target_folder(workspace).join(file);
     let module = workspace.target.join(file);

@@ -3,6 +3,7 @@
 
 mod bill;
 pub(crate) mod check;
+mod decisions;
 mod folder;
 mod licenses;
 mod readme;
@@ -70,7 +71,7 @@ fn make_with(workspace: &Workspace, place: &Path, build: Build, names: &[String]
     let draft = Draft::new(place)?;
     let module = products::plugin(workspace)?;
     draft.copy(&module, MODULE)?;
-    let program = program(workspace, build)?;
+    let program = program(workspace, build, &module)?;
     let name = program.file_name().and_then(|name| name.to_str());
     draft.copy(&program, name.ok_or("the command has no name")?)?;
     draft.copy(&workspace.root.join("LICENSE"), "LICENSE")?;
@@ -84,11 +85,12 @@ fn make_with(workspace: &Workspace, place: &Path, build: Build, names: &[String]
     draft.publish()
 }
 
-/// The command for this machine.
-fn program(workspace: &Workspace, build: Build) -> Result<PathBuf, Failure> {
+/// The command for this machine, with the plugin's module in it.
+fn program(workspace: &Workspace, build: Build, module: &Path) -> Result<PathBuf, Failure> {
     let mut cargo = workspace.cargo();
+    cargo.env("SCOPEGATE_EMBED", module);
     match build {
-        // Of the whole workspace, as the tests build it: nothing is built anew.
+        // Of the whole workspace, as the tests build it: little is built anew.
         Build::Development => {
             command::run(cargo.args(["build", "--workspace", "--bins"]))?;
             Ok(workspace.program("scopegate"))

@@ -247,7 +247,7 @@ fn node(workspace: &Workspace, name: &str) -> Result<Verdict, Failure> {
     }
     let runner = tools::BINDGEN.path(workspace)?;
     let toolchain = Toolchain::for_target(workspace, BROWSER)?;
-    let mut cargo = toolchain.cargo(workspace, "test", BROWSER, true);
+    let mut cargo = toolchain.cargo(workspace, "test", BROWSER, true)?;
     cargo.args(["--package", &format!("scopegate-{name}"), "--test", "wasm"]);
     passes(cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner))
 }

@@ -8,12 +8,17 @@ use std::process::Command;
 
 use crate::command::{self, Failure};
 use crate::debian;
+use crate::remap;
 use crate::workspace::Workspace;
 
 /// The plugin's target.
 pub(crate) const WASI: &str = "wasm32-wasip1";
 /// The target of tests that run in a JavaScript engine.
 pub(crate) const BROWSER: &str = "wasm32-unknown-unknown";
+
+/// The variable of cargo that comes before `RUSTFLAGS`, and takes paths with spaces.
+const FLAGS: &str = "CARGO_ENCODED_RUSTFLAGS";
+const BETWEEN_FLAGS: &str = "\x1f";
 
 /// A compiler that can build for a WebAssembly target.
 pub(crate) enum Toolchain {
@@ -64,9 +69,14 @@ impl Toolchain {
         subcommand: &str,
         target: &str,
         tests: bool,
-    ) -> Command {
+    ) -> Result<Command, Failure> {
         let mut cargo = workspace.cargo();
         cargo.args([subcommand, "--target", target]);
+        let mut flags = given_flags();
+        // What is not delivered keeps the paths that a person can open.
+        if !tests {
+            flags.extend(remap::flags(workspace, &self.standard_library(workspace)?));
+        }
         if let Self::Debian { root, linker } = self {
             let crates = if tests {
                 "build-std=std,panic_abort,test"
@@ -77,22 +87,42 @@ impl Toolchain {
                 .args(["-Z", crates])
                 .arg("--target-dir")
                 .arg(self.target_folder(workspace));
+            flags.push(format!("-L{}", root.join("usr/lib/wasm32-wasi").display()));
             debian_environment(&mut cargo, root, linker, target);
         }
-        cargo
+        if !flags.is_empty() {
+            cargo.env(FLAGS, flags.join(BETWEEN_FLAGS));
+        }
+        Ok(cargo)
+    }
+
+    /// The folder of the standard library's sources, where they are installed.
+    fn standard_library(&self, workspace: &Workspace) -> Result<PathBuf, Failure> {
+        let sysroot = match self {
+            Self::Installed => command::output(rustc(workspace).args(["--print", "sysroot"]))?,
+            Self::Debian { root, .. } => root.join("usr").display().to_string(),
+        };
+        Ok(Path::new(sysroot.trim()).join("lib/rustlib/src/rust"))
+    }
+}
+
+/// The flags for the compiler that are set already.
+fn given_flags() -> Vec<String> {
+    match (env::var(FLAGS), env::var("RUSTFLAGS")) {
+        (Ok(flags), _) if flags.is_empty() => Vec::new(),
+        (Ok(flags), _) => flags.split(BETWEEN_FLAGS).map(str::to_owned).collect(),
+        (Err(_), Ok(flags)) => flags.split_whitespace().map(str::to_owned).collect(),
+        (Err(_), Err(_)) => Vec::new(),
     }
 }
 
 fn debian_environment(cargo: &mut Command, root: &Path, linker: &Path, target: &str) {
-    let mut flags = env::var("RUSTFLAGS").unwrap_or_default();
-    flags.push_str(&format!(" -L {}", root.join("usr/lib/wasm32-wasi").display()));
     let linker_variable = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_"));
     cargo
         .env("RUSTC", root.join("usr/bin/rustc"))
         .env("RUSTDOC", root.join("usr/bin/rustdoc"))
         .env("LD_LIBRARY_PATH", root.join(debian::LIBRARIES))
         .env("RUSTC_BOOTSTRAP", "1")
-        .env("RUSTFLAGS", flags.trim())
         .env(linker_variable, linker);
 }
 

@@ -114,7 +114,7 @@ impl Bundle {
 
     /// Makes the bundle, looks at it as anybody would, and writes it.
     fn make(&self, source: &Source) -> Result<(Vec<u8>, Inspection), Failure> {
-        let plugin = files::read(&module::find(self.wasm.as_deref())?)?;
+        let plugin = module::find(self.wasm.as_deref())?.bytes()?;
         let options = Options {
             open: self.open.iter().copied().map(Open::from).collect(),
             by: concat!("scopegate ", env!("CARGO_PKG_VERSION")).to_owned(),

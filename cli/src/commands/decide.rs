@@ -97,7 +97,7 @@ impl Decide {
 
     fn of_policy(&self) -> Result<WasmSession, Failure> {
         let source = source::load(&self.policy)?;
-        let wasm = Wasm::from_file(&module::find(self.wasm.as_deref())?)?;
+        let wasm = module::find(self.wasm.as_deref())?.wasm()?;
         let setup = self.setup(source.json(), source.document());
         wasm.session(&setup).map_err(|error| refusal(error, &source))
     }

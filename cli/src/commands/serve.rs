@@ -13,7 +13,6 @@ use scopegate_engine::source;
 use scopegate_harness::check::describe;
 use scopegate_harness::executor::{Setup, Time};
 use scopegate_harness::upstream::Upstreams;
-use scopegate_harness::wasm::Wasm;
 
 use super::check::Format;
 use crate::gateway::{Gateway, Observer, Served};
@@ -63,7 +62,7 @@ impl Serve {
                 missing_file: false,
             })
         })?;
-        let wasm = Wasm::from_file(&module::find(self.wasm.as_deref())?)?;
+        let wasm = module::find(self.wasm.as_deref())?.wasm()?;
         let environment_of_policy = secrets::environment(source.document());
         let setup = Setup {
             name: String::new(),

@@ -5,13 +5,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use scopegate_harness::bundled::Bundled;
 use scopegate_harness::executor::Executor;
 use scopegate_harness::native::Native;
 use scopegate_harness::report::RunReport;
 use scopegate_harness::run::pool::default_jobs;
 use scopegate_harness::suite::Suite;
-use scopegate_harness::wasm::Wasm;
 use scopegate_host_tests::Profile;
 
 use crate::{Exit, Failure, diagnostics, files, module, output, style};
@@ -234,15 +232,15 @@ impl Test {
 
     fn executors(&self) -> Result<Vec<Box<dyn Executor>>, Failure> {
         let wasm = || -> Result<Box<dyn Executor>, Failure> {
-            let path = module::find(self.wasm.as_deref())?;
+            let module = module::find(self.wasm.as_deref())?;
             let proxy = match self.profile {
                 Proxy::Envoy => Profile::Envoy,
                 Proxy::Nginx => Profile::Nginx,
                 Proxy::Spec => Profile::Spec,
             };
             Ok(match self.bundled {
-                true => Box::new(Bundled::from_file(&path)?.in_proxy(proxy)),
-                false => Box::new(Wasm::from_file(&path)?.in_proxy(proxy)),
+                true => Box::new(module.bundled()?.in_proxy(proxy)),
+                false => Box::new(module.wasm()?.in_proxy(proxy)),
             })
         };
         if self.bundled && self.engine == Engine::Native {

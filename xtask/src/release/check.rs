@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -13,9 +12,13 @@ use crate::command::{self, Failure, on};
 use crate::workspace::Workspace;
 
 use super::bill::{BILLS, LICENSES};
+use super::decisions;
 use super::folder::{self, SUMS};
 use super::licenses::heading_of;
-use super::{BUNDLES, Build, MODULE, is_linked, json, make, make_with, on_all_processors, policies};
+use super::{BUNDLES, Build, MODULE, is_linked, json, make, make_with, policies};
+
+/// The page that says what is there.
+const PAGE: &str = "README.md";
 
 /// What must be found in each product, beside much else.
 const KNOWN: [(&str, &[&str]); 2] = [
@@ -40,7 +43,9 @@ pub(crate) fn try_one(workspace: &Workspace) -> Result<(), Failure> {
     let whole = list(&one)?;
     // The page lists all that is there.
     let others = list(&again)?;
-    let others = others.lines().filter(|line| !line.ends_with("  README.md"));
+    let others = others
+        .lines()
+        .filter(|line| !line.ends_with(&format!("  {PAGE}")));
     match others
         .into_iter()
         .find(|line| !whole.lines().any(|other| other == *line))
@@ -57,17 +62,20 @@ fn whole(workspace: &Workspace, folder: &Path) -> Result<(), Failure> {
     if names.is_empty() {
         return Err("there are no policies to make bundles of".into());
     }
-    on_all_processors(&names, |name| bundle(folder, &format!("{BUNDLES}/{name}.wasm")))?;
+    let page = folder.join(PAGE);
+    let page = on(&page, fs::read_to_string(&page))?;
+    for name in &names {
+        bundle(folder, &page, name)?;
+    }
+    decisions::right(workspace, folder)?;
+    tells_no_place(workspace, folder)?;
     a_changed_file_is_noticed(folder)?;
     let lock = workspace.root.join("Cargo.lock");
     let locked = locked(&on(&lock, fs::read_to_string(&lock))?);
     for (package, known) in KNOWN {
         bill(folder, package, known, &locked)?;
     }
-    for name in ["LICENSE", "README.md", MODULE] {
-        on(Path::new(name), fs::metadata(folder.join(name)))?;
-    }
-    Ok(())
+    on(Path::new("LICENSE"), fs::metadata(folder.join("LICENSE"))).map(|_| ())
 }
 
 /// The list of digests is right, and complete.
@@ -84,45 +92,48 @@ fn sums(folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn program(folder: &Path) -> PathBuf {
+/// A bundle is whole, and of the policy that the folder's page says it is of.
+fn bundle(folder: &Path, page: &str, name: &str) -> Result<(), Failure> {
+    let file = format!("{BUNDLES}/{name}.wasm");
+    let mut inspect = Command::new(program(folder));
+    let said = command::output(
+        inspect
+            .args(["inspect", "--format", "json"])
+            .arg(folder.join(&file)),
+    )?;
+    let said = json("scopegate inspect", &said)?;
+    let digest = said.pointer("/manifest/policy/digest").and_then(Value::as_str);
+    let digest = digest.ok_or_else(|| format!("`{file}` holds no policy"))?;
+    let row = page
+        .lines()
+        .find(|line| line.starts_with(&format!("| `{file}` | ")));
+    match row.is_some_and(|row| row.contains(digest)) {
+        true => Ok(()),
+        false => Err(format!("`{PAGE}` does not say that `{file}` holds the policy {digest}").into()),
+    }
+}
+
+/// The command in the folder.
+pub(super) fn program(folder: &Path) -> PathBuf {
     folder
         .join("scopegate")
         .with_extension(env::consts::EXE_EXTENSION)
 }
 
-/// A bundle is whole, and decides: what no policy has a route for is refused. The command looks at it as `inspect` does first.
-fn bundle(folder: &Path, name: &str) -> Result<(), Failure> {
-    let path = folder.join(name);
-    let mut decide = Command::new(program(folder));
-    decide
-        .args(["decide", "--now", "2026-11-22T09:00:00Z", "--bundle"])
-        .arg(&path)
-        // Any will do: without it a bundle that asks for it decides nothing.
-        .env("INTROSPECT_PASSWORD", "password");
-    let request = br#"{"method": "GET", "path": "/no/such/route", "authority": "api.example.com"}"#;
-    let answer = json(name, &asked(&mut decide, request)?)?;
-    let refused = answer.pointer("/outcome").and_then(Value::as_str) == Some("reply")
-        && matches!(answer.pointer("/status").and_then(Value::as_u64), Some(401 | 403));
-    match refused {
-        true => Ok(()),
-        false => Err(format!("`{name}` answers a request for no route with {answer}").into()),
+/// The module does not say where it was built: it is the same wherever that is.
+fn tells_no_place(workspace: &Workspace, folder: &Path) -> Result<(), Failure> {
+    let module = folder.join(MODULE);
+    let module = on(&module, fs::read(&module))?;
+    let home = env::var_os("HOME").map(PathBuf::from);
+    let places = [&workspace.root, &workspace.target, &workspace.cache];
+    for place in places.into_iter().chain(home.as_ref()) {
+        let text = format!("{}/", place.display());
+        let is_told = module.windows(text.len()).any(|window| window == text.as_bytes());
+        if is_told && text.len() > 1 {
+            return Err(format!("`{MODULE}` says where it was built: `{text}`").into());
+        }
     }
-}
-
-/// What a program answers to one line.
-fn asked(program: &mut Command, line: &[u8]) -> Result<String, Failure> {
-    let mut child = on(
-        Path::new("scopegate"),
-        program.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn(),
-    )?;
-    if let Some(mut input) = child.stdin.take() {
-        on(Path::new("scopegate"), input.write_all(line))?;
-    }
-    let output = on(Path::new("scopegate"), child.wait_with_output())?;
-    match output.status.success() {
-        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        false => Err(format!("`scopegate decide` ended with {}", output.status).into()),
-    }
+    Ok(())
 }
 
 /// The checks above see a difference of one bit.

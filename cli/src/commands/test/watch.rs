@@ -64,7 +64,8 @@ impl Test {
             });
         }
         let module = module::find(self.wasm.as_deref()).ok();
-        folders.extend(module.map(|module| (around(&module), false)));
+        let file = module.as_ref().and_then(|module| module.file());
+        folders.extend(file.map(|file| (around(file), false)));
         folders
     }
 }
