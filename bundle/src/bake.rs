@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use scopegate_engine::digest;
+use scopegate_trim::{Proxies, trim};
 use serde_json::Value;
 use wasm_encoder::{CustomSection, Encode as _, Section as _};
 use wasmtime::{Extern, Module, Val};
@@ -42,6 +43,8 @@ pub enum BundleError {
 pub struct Options {
     /// What a proxy's configuration may set.
     pub open: Vec<Open>,
+    /// The proxies that it is for: the callbacks that only others need are left out.
+    pub proxies: Proxies,
     /// The tool that makes it, with its version.
     pub by: String,
     /// The time to be recorded, in Unix seconds; none by default, so that the same input gives the same bytes.
@@ -131,6 +134,7 @@ impl Baker {
         let manifest = self.manifest(policy, open, described.form, options);
         let (context, _) = self.wizer.instrument(&self.plugin).map_err(fault)?;
         let bytes = ready(self.wizer.snapshot(&context, &mut started)).map_err(fault)?;
+        let bytes = trim(&bytes, options.proxies).map_err(|error| BundleError::Machine(error.to_string()))?;
         Ok(with_sections(bytes, &manifest, &text))
     }
 

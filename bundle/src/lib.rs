@@ -19,4 +19,5 @@ pub use describe::{Described, Form};
 pub use manifest::{Built, Manifest, Open, PluginFacts, PolicyFacts, secrets};
 pub use module::{Import, ReadError};
 pub use read::{Inspection, inspect};
+pub use scopegate_trim::Proxies;
 pub use sign::{SignatureError, sign, signature_of, verify};

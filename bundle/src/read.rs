@@ -1,6 +1,7 @@
 //! Looking into a module: what it says in its sections, held against what its engine says.
 
 use scopegate_engine::digest;
+use scopegate_trim::Proxies;
 use serde_json::{Value, json};
 
 use crate::describe::{self, Described};
@@ -14,6 +15,8 @@ pub struct Inspection {
     pub plugin: String,
     /// The version of the Proxy-Wasm ABI, as in `0.2.1`.
     pub abi: String,
+    /// The proxies that it has the callbacks for.
+    pub proxies: Proxies,
     /// What it imports from the proxy, sorted.
     pub imports: Vec<Import>,
     /// Its size in bytes.
@@ -51,11 +54,13 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, ReadError> {
     };
     let described = describe::ask(bytes)?;
     agree(bundle.as_ref().map(|(manifest, _)| manifest), &described)?;
+    let proxies = Proxies::of(sections.exports.iter().map(String::as_str));
     let mut imports = sections.imports;
     imports.sort();
     Ok(Inspection {
         plugin: described.plugin,
         abi,
+        proxies,
         imports,
         bytes: bytes.len(),
         code_bytes: sections.code_bytes,

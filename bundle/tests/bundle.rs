@@ -13,8 +13,8 @@ mod keys;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use scopegate_bundle::{Baker, BundleError, Form, Open, Options, ReadError, inspect};
-use scopegate_host_tests::{Clock, Exchange, Host, HostBuilder, Module, Outcome, Request};
+use scopegate_bundle::{Baker, BundleError, Form, Open, Options, Proxies, ReadError, inspect};
+use scopegate_host_tests::{Clock, Exchange, Host, HostBuilder, Module, Outcome, Request, Response};
 use serde_json::{Value, json};
 
 use keys::{OTHER, PUBLIC, SECRET};
@@ -41,6 +41,7 @@ fn baker() -> &'static Baker {
 fn options(open: &[Open]) -> Options {
     Options {
         open: open.to_vec(),
+        proxies: Proxies::Any,
         by: "tests".to_owned(),
         at: None,
     }
@@ -485,4 +486,46 @@ fn sha256(bytes: &[u8]) -> String {
     digest
         .iter()
         .fold("sha256:".to_owned(), |hex, byte| format!("{hex}{byte:02x}"))
+}
+
+/// The callbacks that a module exports.
+fn callbacks(bytes: &[u8]) -> Vec<String> {
+    let exports = module(bytes).exports();
+    let callbacks = exports
+        .iter()
+        .filter_map(|export| export.name.strip_prefix("proxy_on_"));
+    let mut names: Vec<String> = callbacks.map(str::to_owned).collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn a_bundle_has_the_callbacks_that_its_proxies_need_and_serves() {
+    let for_envoy = [
+        "configure",
+        "context_create",
+        "delete",
+        "http_call_response",
+        "memory_allocate",
+        "request_body",
+        "request_headers",
+        "request_trailers",
+        "tick",
+        "vm_start",
+    ];
+    let unasked_by_nginx = ["done", "log", "response_body", "response_headers"];
+    for (proxies, more) in [(Proxies::Envoy, &[][..]), (Proxies::Any, &unasked_by_nginx)] {
+        let options = Options {
+            proxies,
+            ..options(&[])
+        };
+        let bundle = baker().bake(&policy(), &options).unwrap();
+        let mut expected = [&for_envoy[..], more].concat();
+        expected.sort_unstable();
+        assert_eq!(callbacks(&bundle), expected, "{proxies:?}");
+        assert_eq!(inspect(&bundle).unwrap().proxies, proxies);
+        let mut host = builder(&bundle).build().unwrap();
+        let exchange = host.exchange(get("/healthz"), Response::new(200).body("well"));
+        assert_eq!(exchange.response.unwrap().body, b"well", "{proxies:?}");
+    }
 }

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use scopegate_bundle::{Open, Options};
+use scopegate_bundle::{Open, Options, Proxies};
 use scopegate_document::{Instant, UnixTime};
 use scopegate_harness::bundled::Bundled;
 use scopegate_harness::exchange::{self, Headers, Outcome, Request, layer_of};
@@ -83,6 +83,7 @@ impl Serving {
             return Ok(plugin(module, &policy.to_string(), &setup.environment));
         };
         let options = Options {
+            proxies: Proxies::Envoy,
             open: vec![Open::Upstreams],
             by: "tests".to_owned(),
             at: None,

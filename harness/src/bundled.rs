@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use scopegate_bundle::{Baker, BundleError, Options};
+use scopegate_bundle::{Baker, BundleError, Options, Proxies};
 use scopegate_document::json;
 use scopegate_host_tests::{Module, Profile};
 
@@ -64,6 +64,10 @@ impl Bundled {
     fn module(&self, policy: &[u8]) -> Result<Module, BundleError> {
         let options = Options {
             open: Vec::new(),
+            proxies: match self.proxy {
+                Profile::Envoy => Proxies::Envoy,
+                Profile::Nginx | Profile::Spec => Proxies::Any,
+            },
             by: concat!("scopegate ", env!("CARGO_PKG_VERSION")).to_owned(),
             at: None,
         };

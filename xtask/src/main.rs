@@ -20,7 +20,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
+use scopegate_trim::Proxies;
 
 use crate::command::Failure;
 use crate::release::Build;
@@ -41,6 +42,9 @@ enum Task {
         /// Make it smaller with `wasm-opt`, where the machine has it or can fetch Debian's: `target/scopegate.wasm`.
         #[arg(long)]
         optimize: bool,
+        /// The proxies it is for. What is for Envoy alone has fewer callbacks, and would crash NGINX.
+        #[arg(long, value_enum, default_value_t)]
+        proxy: Proxy,
     },
     /// Build the module that prints what a Proxy-Wasm host answers, and print its path.
     Conformance,
@@ -77,6 +81,25 @@ enum Task {
     },
 }
 
+/// The proxies that a module is for.
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Proxy {
+    /// All that it runs in.
+    #[default]
+    Any,
+    /// Envoy, and what is built on it.
+    Envoy,
+}
+
+impl From<Proxy> for Proxies {
+    fn from(proxy: Proxy) -> Self {
+        match proxy {
+            Proxy::Any => Self::Any,
+            Proxy::Envoy => Self::Envoy,
+        }
+    }
+}
+
 /// Arguments that belong to the program behind a task.
 #[derive(clap::Args)]
 struct Forwarded {
@@ -98,8 +121,8 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<ExitCode, Failure> {
     let workspace = Workspace::find()?;
     match task {
-        Task::Wasm { optimize } => {
-            let module = products::plugin(&workspace)?;
+        Task::Wasm { optimize, proxy } => {
+            let module = products::plugin(&workspace, proxy.into())?;
             let module = match optimize {
                 true => optimizer::optimized(&workspace, &module)?,
                 false => module,

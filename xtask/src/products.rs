@@ -5,20 +5,28 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use scopegate_trim::{Proxies, trim};
+
 use crate::command::{self, Failure, on};
 use crate::toolchain::{Toolchain, WASI};
 use crate::workspace::Workspace;
 
-const MODULE: &str = "wasm32-wasip1/release/scopegate_plugin.wasm";
+/// What the compiler makes, with every callback that the library has.
+const COMPILED: &str = "wasm32-wasip1/release/scopegate_plugin.wasm";
+const MODULE: &str = "wasm32-wasip1/release/scopegate.wasm";
+const MODULE_FOR_ENVOY: &str = "wasm32-wasip1/release/scopegate_envoy.wasm";
 const CONFORMANCE: &str = "wasm32-wasip1/release/scopegate_conformance.wasm";
 const CONFORMANCE_NGINX: &str = "wasm32-wasip1/release/scopegate_conformance_nginx.wasm";
 
 /// The exit status by which the end-to-end program says that the machine lacks what it needs.
 pub(crate) const CANNOT_RUN: i32 = 3;
 
-/// Where the plugin's module is once built: where plain `cargo build` puts it.
-pub(crate) fn module(workspace: &Workspace) -> PathBuf {
-    workspace.target.join(MODULE)
+/// Where the plugin's module for these proxies is once built.
+pub(crate) fn module(workspace: &Workspace, proxies: Proxies) -> PathBuf {
+    workspace.target.join(match proxies {
+        Proxies::Any => MODULE,
+        Proxies::Envoy => MODULE_FOR_ENVOY,
+    })
 }
 
 /// Where the module is once built that prints what a host answers.
@@ -31,9 +39,15 @@ pub(crate) fn conformance_module_for_nginx(workspace: &Workspace) -> PathBuf {
     workspace.target.join(CONFORMANCE_NGINX)
 }
 
-/// Builds the plugin's module and returns its path.
-pub(crate) fn plugin(workspace: &Workspace) -> Result<PathBuf, Failure> {
-    wasm(workspace, "scopegate-plugin", &[], MODULE)
+/// Builds the plugin's module, for any proxy and for Envoy alone, and returns the path of the one for `proxies`.
+pub(crate) fn plugin(workspace: &Workspace, proxies: Proxies) -> Result<PathBuf, Failure> {
+    let compiled = wasm(workspace, "scopegate-plugin", &[], COMPILED)?;
+    let compiled = on(&compiled, fs::read(&compiled))?;
+    for proxies in [Proxies::Any, Proxies::Envoy] {
+        let trimmed = trim(&compiled, proxies).map_err(|error| error.to_string())?;
+        write_if_changed(&trimmed, &module(workspace, proxies))?;
+    }
+    Ok(module(workspace, proxies))
 }
 
 /// Builds the module that prints what a host answers, and before it the same module as NGINX can load it.
@@ -62,7 +76,7 @@ pub(crate) fn end_to_end(
     task: &str,
     arguments: &[OsString],
 ) -> Result<ExitCode, Failure> {
-    let module = plugin(workspace)?;
+    let module = plugin(workspace, proxies(arguments))?;
     let packages = [
         "build",
         "--bins",
@@ -81,6 +95,17 @@ pub(crate) fn end_to_end(
         .map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
+/// What is served there: the module for Envoy alone, unless another proxy is named.
+fn proxies(arguments: &[OsString]) -> Proxies {
+    match arguments
+        .iter()
+        .any(|argument| argument.to_string_lossy().contains("nginx"))
+    {
+        true => Proxies::Any,
+        false => Proxies::Envoy,
+    }
+}
+
 /// The end-to-end program, built before, told where everything is.
 pub(crate) fn end_to_end_program(workspace: &Workspace, module: &Path) -> Command {
     let mut program = Command::new(workspace.program("scopegate-e2e"));
@@ -94,7 +119,10 @@ pub(crate) fn end_to_end_program(workspace: &Workspace, module: &Path) -> Comman
 
 /// Leaves the file alone where it is right already: its date then says when the module last changed.
 fn copy_if_changed(from: &Path, to: &Path) -> Result<(), Failure> {
-    let bytes = on(from, fs::read(from))?;
+    write_if_changed(&on(from, fs::read(from))?, to)
+}
+
+fn write_if_changed(bytes: &[u8], to: &Path) -> Result<(), Failure> {
     if fs::read(to).is_ok_and(|old| old == bytes) {
         return Ok(());
     }

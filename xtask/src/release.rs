@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
+use scopegate_trim::Proxies;
 use serde_json::Value;
 
 use crate::command::{self, Failure, on};
@@ -69,7 +70,7 @@ pub(crate) fn make(workspace: &Workspace, place: &Path, build: Build) -> Result<
 /// Makes the folder with the bundles of these policies.
 fn make_with(workspace: &Workspace, place: &Path, build: Build, names: &[String]) -> Result<(), Failure> {
     let draft = Draft::new(place)?;
-    let module = products::plugin(workspace)?;
+    let module = products::plugin(workspace, Proxies::Any)?;
     draft.copy(&module, MODULE)?;
     let program = program(workspace, build, &module)?;
     let name = program.file_name().and_then(|name| name.to_str());

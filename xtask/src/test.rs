@@ -11,6 +11,8 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+use scopegate_trim::Proxies;
+
 use crate::command::{self, Failure};
 use crate::debian;
 use crate::foreign;
@@ -47,14 +49,18 @@ const STEPS: [Step; 14] = [
     ("release", |workspace| {
         release::check::try_one(workspace).map(|()| Verdict::Passed)
     }),
-    ("module size", |workspace| end_to_end(workspace, &["size"])),
+    ("module size", |workspace| {
+        end_to_end(workspace, Proxies::Any, &["size"])
+    }),
 ];
 
 /// Steps that need Envoy, which not every machine can have.
 const ENVOY: [Step; 2] = [
-    ("Envoy, end to end", |workspace| end_to_end(workspace, &["test"])),
+    ("Envoy, end to end", |workspace| {
+        end_to_end(workspace, Proxies::Envoy, &["test"])
+    }),
     ("Envoy, bundles", |workspace| {
-        end_to_end(workspace, &["test", "--bundled"])
+        end_to_end(workspace, Proxies::Envoy, &["test", "--bundled"])
     }),
 ];
 
@@ -128,7 +134,7 @@ fn dependencies(workspace: &Workspace) -> Result<Verdict, Failure> {
 }
 
 fn module(workspace: &Workspace) -> Result<Verdict, Failure> {
-    products::plugin(workspace)?;
+    products::plugin(workspace, Proxies::Any)?;
     products::conformance(workspace)?;
     Ok(Verdict::Passed)
 }
@@ -165,7 +171,7 @@ fn tests(workspace: &Workspace) -> Result<Verdict, Failure> {
     }
     cargo
         .args(["test", "--workspace", "--no-fail-fast"])
-        .env("SCOPEGATE_WASM", products::module(workspace))
+        .env("SCOPEGATE_WASM", products::module(workspace, Proxies::Any))
         .env(
             "SCOPEGATE_CONFORMANCE_WASM",
             products::conformance_module(workspace),
@@ -260,7 +266,7 @@ fn policies(workspace: &Workspace) -> Result<Verdict, Failure> {
             .current_dir(&workspace.root)
             .arg("test")
             .args(arguments)
-            .env("SCOPEGATE_WASM", products::module(workspace));
+            .env("SCOPEGATE_WASM", products::module(workspace, Proxies::Any));
         command::run(&mut command)
     };
     // The policies are examples of good tests; the corpus asks each thing once.
@@ -271,8 +277,8 @@ fn policies(workspace: &Workspace) -> Result<Verdict, Failure> {
     Ok(Verdict::Passed)
 }
 
-fn end_to_end(workspace: &Workspace, arguments: &[&str]) -> Result<Verdict, Failure> {
-    let mut program = products::end_to_end_program(workspace, &products::module(workspace));
+fn end_to_end(workspace: &Workspace, proxies: Proxies, arguments: &[&str]) -> Result<Verdict, Failure> {
+    let mut program = products::end_to_end_program(workspace, &products::module(workspace, proxies));
     program.args(arguments);
     let status = command::on(Path::new("scopegate-e2e"), program.status())?;
     Ok(match status.code() {

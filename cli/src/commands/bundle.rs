@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use scopegate_bundle::{Baker, BundleError, Inspection, Open, Options, SignatureError};
+use scopegate_bundle::{Baker, BundleError, Inspection, Open, Options, Proxies, SignatureError};
 use scopegate_engine::source::{self, Diagnostic, Source, Unreadable};
 use serde_json::json;
 
@@ -41,6 +41,9 @@ pub(crate) struct Bundle {
     /// What the proxy's configuration may set
     #[arg(long, value_enum, value_name = "FIELD", value_delimiter = ',')]
     open: Vec<OpenField>,
+    /// The proxies that it is for: what is for Envoy alone is called less often, and would crash NGINX
+    #[arg(long, value_enum, value_name = "PROXY", default_value_t)]
+    proxy: Proxy,
     /// Signs it with this key: Ed25519, in PEM (PKCS #8), DER or raw form
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
@@ -72,6 +75,25 @@ impl From<OpenField> for Open {
         match field {
             OpenField::Upstreams => Self::Upstreams,
             OpenField::LogLevel => Self::LogLevel,
+        }
+    }
+}
+
+/// The proxies that a bundle is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Proxy {
+    /// All that the plugin runs in
+    #[default]
+    Any,
+    /// Envoy, Istio, Envoy Gateway
+    Envoy,
+}
+
+impl From<Proxy> for Proxies {
+    fn from(proxy: Proxy) -> Self {
+        match proxy {
+            Proxy::Any => Self::Any,
+            Proxy::Envoy => Self::Envoy,
         }
     }
 }
@@ -117,6 +139,7 @@ impl Bundle {
         let plugin = module::find(self.wasm.as_deref())?.bytes()?;
         let options = Options {
             open: self.open.iter().copied().map(Open::from).collect(),
+            proxies: self.proxy.into(),
             by: concat!("scopegate ", env!("CARGO_PKG_VERSION")).to_owned(),
             at: build_time()?,
         };

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use scopegate_bundle::{Form, Inspection, Manifest, SignatureError};
+use scopegate_bundle::{Form, Inspection, Manifest, Proxies, SignatureError};
 use serde_json::{Value, json};
 
 use super::bundle::at_key;
@@ -109,6 +109,10 @@ fn object(found: &Inspection, signature: Signature) -> Value {
         "digest": found.digest,
         "plugin": found.plugin,
         "abi": found.abi,
+        "proxies": match found.proxies {
+            Proxies::Any => "any",
+            Proxies::Envoy => "envoy",
+        },
         "imports": found.imports,
         "signature": signature.name(),
         "manifest": bundle.map(|(manifest, _)| manifest),
@@ -133,6 +137,11 @@ fn human(found: &Inspection, signature: Signature, style: Style) -> String {
         }
     }
     row("abi", &format!("Proxy-Wasm {}", found.abi));
+    let proxies = match found.proxies {
+        Proxies::Any => "any",
+        Proxies::Envoy => "Envoy, Istio, Envoy Gateway; NGINX would crash",
+    };
+    row("proxies", proxies);
     let names: Vec<&str> = found.imports.iter().map(|import| import.name.as_str()).collect();
     row("imports", &names.join(" "));
     row(

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Instant;
 
-use scopegate_bundle::{Baker, Options};
+use scopegate_bundle::{Baker, Options, Proxies};
 use serde_json::Value;
 
 use super::native::one_call_module;
@@ -72,6 +72,7 @@ fn guard(module: &Path, routes: usize) -> Result<Vec<Value>, BenchError> {
 /// The same policy as part of the module, in a file in this folder.
 fn bundle(module: &Path, routes: usize, folder: &Path) -> Result<Vec<Value>, BenchError> {
     let options = Options {
+        proxies: Proxies::Envoy,
         open: Vec::new(),
         by: "bench".to_owned(),
         at: None,

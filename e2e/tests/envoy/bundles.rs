@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use scopegate_bundle::{Baker, Open, Options};
+use scopegate_bundle::{Baker, Open, Options, Proxies};
 use scopegate_e2e::envoy::Envoy;
 use scopegate_e2e::envoy::bootstrap::{Clusters, Listener, bootstrap, bootstrap_with, plugin};
 use scopegate_e2e::key_server::{Document, KeyServer};
@@ -26,6 +26,7 @@ struct Made {
 fn bundle(policy: &Value, open: &[Open]) -> Made {
     let plugin = std::fs::read(crate::common::module()).unwrap();
     let options = Options {
+        proxies: Proxies::Envoy,
         open: open.to_vec(),
         by: "a test".to_owned(),
         at: None,

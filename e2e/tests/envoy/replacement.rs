@@ -14,7 +14,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use scopegate_bundle::{Baker, Options};
+use scopegate_bundle::{Baker, Options, Proxies};
 use scopegate_e2e::envoy::Envoy;
 use scopegate_e2e::http1::Message;
 use scopegate_e2e::mint::Mint;
@@ -68,6 +68,7 @@ fn token(mint: &Mint, number: usize) -> String {
 fn bundles(folder: &Path, policies: impl Iterator<Item = Value>) -> Vec<PathBuf> {
     let baker = Baker::new(fs::read(module()).unwrap()).unwrap();
     let options = Options {
+        proxies: Proxies::Envoy,
         open: Vec::new(),
         by: "a test".to_owned(),
         at: None,
