@@ -5,9 +5,9 @@ use std::path::Path;
 
 use scopegate_host_tests::Module;
 
-/// The most that the module may weigh, in bytes: 1.5 MB without the expressions of `when`, which take about 120,000, and
-/// some to spare. With them it may weigh 2.5 MB.
-const BUDGET: u64 = 1_700_000;
+/// The most that the module may weigh, in bytes, as the compiler makes it: 1.5 MB without the expressions of `when`, which
+/// take about 120,000, nor the tables of keys, which take 31,000, and some to spare. With them it may weigh 2.5 MB.
+const BUDGET: u64 = 1_750_000;
 
 /// Shows size and imports; true if both keep what was promised.
 ///

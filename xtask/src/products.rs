@@ -76,7 +76,7 @@ pub(crate) fn end_to_end(
     task: &str,
     arguments: &[OsString],
 ) -> Result<ExitCode, Failure> {
-    let module = plugin(workspace, proxies(arguments))?;
+    let module = plugin(workspace, proxies(task, arguments))?;
     let packages = [
         "build",
         "--bins",
@@ -95,12 +95,10 @@ pub(crate) fn end_to_end(
         .map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// What is served there: the module for Envoy alone, unless another proxy is named.
-fn proxies(arguments: &[OsString]) -> Proxies {
-    match arguments
-        .iter()
-        .any(|argument| argument.to_string_lossy().contains("nginx"))
-    {
+/// What is served there: the module for Envoy alone, unless another proxy is named. Weighed is the larger one.
+fn proxies(task: &str, arguments: &[OsString]) -> Proxies {
+    let is_nginx = |argument: &OsString| argument.to_string_lossy().contains("nginx");
+    match task == "size" || arguments.iter().any(is_nginx) {
         true => Proxies::Any,
         false => Proxies::Envoy,
     }

@@ -58,7 +58,7 @@ const WASI: [&str; 8] = [
     "proc_exit",
 ];
 
-const BUDGET: u64 = 1_700_000;
+const BUDGET: u64 = 1_750_000;
 
 #[test]
 fn only_what_every_host_has_is_imported() {
