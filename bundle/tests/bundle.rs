@@ -96,11 +96,16 @@ fn bake(policy: &Value, open: &[Open]) -> Vec<u8> {
     baker().bake(policy, &options(open)).unwrap()
 }
 
-/// The module, whose code is compiled once for all tests.
+/// The module, whose code is compiled once for all tests that make bundles for the same proxies.
 fn module(bytes: &[u8]) -> Module {
-    static CODE: OnceLock<Module> = OnceLock::new();
-    let code = CODE.get_or_init(|| Module::shared(bytes).unwrap());
-    code.with_data_of(bytes).unwrap()
+    static CODES: [OnceLock<Module>; 2] = [const { OnceLock::new() }; 2];
+    CODES
+        .iter()
+        .find_map(|code| {
+            code.get_or_init(|| Module::shared(bytes).unwrap())
+                .with_data_of(bytes)
+        })
+        .unwrap()
 }
 
 fn builder(bytes: &[u8]) -> HostBuilder {
