@@ -1,9 +1,10 @@
 //! A policy that is replaced while requests run: none of them is lost, and each is decided by one policy alone.
 //!
 //! Envoy takes the plugin from a file (ECDS), as it would from a control plane, and each policy is a bundle. Policy `n` takes tokens for
-//! the audience `n` (authentication) with the scope `n` (authorization), and names the caller by two claims of its own. So
-//! a request that two policies decided upon together is seen: a token of `n` is forwarded with both names `n`, or refused
-//! for its audience, and nothing else.
+//! the audience `n` (authentication) with the scope `n` (authorization), and names the caller by two claims of its own. A
+//! token of `n` has the scope `n` alone, and all the names. So a request that two policies decided upon together is seen:
+//! a token of `n` is forwarded with both names `n`, or refused for its audience. Authenticated by `n` and authorized by
+//! another, it would be refused for its scope; named by two, it would be forwarded with a name that is not `n`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,13 +37,19 @@ const CLIENTS: usize = 8;
 
 /// The policy with this number.
 fn numbered(base: &Value, number: usize) -> Value {
+    mixed(base, number, number)
+}
+
+/// The authentication of one number and the authorization of another.
+fn mixed(base: &Value, authentication: usize, authorization: usize) -> Value {
     let mut policy = base.clone();
-    let name = number.to_string();
+    let name = authentication.to_string();
     let provider = &mut policy["authentication"]["providers"][0];
     provider["audiences"] = json!([name]);
     provider["claims"] =
         json!({"scopes": ["scope"], "subject": format!("s{name}"), "client": format!("c{name}")});
     policy["authentication"]["identity_headers"] = json!({"subject": "x-left", "client": "x-right"});
+    let name = authorization.to_string();
     policy["authorization"] = json!({
         "scopes": {name.as_str(): "This policy's"},
         "ceilings": [{"provider": "corp", "scopes": [name]}],
@@ -51,16 +58,16 @@ fn numbered(base: &Value, number: usize) -> Value {
     policy
 }
 
-/// A token that the policy with this number takes, and no other.
+/// A token that the policy with this number takes, and neither half of another: its audience and its scope are this
+/// number. It has the names of all, so that a name taken by another policy is a wrong one and not a missing one.
 fn token(mint: &Mint, number: usize) -> String {
     let names = (0..=REPLACEMENTS).flat_map(|other| {
         let value = json!(other.to_string());
         [(format!("s{other}"), value.clone()), (format!("c{other}"), value)]
     });
     let mut claims: Map<String, Value> = names.collect();
-    let scopes: Vec<String> = (0..=REPLACEMENTS).map(|other| other.to_string()).collect();
     claims.insert("aud".to_owned(), json!(number.to_string()));
-    claims.insert("scope".to_owned(), json!(scopes.join(" ")));
+    claims.insert("scope".to_owned(), json!(number.to_string()));
     mint.token(Algorithm::ES256, &claims.into()).unwrap()
 }
 
@@ -236,6 +243,41 @@ fn a_policy_is_replaced_under_load_and_no_request_is_lost_or_decided_by_two() {
         "no connection was closed"
     );
     println!("{answered} requests over {REPLACEMENTS} replacements");
+}
+
+/// What the test above relies on: the neighbours of a policy, mixed with it, answer nothing that it takes for right.
+#[test]
+fn two_policies_that_decide_together_would_be_seen() {
+    let Some(program) = envoy("two_policies_that_decide_together_would_be_seen") else {
+        return;
+    };
+    let mut base = policy("policies/rest-api-tenants/policy.yaml");
+    let mint = Mint::install(&mut base, "corp", &[Algorithm::ES256]).unwrap();
+    let made = TempDir::new().unwrap();
+    let bundles = bundles(
+        made.path(),
+        [(1, 1), (1, 2), (2, 1)]
+            .into_iter()
+            .map(|(authentication, authorization)| mixed(&base, authentication, authorization)),
+    );
+    let deployment = Deployment::new();
+    deployment.replace(&bundles[0]);
+    let upstream = Upstream::start().unwrap();
+    let envoy = deployment.start(&program, upstream.address());
+    let asks = |number| {
+        let token = token(&mint, number);
+        everywhere(&envoy, "api", |address| {
+            send(address, "GET", "/orders", &[bearer(&token)])
+        })
+    };
+    assert_eq!(asks(1), passes());
+    for (bundle, number) in [(&bundles[1], 1), (&bundles[2], 2)] {
+        deployment.replace(bundle);
+        let replaced = wait::until("a refusal for the scope", || {
+            (asks(number) == refuses(403, "scope_missing")).then_some(())
+        });
+        replaced.unwrap();
+    }
 }
 
 #[test]
