@@ -36,10 +36,17 @@ impl Workspace {
         })
     }
 
-    /// The cargo that runs this task, in the repository.
+    /// The cargo that runs this task, in the repository. What that said of the package of the tasks is taken back: build scripts
+    /// read it, so that packages would be built anew whenever cargo is started by a task and by a person in turns.
     pub(crate) fn cargo(&self) -> Command {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.current_dir(&self.root);
+        for (name, _) in env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+                command.env_remove(&name);
+            }
+        }
         command
     }
 

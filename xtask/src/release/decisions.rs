@@ -5,14 +5,15 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 
 use serde_json::Value;
 
-use crate::command::{Failure, on};
+use crate::command::{self, Failure, on};
 use crate::workspace::Workspace;
 
 use super::check::program;
-use super::{BUNDLES, json, on_all_processors};
+use super::{BUNDLES, json};
 
 /// The time at which the tests of these policies ask.
 const NOW: &str = "2026-11-22T09:00:00Z";
@@ -56,18 +57,27 @@ const ALONE: &str = "partner-api-keys";
 /// The bundles of some policies permit and refuse what these policies do, and so does the command alone. The others are not
 /// asked: the command of the tests takes long to compile each.
 pub(super) fn right(workspace: &Workspace, folder: &Path) -> Result<(), Failure> {
-    let names: Vec<String> = ASKED.iter().map(|(name, _)| (*name).to_owned()).collect();
-    on_all_processors(&names, |name| {
-        let mut decide = Command::new(program(folder));
-        decide.args(["decide", "--now", NOW, "--bundle"]);
-        answers(
-            name,
-            decide.arg(folder.join(BUNDLES).join(format!("{name}.wasm"))),
-        )
-    })?;
-    let place = Nowhere::new()?;
-    let done = alone(workspace, folder, &place.0);
-    done.map_err(|why| format!("the command of the release, in an empty folder: {why}").into())
+    let bundles = || {
+        ASKED.iter().try_for_each(|(name, _)| {
+            let mut decide = Command::new(program(folder));
+            decide.args(["decide", "--now", NOW, "--bundle"]);
+            answers(
+                name,
+                decide.arg(folder.join(BUNDLES).join(format!("{name}.wasm"))),
+            )
+        })
+    };
+    let empty = || {
+        let place = Nowhere::new()?;
+        let done = alone(workspace, folder, &place.0);
+        done.map_err(|why| format!("the command of the release, in an empty folder: {why}").into())
+    };
+    command::with_progress("asking the command and two bundles", || {
+        thread::scope(|scope| {
+            let other = scope.spawn(bundles);
+            empty().and(other.join().map_err(|_| "a thread of this task failed")?)
+        })
+    })
 }
 
 /// With nothing but a policy beside it and no variable, the command decides, and makes the bundle that is in the release.
@@ -75,13 +85,13 @@ fn alone(workspace: &Workspace, folder: &Path, place: &Path) -> Result<(), Failu
     let policy = workspace.root.join("policies").join(ALONE).join("policy.yaml");
     on(&policy, fs::copy(&policy, place.join("policy.yaml")))?;
     let scopegate = |arguments: &[&str]| {
-        let mut command = Command::new(program(folder));
-        command.current_dir(place).env_clear().args(arguments);
-        command
+        let mut program = Command::new(program(folder));
+        program.current_dir(place).env_clear().args(arguments);
+        program
     };
     let decide = ["decide", "--now", NOW, "--policy", "policy.yaml"];
     answers(ALONE, &mut scopegate(&decide))?;
-    crate::command::output(&mut scopegate(&["bundle", "policy.yaml", "--output", "x.wasm"]))?;
+    command::output(&mut scopegate(&["bundle", "policy.yaml", "--output", "x.wasm"]))?;
     let read = |path: PathBuf| on(&path, fs::read(&path));
     let released = read(folder.join(BUNDLES).join(format!("{ALONE}.wasm")))?;
     match read(place.join("x.wasm"))? == released {
