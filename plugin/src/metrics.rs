@@ -138,9 +138,16 @@ impl Metrics {
                 let _ = self.add(&format!("scopegate.token_cache.{name}"), more);
             }
         }
-        let tokens = u64::try_from(*tokens).unwrap_or_default();
-        for (name, value) in [("tokens", tokens), ("bytes", *bytes), ("bound", *bound)] {
-            self.set(&format!("scopegate.token_cache.{name}"), value);
+        let number = |tokens| u64::try_from(tokens).unwrap_or_default();
+        for (name, now, before) in [
+            ("tokens", number(*tokens), number(before.tokens)),
+            ("bytes", *bytes, before.bytes),
+            ("bound", *bound, before.bound),
+        ] {
+            // All workers of a proxy share a gauge: one that serves nothing must not say that nothing is held.
+            if now != before {
+                self.set(&format!("scopegate.token_cache.{name}"), now);
+            }
         }
     }
 

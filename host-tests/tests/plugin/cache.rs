@@ -230,6 +230,16 @@ fn what_the_cache_did_is_counted_once_a_second() {
     assert_eq!(counted, [3, 3, 1], "counters go on, and what is held begins anew");
 }
 
+#[test]
+fn a_worker_that_serves_nothing_does_not_say_that_no_token_is_held() {
+    let mut host = host();
+    for _ in 0..20 {
+        host.tick().unwrap();
+    }
+    assert_eq!(host.metrics().get("scopegate.token_cache.tokens"), None);
+    assert_eq!(host.metrics().get("scopegate.token_cache.bytes"), None);
+}
+
 /// Shows so many tokens, each of them good and none of them twice, and requires that the module's memory stops growing.
 fn many(tokens: u64) {
     let mut policy = policy();
