@@ -2,9 +2,11 @@
 //!
 //! No clock is read: the same module takes the same number in each run, on any machine. A change that costs something
 //! fails here, and so does one that saves so much that the record no longer guards it.
-//! `SCOPEGATE_BLESS=1 cargo test -p scopegate-host-tests --test plugin budgets` records what is measured.
+//! `SCOPEGATE_BLESS=1 cargo test -p scopegate-host-tests --test plugin budgets` records what is measured, and writes the
+//! table of `docs/performance.md`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use base64_simd::URL_SAFE_NO_PAD as BASE64URL;
@@ -314,8 +316,78 @@ fn differences(measured: &Measured, recorded: &Value) -> Vec<String> {
     measured.iter().filter_map(row).chain(gone).collect()
 }
 
+/// The rows of `docs/performance.md`: what they are called there, and in the record.
+const SHOWN: [(&str, &str); 16] = [
+    ("permitted, RS256 token seen before", "seen before, RS256"),
+    ("permitted, HS256 token seen before", "seen before, HS256"),
+    ("the same with an expression", "an expression"),
+    ("the same with everything audited", "everything audited"),
+    ("no token", "no token"),
+    ("the same with nothing audited", "no token, nothing audited"),
+    ("another tenant's", "another tenant's"),
+    ("no route", "no route"),
+    ("public route", "public route"),
+    ("first sight, HS256", "first sight, HS256"),
+    ("first sight, EdDSA", "first sight, EdDSA"),
+    (
+        "the same once the key has its table",
+        "first sight, EdDSA, table made",
+    ),
+    ("first sight, RS256 in the sandbox", "first sight, RS256"),
+    ("first sight, ES256 in the sandbox", "first sight, ES256"),
+    (
+        "the same once the key has its table",
+        "first sight, ES256, table made",
+    ),
+    ("a DPoP proof, ES256 in the sandbox", "a proof of DPoP"),
+];
+
+/// The table of `docs/performance.md`.
+fn table(recorded: &Value) -> String {
+    let mut text = String::from("| request | instructions | host calls |\n|---|---:|---:|\n");
+    for (shown, name) in SHOWN {
+        let row = &recorded[name];
+        let instructions = grouped(row["instructions"].as_u64().unwrap());
+        writeln!(text, "| {shown} | {instructions} | {} |", row["host_calls"]).unwrap();
+    }
+    text
+}
+
+/// A number of four digits that mean something at most, in groups of three.
+fn grouped(number: u64) -> String {
+    let unit = match number {
+        0..100_000 => 100,
+        100_000..1_000_000 => 1_000,
+        _ => 10_000,
+    };
+    let digits = ((number + unit / 2) / unit * unit).to_string();
+    let each = digits.chars().enumerate().flat_map(|(place, digit)| {
+        let comma = place > 0 && (digits.len() - place).is_multiple_of(3);
+        comma.then_some(',').into_iter().chain([digit])
+    });
+    each.collect()
+}
+
+/// Holds the table of the page to the record, or writes it.
+fn page(recorded: &Value, is_written: bool) {
+    let page = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/performance.md");
+    let text = std::fs::read_to_string(&page).unwrap();
+    let (before, rest) = text.split_once("<!-- recorded -->\n").unwrap();
+    let (old, after) = rest.split_once("<!-- end -->\n").unwrap();
+    let new = table(recorded);
+    if is_written {
+        let text = format!("{before}<!-- recorded -->\n{new}<!-- end -->\n{after}");
+        std::fs::write(&page, text).unwrap();
+        return;
+    }
+    assert_eq!(
+        old, new,
+        "`docs/performance.md`: `SCOPEGATE_BLESS=1` writes the table anew"
+    );
+}
+
 #[test]
-fn a_request_costs_what_is_recorded() {
+fn a_request_costs_what_is_recorded_and_the_page_says_so() {
     let mut ledger = Ledger(Measured::new());
     of_tokens(&mut ledger);
     of_keys_in_use(&mut ledger);
@@ -326,7 +398,8 @@ fn a_request_costs_what_is_recorded() {
     for (name, (fuel, calls)) in &measured {
         println!("{name}: {fuel} instructions, {calls} host calls");
     }
-    if std::env::var_os("SCOPEGATE_BLESS").is_some() {
+    let is_written = std::env::var_os("SCOPEGATE_BLESS").is_some();
+    if is_written {
         let row = |(fuel, calls): &(u64, usize)| json!({"instructions": fuel, "host_calls": calls});
         let rows: BTreeMap<&String, Value> = measured.iter().map(|(name, cost)| (name, row(cost))).collect();
         std::fs::write(file(), format!("{:#}\n", json!(rows))).unwrap();
@@ -339,6 +412,7 @@ fn a_request_costs_what_is_recorded() {
         "{}\nrecord what is measured: SCOPEGATE_BLESS=1 cargo test -p scopegate-host-tests --test plugin budgets",
         differences.join("\n")
     );
+    page(&recorded, is_written);
 }
 
 #[test]
