@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use scopegate_bundle::{Open, Options, Proxies};
 use scopegate_document::{Instant, UnixTime};
 use scopegate_harness::bundled::Bundled;
-use scopegate_harness::exchange::{self, Headers, Outcome, Request, layer_of};
+use scopegate_harness::exchange::{self, Headers, Outcome, Request, refusing_layer};
 use scopegate_harness::executor::{Executor, ExecutorError, Session, Setup, Time};
 use scopegate_harness::observed::Observed;
 use scopegate_harness::policy::named_upstreams;
@@ -290,7 +290,7 @@ impl EnvoySession<'_> {
             .split(' ')
             .map(|part| (!part.is_empty() && part != "-").then(|| part.to_owned()));
         let mut next = || parts.next().flatten();
-        let (code, route, would_deny) = (next(), next(), next());
+        let (code, route, would_deny, details) = (next(), next(), next(), next());
         let forwarded = answer.header(MARK).is_some();
         if seen.len() != usize::from(forwarded) {
             let message = format!(
@@ -301,6 +301,14 @@ impl EnvoySession<'_> {
             return Err(ExecutorError::Failed(message));
         }
         let upstream = seen.pop();
+        // What is let through was decided by authorization.
+        let layer = match forwarded {
+            true => Some("authorization"),
+            false => code
+                .as_deref()
+                .zip(details.as_deref())
+                .and_then(|(code, details)| refusing_layer(details, code)),
+        };
         Ok(exchange::Answer {
             id: request.id.clone(),
             outcome: if forwarded {
@@ -309,9 +317,9 @@ impl EnvoySession<'_> {
                 Outcome::Reply
             },
             status: (!forwarded).then_some(answer.status),
-            code: code.clone(),
+            layer: code.as_ref().and(layer).map(str::to_owned),
+            code,
             would_deny,
-            layer: code.as_deref().map(|code| layer_of(code).to_owned()),
             route,
             reply_headers: if forwarded {
                 Headers::new()

@@ -223,7 +223,7 @@ pub(crate) fn codes() -> impl Iterator<Item = &'static str> {
 
 /// The layer that a code belongs to: no two layers share one.
 #[must_use]
-pub fn layer_of(code: &str) -> &'static str {
+pub(crate) fn layer_of(code: &str) -> &'static str {
     match code {
         "ambiguous_path" | "malformed_request" | "identity_header_refused" | "headers_truncated" => "request",
         "credential_multiple" => "authentication",

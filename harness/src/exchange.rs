@@ -8,7 +8,13 @@ use serde_json::{Map, Value, json};
 
 use crate::observed::Observed;
 
-pub use crate::defaults::layer_of;
+/// The layer in the details of a refusal with this code, as the plugin writes them: `scopegate:<layer>:<code>`. None in details
+/// of anybody else's, or of another code.
+#[must_use]
+pub fn refusing_layer<'d>(details: &'d str, code: &str) -> Option<&'d str> {
+    let (layer, told) = details.strip_prefix("scopegate:")?.split_once(':')?;
+    (told == code).then_some(layer)
+}
 
 /// Header names and values, in order, in bytes.
 pub type Headers = Vec<(Vec<u8>, Vec<u8>)>;

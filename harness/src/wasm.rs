@@ -18,7 +18,7 @@ use scopegate_host_tests::{
 };
 
 use crate::defaults::layer_of;
-use crate::exchange::{Answer, Headers, Outcome, Peer, Request, Upstream};
+use crate::exchange::{Answer, Headers, Outcome, Peer, Request, Upstream, refusing_layer};
 use crate::executor::{Executor, ExecutorError, Session, Setup, Time};
 use crate::host_signatures;
 use crate::native::stopwatch;
@@ -389,7 +389,7 @@ fn answer(
         value.filter(|value| !value.is_empty())
     };
     let code = property("code");
-    let layer = code.as_deref().map(|code| layer_of(code).to_owned());
+    let layer = layer(exchange, code.as_deref(), property("layer"));
     let mut answer = Answer {
         id: request.id.clone(),
         outcome: Outcome::Reply,
@@ -423,6 +423,21 @@ fn answer(
         }
     }
     Ok(answer)
+}
+
+/// The layer that the module says has decided, where it says so: with a refusal in Envoy always, elsewhere where the policy
+/// names it (`audit.properties`). What is let through was decided by authorization. Of a refusal in NGINX that says
+/// nothing else, its code tells the layer.
+fn layer(exchange: &Exchange, code: Option<&str>, named: Option<String>) -> Option<String> {
+    let code = code?;
+    match &exchange.outcome {
+        Ended::Forwarded(_) => named.or_else(|| Some("authorization".to_owned())),
+        Ended::LocalReply(reply) if reply.details.is_empty() => {
+            named.or_else(|| Some(layer_of(code).to_owned()))
+        }
+        Ended::LocalReply(reply) => refusing_layer(&reply.details, code).map(str::to_owned),
+        Ended::Failed { .. } | Ended::Reset | Ended::Paused => None,
+    }
 }
 
 fn upstream(message: &Message) -> Upstream {

@@ -43,7 +43,7 @@ fn module() -> Wasm {
     Wasm::from_file(&path).unwrap().in_proxy(Profile::Nginx)
 }
 
-/// An executor whose policies let credentials stay: nothing else is served in NGINX.
+/// An executor whose policies let credentials stay, as nothing else is served in NGINX, and name the layer.
 struct Keeping<'e>(&'e dyn Executor);
 
 struct KeepingSession<'s>(Box<dyn Session + 's>);
@@ -55,6 +55,15 @@ fn keeping(policy: &[u8]) -> Vec<u8> {
     let providers = policy["authentication"]["providers"].as_array_mut();
     for provider in providers.into_iter().flatten().filter(|it| it["type"] != "mtls") {
         provider["forward_credential"] = json!(true);
+    }
+    // Nothing else tells the layer in NGINX.
+    let audit = &mut policy["audit"];
+    if audit["properties"].is_null() {
+        audit["properties"] = json!([]);
+    }
+    if let Some(properties) = audit["properties"].as_array_mut() {
+        properties.retain(|it| it != "layer");
+        properties.push(json!("layer"));
     }
     policy.to_string().into_bytes()
 }
@@ -112,7 +121,7 @@ fn difference((engine, nginx): (&Answer, &Answer)) -> Option<String> {
             answer.outcome,
             answer.status,
             answer.code.clone(),
-            answer.would_deny.clone(),
+            (answer.layer.clone(), answer.would_deny.clone()),
             answer.route.clone(),
             values(&own, &answer.reply_headers),
             upstream.map(|upstream| (upstream.path.clone(), values(&own, &upstream.headers))),

@@ -225,11 +225,14 @@ fn mappers(listener: &Listener) -> Value {
     }])
 }
 
-/// What the plugin says of its decision, in properties of the stream.
+/// What the plugin says of its decision: in properties of the stream, and in the details of its answer.
 fn decision() -> Value {
     let property = |name: &str| format!("%FILTER_STATE(wasm.scopegate.{name}:PLAIN)%");
     let names = ["code", "route", "would_deny"];
-    let value = names.map(property).join(" ");
+    let mut values = names.map(property).to_vec();
+    // Of a refusal: the layer and the code. Of what is forwarded: whose answer it is.
+    values.push("%RESPONSE_CODE_DETAILS%".to_owned());
+    let value = values.join(" ");
     json!({"header": {"key": DECISION, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"})
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use scopegate_document::UnixTime;
-use scopegate_harness::exchange::{self, Headers, Outcome, Request, layer_of};
+use scopegate_harness::exchange::{self, Headers, Outcome, Request};
 use scopegate_harness::executor::{Executor, ExecutorError, Session, Setup};
 use scopegate_harness::observed::Observed;
 use scopegate_harness::upstream::Rule;
@@ -24,7 +24,7 @@ use crate::upstream::{MARK, Upstream};
 use crate::wait;
 
 /// What the plugin says of a decision, in variables of these names.
-const SAID: [&str; 3] = ["code", "route", "would_deny"];
+const SAID: [&str; 4] = ["code", "route", "would_deny", "layer"];
 
 /// NGINX with the plugin, before several policies.
 #[derive(Debug)]
@@ -221,7 +221,7 @@ impl NginxSession<'_> {
             .map(|part| (!part.is_empty()).then(|| part.to_owned()));
         let mut said = said.chain(std::iter::repeat(None));
         let mut next = || said.next().flatten();
-        let (code, route, would_deny) = (next(), next(), next());
+        let (code, route, would_deny, layer) = (next(), next(), next(), next());
         let is_forwarded = answer.header(MARK).is_some();
         let mut seen = self.executor.upstream.take();
         if seen.len() != usize::from(is_forwarded) {
@@ -244,9 +244,9 @@ impl NginxSession<'_> {
                 Outcome::Reply
             },
             status: (!is_forwarded).then_some(answer.status),
-            code: code.clone(),
+            code,
             would_deny,
-            layer: code.as_deref().map(|code| layer_of(code).to_owned()),
+            layer,
             route,
             reply_headers: if is_forwarded {
                 Headers::new()
@@ -263,7 +263,7 @@ impl NginxSession<'_> {
 }
 
 /// The policy as NGINX takes it: it forwards a header that a plugin removes, and so every provider must say that credentials
-/// stay.
+/// stay. It names the layer for access logs, as nothing else tells it there.
 pub(crate) fn keeping_credentials(setup: &Setup) -> serde_json::Result<Setup> {
     let mut policy: Value = serde_json::from_slice(&setup.policy)?;
     let providers = policy.pointer_mut("/authentication/providers");
@@ -274,6 +274,17 @@ pub(crate) fn keeping_credentials(setup: &Setup) -> serde_json::Result<Setup> {
         }
         if let Some(fields) = provider.as_object_mut() {
             fields.insert("forward_credential".to_owned(), json!(true));
+        }
+    }
+    if let Some(policy) = policy.as_object_mut() {
+        let audit = policy.entry("audit").or_insert_with(|| json!({}));
+        let properties = audit
+            .as_object_mut()
+            .map(|audit| audit.entry("properties").or_insert_with(|| json!([])));
+        if let Some(properties) = properties.and_then(Value::as_array_mut)
+            && !properties.contains(&json!("layer"))
+        {
+            properties.push(json!("layer"));
         }
     }
     Ok(Setup {
