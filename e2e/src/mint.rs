@@ -25,7 +25,6 @@ pub enum MintError {
 pub struct Mint {
     issuer: Issuer,
     keys: Vec<Key>,
-    now: UnixTime,
 }
 
 impl Mint {
@@ -54,11 +53,7 @@ impl Mint {
             .find(|entry| entry.get("name") == Some(&json!(provider)));
         let entry = entry.and_then(Value::as_object_mut).ok_or_else(absent)?;
         entry.insert("keys".to_owned(), json!({"jwks": {"keys": jwks}}));
-        Ok(Self {
-            issuer,
-            keys,
-            now: now(),
-        })
+        Ok(Self { issuer, keys })
     }
 
     /// An issuer that signs with `key`, which the policy knows already.
@@ -73,7 +68,6 @@ impl Mint {
         Ok(Self {
             issuer,
             keys: vec![key],
-            now: now(),
         })
     }
 
@@ -117,7 +111,7 @@ impl Mint {
     fn signed_by(&self, key: &Key, claims: &Value, spec: TokenSpec) -> Result<String, MintError> {
         let claims = claims.as_object().cloned().unwrap_or_else(Map::new);
         let spec = TokenSpec { claims, ..spec };
-        Ok(spec.mint("demo", &self.issuer, key, self.now)?)
+        Ok(spec.mint("demo", &self.issuer, key, now())?)
     }
 }
 

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::super::BenchError;
 use super::super::policies::PROVIDER;
+use super::sender::lasting;
 use crate::key_server::{Document, KeyServer};
 use crate::mint::{Mint, MintError};
 use crate::wait;
@@ -161,7 +162,8 @@ impl Generation {
         let mint = Mint::with_key(policy, PROVIDER, key)?;
         let one = |place: usize| {
             let subject = format!("anna-{number}-{place}");
-            Ok::<_, MintError>((mint.token(algorithm, &claims(&subject))?, subject))
+            let token = mint.spoiled(algorithm, &claims(&subject), lasting())?;
+            Ok::<_, MintError>((token, subject))
         };
         let pool = (0..POOL).map(one).collect::<Result<_, _>>()?;
         Ok(Self {

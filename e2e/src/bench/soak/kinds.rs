@@ -1,6 +1,7 @@
 //! Every kind of request of the soak: how it is made, how often it comes, and the one answer that is right.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use scopegate_harness::tokens::{SignatureFault, TokenSpec};
 use serde_json::json;
@@ -15,7 +16,35 @@ use crate::mint::MintError;
 pub(super) const FATE: &str = "x-soak";
 
 /// What [`FATE`] says of a request that must be refused.
-pub(super) const NEVER: &str = "never";
+const NEVER: &str = "never";
+
+/// Whether a request may come to the upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It must be refused.
+    Never,
+    /// It may, unless it was refused: it has this number, so that this is seen.
+    May(usize),
+}
+
+impl Fate {
+    /// What the upstream saw in [`FATE`]; none where no request of ours says so.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        match text {
+            NEVER => Some(Self::Never),
+            number => number.parse().ok().map(Self::May),
+        }
+    }
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Never => f.write_str(NEVER),
+            Self::May(number) => number.fmt(f),
+        }
+    }
+}
 
 /// The identity headers that the upstream must see, and no others of their kind.
 pub(super) type Identity = BTreeMap<String, String>;
@@ -45,7 +74,7 @@ pub(super) enum Sight {
 pub(super) enum Act {
     /// Sends this and reads the answer.
     Ask(Vec<u8>, Due),
-    /// The same, and asks Envoy's own filters too: both are timed.
+    /// The same, and both the plugin and Envoy's own filters are timed.
     Compare(Vec<u8>, Due, Sight),
     /// Sends this over a connection of its own, and ends that at once.
     Abandon(Vec<u8>),
@@ -99,11 +128,18 @@ pub(super) const KINDS: [Kind; 43] = [
     kind("a key not yet announced", 2, |sender, number| {
         sender.known(2, number, Sight::Again)
     }),
-    kind("public route", 3, |_, _| {
-        Ok(ask("GET", "/healthz", &[], Due::Permitted(Identity::new())))
-    }),
-    kind("public route, identity of its own making", 1, |_, _| {
+    kind("public route", 3, |_, number| {
         Ok(ask(
+            number,
+            "GET",
+            "/healthz",
+            &[],
+            Due::Permitted(Identity::new()),
+        ))
+    }),
+    kind("public route, identity of its own making", 1, |_, number| {
+        Ok(ask(
+            number,
             "GET",
             "/healthz",
             &spoofed(),
@@ -113,16 +149,29 @@ pub(super) const KINDS: [Kind; 43] = [
     kind("a good token, identity of its own making", 2, |sender, number| {
         sender.spoofing(number)
     }),
-    kind("no token", 4, |_, _| {
-        Ok(ask("GET", PATH, &[], Due::Refused(401, "credential_missing")))
+    kind("no token", 4, |_, number| {
+        Ok(ask(
+            number,
+            "GET",
+            PATH,
+            &[],
+            Due::Refused(401, "credential_missing"),
+        ))
     }),
-    kind("another scheme", 1, |_, _| {
+    kind("another scheme", 1, |_, number| {
         let basic = [field("authorization", "Basic YW5uYTpzZWNyZXQ=")];
-        Ok(ask("GET", PATH, &basic, Due::Refused(401, "credential_missing")))
+        Ok(ask(
+            number,
+            "GET",
+            PATH,
+            &basic,
+            Due::Refused(401, "credential_missing"),
+        ))
     }),
     kind("wrong scope", 3, |sender, number| {
         let token = sender.spoiled(number, ("scope", json!("orders:read")), TokenSpec::default())?;
         Ok(ask(
+            number,
             "POST",
             PATH,
             &[bearer(&token)],
@@ -149,7 +198,7 @@ pub(super) const KINDS: [Kind; 43] = [
             ("aud", json!("https://other.example.com")),
             TokenSpec::default(),
         )?;
-        Ok(refused_token(&token, "audience_mismatch"))
+        Ok(refused_token(number, &token, "audience_mismatch"))
     }),
     kind("unknown issuer", 1, |sender, number| {
         let token = sender.spoiled(
@@ -157,12 +206,12 @@ pub(super) const KINDS: [Kind; 43] = [
             ("iss", json!("https://idp.example.com.evil.example")),
             TokenSpec::default(),
         )?;
-        Ok(refused_token(&token, "issuer_unknown"))
+        Ok(refused_token(number, &token, "issuer_unknown"))
     }),
-    kind("forged signature", 3, |sender, _| {
+    kind("forged signature", 3, |sender, number| {
         let generation = sender.rotation.generation(0)?;
         let token = generation.mint.forged(generation.algorithm, &claims("root"))?;
-        Ok(refused_token(&token, "signature_invalid"))
+        Ok(refused_token(number, &token, "signature_invalid"))
     }),
     kind("a bit of the signature flipped", 2, |sender, number| {
         let spec = spec(|spec| spec.signature = Some(SignatureFault::Flip));
@@ -206,11 +255,23 @@ pub(super) const KINDS: [Kind; 43] = [
     kind("two credentials", 2, |sender, number| {
         let (one, other) = (sender.token(number)?, sender.token(number.saturating_add(1))?);
         let both = [bearer(&one), bearer(&other)];
-        Ok(ask("GET", PATH, &both, Due::Refused(400, "credential_multiple")))
+        Ok(ask(
+            number,
+            "GET",
+            PATH,
+            &both,
+            Due::Refused(400, "credential_multiple"),
+        ))
     }),
-    kind("bytes that are no text", 1, |_, _| {
+    kind("bytes that are no text", 1, |_, number| {
         let odd = [field("authorization", b"Bearer \xff\xfe.\x80.\xc3")];
-        Ok(ask("GET", PATH, &odd, Due::Refused(401, "token_malformed")))
+        Ok(ask(
+            number,
+            "GET",
+            PATH,
+            &odd,
+            Due::Refused(401, "token_malformed"),
+        ))
     }),
     kind("a path with several readings", 4, |sender, number| {
         const PATHS: [&str; 4] = [
@@ -246,26 +307,43 @@ pub(super) const KINDS: [Kind; 43] = [
             bearer(&sender.token(number)?),
             field("x-http-method-override", "POST"),
         ];
-        Ok(ask("GET", PATH, &headers, Due::Refused(400, "malformed_request")))
+        Ok(ask(
+            number,
+            "GET",
+            PATH,
+            &headers,
+            Due::Refused(400, "malformed_request"),
+        ))
     }),
     kind("a bound token with its proof", 2, |sender, number| {
-        Ok(vec![Act::Ask(
-            sender.proved(number)?,
+        let headers = sender.proved(number)?;
+        Ok(ask(
+            number,
+            "GET",
+            DEVICE,
+            &headers,
             Due::Permitted(identity(PHONE)),
-        )])
+        ))
     }),
     kind("a proof sent twice", 2, |sender, number| sender.replayed(number)),
-    kind("a bound token without a proof", 1, |sender, _| {
+    kind("a bound token without a proof", 1, |sender, number| {
         let headers = [field("authorization", format!("DPoP {}", sender.bound))];
-        Ok(ask("GET", DEVICE, &headers, Due::Refused(401, "proof_missing")))
+        Ok(ask(
+            number,
+            "GET",
+            DEVICE,
+            &headers,
+            Due::Refused(401, "proof_missing"),
+        ))
     }),
     kind("ended before the answer", 2, |sender, number| {
         let (token, _) = sender.pooled(0, number)?;
-        Ok(vec![Act::Abandon(message("GET", PATH, &[bearer(&token)], false))])
+        let request = message("GET", PATH, &[bearer(&token)], Fate::May(number));
+        Ok(vec![Act::Abandon(request)])
     }),
     kind("half a request", 2, |sender, number| {
         let (token, _) = sender.pooled(0, number)?;
-        let mut half = message("GET", PATH, &[bearer(&token)], true);
+        let mut half = message("GET", PATH, &[bearer(&token)], Fate::Never);
         half.truncate(half.len() / 2);
         Ok(vec![Act::Abandon(half)])
     }),

@@ -31,8 +31,8 @@ pub struct Growth {
     pub most: u64,
 }
 
-/// Beside what is accounted for, memory may be larger at last by this many hundredths.
-const TOLERANCE_PERCENT: u64 = 10;
+/// Beside what is accounted for, memory may be larger at last by so many kilobytes.
+const TOLERANCE: u64 = 5 * 1024;
 
 impl Sample {
     pub(super) fn take(envoy: &Envoy, second: u64) -> io::Result<Self> {
@@ -76,11 +76,10 @@ impl Growth {
                 / 1024
         };
         let accounted = kept(late).saturating_sub(kept(early)).saturating_mul(2);
-        let tolerated = memory(early).saturating_mul(TOLERANCE_PERCENT) / 100;
         Self {
             early: memory(early),
             late: memory(late),
-            most: memory(early).saturating_add(accounted).saturating_add(tolerated),
+            most: memory(early).saturating_add(accounted).saturating_add(TOLERANCE),
         }
     }
 
@@ -116,8 +115,10 @@ mod tests {
     fn memory_that_climbs_is_growth_and_a_warm_up_is_none() {
         let warm = samples(|second| if second < 8 { 10_000 * second } else { 100_000 }, |_| 0);
         assert!(Growth::of(&warm).is_bounded(), "{:?}", Growth::of(&warm));
-        let leak = samples(|second| 100_000 + 1_000 * second, |_| 0);
-        assert!(!Growth::of(&leak).is_bounded(), "{:?}", Growth::of(&leak));
+        for (a_second, is_bounded) in [(200, true), (300, false), (1_000, false)] {
+            let growth = Growth::of(&samples(|second| 100_000 + a_second * second, |_| 0));
+            assert_eq!(growth.is_bounded(), is_bounded, "{growth:?}");
+        }
         let kept = samples(|second| 100_000 + 1_000 * second, |second| 700 * 1024 * second);
         assert!(Growth::of(&kept).is_bounded(), "{:?}", Growth::of(&kept));
         assert!(!Growth::of(&[]).is_bounded());

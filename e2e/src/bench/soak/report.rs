@@ -78,6 +78,16 @@ impl Outcome {
         }
         let unsent = self.counts.iter().filter(|(_, count)| count.sent == 0);
         faults.extend(unsent.map(|(name, _)| format!("{name}: never sent")));
+        let unheld = self
+            .counts
+            .iter()
+            .filter(|(_, count)| count.sent > 0 && !count.was_held());
+        faults.extend(unheld.map(|(name, count)| {
+            format!(
+                "{name}: none of {} answers was held against the only right one",
+                count.sent
+            )
+        }));
         let Growth { early, late, most } = self.growth;
         if !self.growth.is_bounded() {
             faults.push(format!(
@@ -154,7 +164,7 @@ impl Outcome {
     pub(super) fn json(&self, options: &Options) -> Value {
         let kind = |(name, count): &(&str, Count)| {
             json!({"kind": name, "sent": count.sent, "permitted": count.permitted, "refused": count.refused,
-                   "keys_changing": count.changing})
+                   "keys_changing": count.changing, "abandoned": count.abandoned})
         };
         let times = |(name, times): &(&str, Times)| {
             json!({"requests": name, "count": times.count, "p50_ms": times.p50, "p99_ms": times.p99,
@@ -179,13 +189,14 @@ impl Outcome {
         let date = serde_json::to_string(&Instant(crate::mint::now())).unwrap_or_default();
         let mut text = format!(
             "# {} seconds of good and hostile requests while keys rotate\n\n\
-             A real Envoy with one worker: the plugin on one listener, `jwt_authn` (its cache off, as it is by default) with \
-             `rbac` on\nanother, one upstream behind both. {} connections are kept to each; {} requests a second go to the \
-             plugin. Each answer is held against\nthe one that is right, with its code; what is permitted, against the \
-             identity headers that the upstream saw; and the upstream\nmust not have seen what is refused. Keys change every \
-             {} seconds: three are published, of which the middle one signs. From the\nchange until the proxy has asked for \
-             keys a second time, and so has dealt with the first answer, a token of a key that comes\nor goes may be permitted \
-             or refused; these are counted as \"keys changing\". `cargo xtask soak` writes this file, `soak.json` and\nthe \
+             Two real Envoys with one worker and one upstream each: the plugin in one, `jwt_authn` (its cache off, as it is by \
+             default) with\n`rbac` in the other. {} connections are kept to each, and {} requests a second go to each: the same \
+             ones, good and hostile. Each\nanswer of the plugin is held against the one that is right, with its code; what is \
+             permitted, against the identity headers that\nthe upstream saw; and the upstream must not have seen what is \
+             refused. Keys change every {} seconds: three are published, of\nwhich the middle one signs. From the change until \
+             the proxy has asked for keys a second time, and so has dealt with the first\nanswer, a token of a key that comes \
+             or goes may be permitted or refused; these are counted as \"keys changing\". A kind of request\nof which no \
+             answer was held otherwise fails the run. `cargo xtask soak` writes this file, `soak.json` and the \
              picture.\n\n- Date: {}\n- Machine: {}\n",
             options.seconds,
             options.connections,
@@ -204,8 +215,9 @@ impl Outcome {
             text,
             "\n![Memory of Envoy, second by second](soak.svg)\n\n\
              ## How long good requests took\n\nMilliseconds from the sending of a request to the end of its answer, the \
-             same requests to both listeners in turn. They share\none worker with all the hostile traffic, and the machine \
-             with the client and the upstream: compare the two, not with another run.\n\n{}\n\n## What was sent\n\n{}\n",
+             same requests to both Envoys, one after\nthe other, neither always first. Each has one worker, which deals with \
+             all the hostile requests besides, the same for both. They\nshare the machine with each other, the client and the \
+             upstreams: compare the two, not with another run.\n\n{}\n\n## What was sent\n\n{}\n",
             times_table(&self.times(), presets::ASCII_MARKDOWN),
             kinds_table(&self.counts, presets::ASCII_MARKDOWN),
         );
@@ -220,6 +232,7 @@ fn kinds_table(counts: &[(&'static str, Count)], style: TableStyle) -> Table {
             permitted,
             refused,
             changing,
+            abandoned: _,
         } = count;
         [
             (*name).to_owned(),

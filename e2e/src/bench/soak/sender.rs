@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::super::policies::PATH;
 use super::super::requests::proof;
 use super::keys::{Generation, Rotation, claims};
-use super::kinds::{Act, Due, FATE, Identity, Made, NEVER, Sight};
+use super::kinds::{Act, Due, FATE, Fate, Identity, Made, Sight};
 use super::setting::{DEVICE, TENANT};
 use crate::http1::{Field, Message};
 use crate::mint::{Mint, MintError};
@@ -34,8 +34,7 @@ impl Sender {
         if let Some(claims) = claims.as_object_mut() {
             claims.insert("cnf".to_owned(), json!({"jkt": proofs::thumbprint(&device)}));
         }
-        let lasting = spec(|spec| spec.expires_in = "12h".parse().ok());
-        let bound = mobile.spoiled(Algorithm::ES256, &claims, lasting)?;
+        let bound = mobile.spoiled(Algorithm::ES256, &claims, lasting())?;
         Ok(Self {
             rotation,
             device,
@@ -52,7 +51,7 @@ impl Sender {
 
     pub(super) fn known(&self, away: isize, number: usize, sight: Sight) -> Made {
         let (token, due) = self.pooled(away, number)?;
-        let request = message("GET", PATH, &[bearer(&token)], false);
+        let request = message("GET", PATH, &[bearer(&token)], Fate::May(number));
         Ok(vec![match away {
             0 => Act::Compare(request, due, sight),
             _ => Act::Ask(request, due),
@@ -60,7 +59,7 @@ impl Sender {
     }
 
     pub(super) fn with_known(&self, number: usize, method: &str, path: &str, due: Due) -> Made {
-        Ok(ask(method, path, &[bearer(&self.token(number)?)], due))
+        Ok(ask(number, method, path, &[bearer(&self.token(number)?)], due))
     }
 
     pub(super) fn with_path(&self, number: usize, paths: &[&str], code: &'static str) -> Made {
@@ -78,7 +77,7 @@ impl Sender {
         let subject = format!("first-{number}");
         let token = generation.mint.token(generation.algorithm, &claims(&subject))?;
         let due = Due::WhilePublished(generation.number, identity(&subject));
-        let request = message("GET", PATH, &[bearer(&token)], false);
+        let request = message("GET", PATH, &[bearer(&token)], Fate::May(number));
         Ok(vec![Act::Compare(request, due, Sight::First)])
     }
 
@@ -86,7 +85,7 @@ impl Sender {
         let (token, due) = self.pooled(0, number)?;
         let mut headers = spoofed();
         headers.push(bearer(&token));
-        Ok(ask("GET", PATH, &headers, due))
+        Ok(ask(number, "GET", PATH, &headers, due))
     }
 
     /// A token with another claim, and with something wrong as `spec` says.
@@ -106,7 +105,7 @@ impl Sender {
 
     pub(super) fn refused(&self, number: usize, spec: TokenSpec, code: &'static str) -> Made {
         let token = self.spoiled(number, ("name", json!("Mallory")), spec)?;
-        Ok(refused_token(&token, code))
+        Ok(refused_token(number, &token, code))
     }
 
     /// The claims of one token between the header and the signature of another.
@@ -119,31 +118,40 @@ impl Sender {
         )?;
         let part = |token: &str, place: usize| token.split('.').nth(place).unwrap_or_default().to_owned();
         let token = [part(&honest, 0), part(&wished, 1), part(&honest, 2)].join(".");
-        Ok(refused_token(&token, "signature_invalid"))
+        Ok(refused_token(number, &token, "signature_invalid"))
     }
 
     pub(super) fn cut_off(&self, number: usize) -> Made {
         let mut token = self.token(number)?;
         token.truncate(token.len() / 2);
-        Ok(refused_token(&token, "token_malformed"))
+        Ok(refused_token(number, &token, "token_malformed"))
     }
 
-    /// A request with a proof of its own.
-    pub(super) fn proved(&self, number: usize) -> Result<Vec<u8>, MintError> {
-        let headers = [
+    /// The headers of a request with a proof of its own.
+    pub(super) fn proved(&self, number: usize) -> Result<[Field; 2], MintError> {
+        Ok([
             field("authorization", format!("DPoP {}", self.bound)),
             field("dpop", proof(&self.device, &self.bound, DEVICE, number)?),
-        ];
-        Ok(message("GET", DEVICE, &headers, false))
+        ])
     }
 
     pub(super) fn replayed(&self, number: usize) -> Made {
-        let request = self.proved(number)?;
-        Ok(vec![
-            Act::Ask(request.clone(), Due::Permitted(identity(PHONE))),
-            Act::Ask(request, Due::Refused(401, "proof_replayed")),
-        ])
+        let headers = self.proved(number)?;
+        let once = ask(number, "GET", DEVICE, &headers, Due::Permitted(identity(PHONE)));
+        let again = ask(
+            number,
+            "GET",
+            DEVICE,
+            &headers,
+            Due::Refused(401, "proof_replayed"),
+        );
+        Ok(once.into_iter().chain(again).collect())
     }
+}
+
+/// A token that does not expire while the soak runs, however seldom keys change.
+pub(super) fn lasting() -> TokenSpec {
+    spec(|spec| spec.expires_in = "12h".parse().ok())
 }
 
 pub(super) fn spec(change: impl FnOnce(&mut TokenSpec)) -> TokenSpec {
@@ -172,20 +180,23 @@ pub(super) fn spoofed() -> Vec<Field> {
     ]
 }
 
-pub(super) fn refused_token(token: &str, code: &'static str) -> Vec<Act> {
-    ask("GET", PATH, &[bearer(token)], Due::Refused(401, code))
+pub(super) fn refused_token(number: usize, token: &str, code: &'static str) -> Vec<Act> {
+    ask(number, "GET", PATH, &[bearer(token)], Due::Refused(401, code))
 }
 
-pub(super) fn ask(method: &str, path: &str, headers: &[Field], due: Due) -> Vec<Act> {
-    let never = matches!(due, Due::Refused(..));
-    vec![Act::Ask(message(method, path, headers, never), due)]
+pub(super) fn ask(number: usize, method: &str, path: &str, headers: &[Field], due: Due) -> Vec<Act> {
+    let fate = match due {
+        Due::Refused(..) => Fate::Never,
+        Due::Permitted(_) | Due::WhilePublished(..) => Fate::May(number),
+    };
+    vec![Act::Ask(message(method, path, headers, fate), due)]
 }
 
-pub(super) fn message(method: &str, path: &str, headers: &[Field], never: bool) -> Vec<u8> {
+pub(super) fn message(method: &str, path: &str, headers: &[Field], fate: Fate) -> Vec<u8> {
     let mut all = vec![
         field("user-agent", "scopegate-soak/1.0"),
         field("accept", "application/json"),
-        field(FATE, if never { NEVER } else { "may" }),
+        field(FATE, fate.to_string()),
     ];
     all.extend_from_slice(headers);
     Message::request(

@@ -1,5 +1,5 @@
-//! What the soak runs against: one Envoy, the plugin on one listener, Envoy's own filters for the same routes on another,
-//! keys that both fetch.
+//! What the soak runs against: one Envoy with the plugin, another with Envoy's own filters for the same routes, an upstream
+//! behind each, and keys that both fetch.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -38,8 +38,14 @@ const REFRESH: &str = "1s";
 /// Everything that runs, and who sends to it.
 #[derive(Debug)]
 pub(super) struct Setting {
+    /// The Envoy with the plugin.
     pub(super) envoy: Envoy,
+    /// What that one forwards to.
     pub(super) upstream: Upstream,
+    /// The Envoy with its own filters; it ends with its handle.
+    _beside: Envoy,
+    /// What that one forwards to. Envoy's own filters let some of the hostile requests through.
+    pub(super) beside: Upstream,
     pub(super) rotation: Arc<Rotation>,
     pub(super) sender: Sender,
     pub(super) plugin: SocketAddr,
@@ -53,32 +59,37 @@ impl Setting {
         let mobile = Mint::install(&mut policy, MOBILE, &[Algorithm::ES256])?;
         let rotation = Arc::new(Rotation::start(server.clone(), policy.clone())?);
         let own = jwt_authn_fetching(&format!("{ORIGIN}{}", PATHS[1]), CLUSTER, REFRESH);
-        let listeners = [
-            Listener::new(
-                "plugin",
-                vec![plugin(module, &policy.to_string(), &BTreeMap::new())],
-            )
-            .plain(),
-            Listener::new("native", vec![own, rbac(ROUTES)]).plain(),
-        ];
         let clusters = Clusters::from([(CLUSTER.to_owned(), server.address())]);
-        let upstream = Upstream::start()?;
-        let bootstrap = bootstrap_with(&listeners, upstream.address(), &clusters);
-        let envoy = Envoy::start(&find()?, &bootstrap, Path::new("."), &[])?;
-        let address = |name| {
-            envoy
-                .listener(name)
-                .ok_or_else(|| io::Error::other("a listener is missing"))
-        };
+        let (upstream, beside) = (Upstream::start()?, Upstream::start()?);
+        let guard = plugin(module, &policy.to_string(), &BTreeMap::new());
+        let (envoy, plugin) = started(vec![guard], &upstream, &clusters)?;
+        let (_beside, native) = started(vec![own, rbac(ROUTES)], &beside, &clusters)?;
         Ok(Self {
-            plugin: address("plugin")?,
-            native: address("native")?,
+            plugin,
+            native,
             sender: Sender::new(Arc::clone(&rotation), &mobile)?,
             envoy,
             upstream,
+            _beside,
+            beside,
             rotation,
         })
     }
+}
+
+/// An Envoy with one worker and these filters, and where it listens.
+fn started(
+    filters: Vec<Value>,
+    upstream: &Upstream,
+    clusters: &Clusters,
+) -> Result<(Envoy, SocketAddr), BenchError> {
+    const NAME: &str = "soak";
+    let listener = Listener::new(NAME, filters).plain();
+    let bootstrap = bootstrap_with(&[listener], upstream.address(), clusters);
+    let envoy = Envoy::start(&find()?, &bootstrap, Path::new("."), &[])?;
+    let address = envoy.listener(NAME);
+    let address = address.ok_or_else(|| io::Error::other("a listener is missing"))?;
+    Ok((envoy, address))
 }
 
 /// The policy of the bench with keys that are fetched, a route that needs more, and one for bound tokens.

@@ -1,9 +1,10 @@
 //! The callers: each sends one request after the other over connections that it keeps, and looks at every answer.
 
+use std::collections::HashSet;
 use std::io;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,10 +12,10 @@ use serde_json::Value;
 
 use super::super::BenchError;
 use super::keys::Rotation;
-use super::kinds::{Act, Due, Identity, KINDS, Sight, deck};
+use super::kinds::{Act, Due, FATE, Fate, Identity, KINDS, Sight, deck};
 use super::setting::Setting;
 use crate::client::{self, Answer, Connection};
-use crate::upstream::MARK;
+use crate::upstream::{self, MARK};
 use crate::wait;
 
 /// What became of the requests of one kind.
@@ -28,6 +29,34 @@ pub struct Count {
     pub refused: u64,
     /// Those that keys changed under, so that either answer was right.
     pub changing: u64,
+    /// Those that were ended before there was an answer.
+    pub abandoned: u64,
+}
+
+impl Count {
+    /// Whether one answer at least was held against the only one that was right. Of what is always abandoned there is none.
+    pub(super) const fn was_held(&self) -> bool {
+        self.permitted > 0 || self.refused > 0 || (self.abandoned > 0 && self.abandoned == self.sent)
+    }
+
+    fn add(&mut self, more: Self) {
+        let Self {
+            sent,
+            permitted,
+            refused,
+            changing,
+            abandoned,
+        } = more;
+        for (count, more) in [
+            (&mut self.sent, sent),
+            (&mut self.permitted, permitted),
+            (&mut self.refused, refused),
+            (&mut self.changing, changing),
+            (&mut self.abandoned, abandoned),
+        ] {
+            *count = count.saturating_add(more);
+        }
+    }
 }
 
 /// What the callers saw.
@@ -37,6 +66,8 @@ pub(super) struct Seen {
     /// Microseconds of each good request: the plugin's first, then that of Envoy's own filters.
     pub(super) again: [Vec<u32>; 2],
     pub(super) first: [Vec<u32>; 2],
+    /// Requests that might have been permitted and were rightly refused.
+    pub(super) refused: HashSet<usize>,
 }
 
 /// What all callers share.
@@ -51,6 +82,8 @@ pub(super) struct Traffic<'a> {
     stop: AtomicBool,
     wrong: AtomicUsize,
     faults: Mutex<Vec<String>>,
+    /// Requests that came to the upstream and might.
+    forwarded: Mutex<HashSet<usize>>,
 }
 
 /// Wrong decisions that are told in full.
@@ -67,6 +100,7 @@ impl<'a> Traffic<'a> {
             stop: AtomicBool::new(false),
             wrong: AtomicUsize::new(0),
             faults: Mutex::default(),
+            forwarded: Mutex::default(),
         }
     }
 
@@ -81,10 +115,28 @@ impl<'a> Traffic<'a> {
     /// Something that must not be, told for whoever reads the report.
     pub(super) fn fault(&self, fault: String) {
         if self.wrong.fetch_add(1, Ordering::SeqCst) < TOLD {
-            self.faults
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(fault);
+            lock(&self.faults).push(fault);
+        }
+    }
+
+    /// Something came to the upstream.
+    pub(super) fn forwarded(&self, request: &upstream::Seen) {
+        match request.header(FATE).as_deref().and_then(Fate::read) {
+            Some(Fate::May(number)) => {
+                lock(&self.forwarded).insert(number);
+            }
+            Some(Fate::Never) | None => {
+                let line = [request.method.as_slice(), b" ", request.path.as_slice()].concat();
+                let line: String = String::from_utf8_lossy(&line).chars().take(100).collect();
+                self.fault(format!("`{line}` came to the upstream and should not have"));
+            }
+        }
+    }
+
+    /// Nothing that was refused at last has come to the upstream before.
+    pub(super) fn hold_refused(&self, refused: &HashSet<usize>) {
+        for number in lock(&self.forwarded).intersection(refused) {
+            self.fault(format!("request {number} was refused, and came to the upstream"));
         }
     }
 
@@ -110,33 +162,43 @@ impl<'a> Traffic<'a> {
             };
             for act in (kind.make)(&self.setting.sender, number)? {
                 count.sent = count.sent.saturating_add(1);
-                match act {
-                    Act::Abandon(bytes) => client::abandon(self.setting.plugin, &bytes)?,
-                    Act::Ask(request, due) => {
-                        self.ask(kind.name, count, &request, &due, || plugin.send(&request));
+                let (request, due, sight) = match act {
+                    Act::Abandon(bytes) => {
+                        count.abandoned = count.abandoned.saturating_add(1);
+                        client::abandon(self.setting.plugin, &bytes)?;
+                        client::abandon(self.setting.native, &bytes)?;
+                        continue;
                     }
-                    Act::Compare(request, due, sight) => {
-                        let times = match sight {
-                            Sight::Again => &mut seen.again,
-                            Sight::First => &mut seen.first,
-                        };
-                        let mut one = |place: usize, connection: &mut Connection| {
-                            let begun = wait::now();
-                            let answer = connection.send(&request);
-                            if let Some(times) = times.get_mut(place) {
-                                times.push(microseconds(begun));
-                            }
-                            answer
-                        };
-                        // Neither always goes first.
-                        if number % 2 == 0 {
-                            self.native(kind.name, one(1, &mut native));
-                            self.ask(kind.name, count, &request, &due, || one(0, &mut plugin));
-                        } else {
-                            self.ask(kind.name, count, &request, &due, || one(0, &mut plugin));
-                            self.native(kind.name, one(1, &mut native));
-                        }
+                    Act::Ask(request, due) => (request, due, None),
+                    Act::Compare(request, due, sight) => (request, due, Some(sight)),
+                };
+                let mut untimed = [Vec::new(), Vec::new()];
+                let [ours, theirs] = match sight {
+                    Some(Sight::Again) => &mut seen.again,
+                    Some(Sight::First) => &mut seen.first,
+                    None => &mut untimed,
+                };
+                let mut ask = |count: &mut Count| {
+                    let held = self.ask(kind.name, count, &request, &due, || {
+                        timed(ours, &mut plugin, &request)
+                    });
+                    if held == Some(Right::Refused) && matches!(due, Due::WhilePublished(..)) {
+                        seen.refused.insert(number);
                     }
+                };
+                let mut beside = || {
+                    let answer = timed(theirs, &mut native, &request);
+                    if sight.is_some() {
+                        self.native(kind.name, answer);
+                    }
+                };
+                // Neither always goes first.
+                if number.is_multiple_of(2) {
+                    beside();
+                    ask(count);
+                } else {
+                    ask(count);
+                    beside();
                 }
             }
         }
@@ -161,14 +223,14 @@ impl<'a> Traffic<'a> {
         request: &[u8],
         due: &Due,
         send: impl FnOnce() -> io::Result<Answer>,
-    ) {
+    ) -> Option<Right> {
         let then = self.setting.rotation.now();
         let answer = send();
         let steps = self.setting.rotation.since(then);
-        match answer
+        let held = answer
             .map_err(|error| error.to_string())
-            .and_then(|answer| due.met_by(&answer, steps))
-        {
+            .and_then(|answer| due.met_by(&answer, steps));
+        match &held {
             Ok(Right::Permitted) => count.permitted = count.permitted.saturating_add(1),
             Ok(Right::Refused) => count.refused = count.refused.saturating_add(1),
             Ok(Right::Either) => count.changing = count.changing.saturating_add(1),
@@ -179,6 +241,7 @@ impl<'a> Traffic<'a> {
                 self.fault(format!("{kind}: {fault}; Envoy's own filters: {native}"));
             }
         }
+        held.ok()
     }
 
     /// Envoy's own filters permit what is good.
@@ -205,10 +268,7 @@ impl Seen {
             return other;
         }
         for (count, more) in self.counts.iter_mut().zip(other.counts) {
-            count.sent = count.sent.saturating_add(more.sent);
-            count.permitted = count.permitted.saturating_add(more.permitted);
-            count.refused = count.refused.saturating_add(more.refused);
-            count.changing = count.changing.saturating_add(more.changing);
+            count.add(more);
         }
         for (times, more) in self.again.iter_mut().zip(other.again) {
             times.extend(more);
@@ -216,6 +276,7 @@ impl Seen {
         for (times, more) in self.first.iter_mut().zip(other.first) {
             times.extend(more);
         }
+        self.refused.extend(other.refused);
         self
     }
 }
@@ -306,6 +367,18 @@ fn code_of(answer: &Answer) -> String {
 
 fn said(answer: &Answer) -> String {
     format!("{} {}", answer.status, code_of(answer))
+}
+
+/// Sends a request and notes how long its answer took.
+fn timed(times: &mut Vec<u32>, connection: &mut Connection, request: &[u8]) -> io::Result<Answer> {
+    let begun = wait::now();
+    let answer = connection.send(request);
+    times.push(microseconds(begun));
+    answer
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn microseconds(since: Instant) -> u32 {
