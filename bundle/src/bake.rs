@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use scopegate_engine::digest;
-use scopegate_trim::{Proxies, trim};
+use scopegate_trim::{Cut, Proxies};
 use serde_json::Value;
 use wasm_encoder::{CustomSection, Encode as _, Section as _};
 use wasmtime::{Extern, Module, Val};
@@ -20,6 +20,12 @@ const BAKE: &str = "scopegate_bake";
 
 /// The function that stands in the place of `_initialize` in a bundle: all is initialised.
 const WAKE: &str = "scopegate_wake";
+
+/// The function by which a module compiles the text of a policy.
+const COMPILE: &str = "scopegate_compile";
+
+/// The function that stands in its place where there is nothing left to compile: it refuses.
+const REFUSE: &str = "scopegate_refuse";
 
 /// Levels of the log from here on are faults (Proxy-Wasm ABI 0.2.1, `proxy_log_level_t`).
 const ERROR: u32 = 4;
@@ -78,7 +84,10 @@ impl Baker {
         let fault = |error: wasmtime::Error| BundleError::Plugin(first_line(&error));
         let read =
             module::read(&plugin).map_err(|error: ReadError| BundleError::Plugin(error.to_string()))?;
-        if !read.exports(BAKE) || !read.exports(WAKE) {
+        if ![BAKE, WAKE, COMPILE, REFUSE]
+            .iter()
+            .all(|name| read.exports(name))
+        {
             let what = match read.is_bundle() {
                 true => "it is a bundle, with a policy of its own",
                 false => "it takes in no policy",
@@ -134,7 +143,9 @@ impl Baker {
         let manifest = self.manifest(policy, open, described.form, options);
         let (context, _) = self.wizer.instrument(&self.plugin).map_err(fault)?;
         let bytes = ready(self.wizer.snapshot(&context, &mut started)).map_err(fault)?;
-        let bytes = trim(&bytes, options.proxies).map_err(|error| BundleError::Machine(error.to_string()))?;
+        let bytes = cut(manifest.form, options.proxies)
+            .apply(&bytes)
+            .map_err(|error| BundleError::Machine(error.to_string()))?;
         Ok(with_sections(bytes, &manifest, &text))
     }
 
@@ -158,6 +169,18 @@ impl Baker {
                 at: options.at,
             },
         }
+    }
+}
+
+/// What a bundle goes without: what its proxies do not need, and the compiler, unless its policy is compiled where it starts.
+fn cut(form: Form, proxies: Proxies) -> Cut<'static> {
+    Cut {
+        proxies,
+        closed: &[COMPILE, REFUSE],
+        replaced: match form {
+            Form::Compiled => Some((COMPILE, REFUSE)),
+            Form::Document => None,
+        },
     }
 }
 

@@ -96,9 +96,9 @@ fn bake(policy: &Value, open: &[Open]) -> Vec<u8> {
     baker().bake(policy, &options(open)).unwrap()
 }
 
-/// The module, whose code is compiled once for all tests that make bundles for the same proxies.
+/// The module, whose code is compiled once for all tests: with the compiler of policies and without, for each of the proxies.
 fn module(bytes: &[u8]) -> Module {
-    static CODES: [OnceLock<Module>; 2] = [const { OnceLock::new() }; 2];
+    static CODES: [OnceLock<Module>; 4] = [const { OnceLock::new() }; 4];
     CODES
         .iter()
         .find_map(|code| {
@@ -432,6 +432,8 @@ fn a_module_that_asks_for_time_or_chance_makes_no_bundle() {
                 (func (export "proxy_abi_version_0_2_1"))
                 (func (export "_initialize"))
                 (func (export "scopegate_wake"))
+                (func (export "scopegate_compile"))
+                (func (export "scopegate_refuse"))
                 (func (export "scopegate_describe") (drop (call $log (i32.const 2) (i32.const 0) (i32.const {length}))))
                 (func (export "scopegate_bake") (drop (call $ask {arguments}))))"#
         ));
@@ -533,4 +535,55 @@ fn a_bundle_has_the_callbacks_that_its_proxies_need_and_serves() {
         let exchange = host.exchange(get("/healthz"), Response::new(200).body("well"));
         assert_eq!(exchange.response.unwrap().body, b"well", "{proxies:?}");
     }
+}
+
+/// As many routes as the policies have together that measures are made with.
+fn policy_of_23_routes() -> Value {
+    let mut policy = policy();
+    let route = |number: usize| {
+        json!({
+            "id": format!("orders-{number}"),
+            "match": {"methods": ["GET"], "path": format!("/{number}/orders/{{id}}")},
+            "access": {"scopes": {"all": ["orders:read"]}},
+        })
+    };
+    policy["authorization"]["routes"] = (0..23).map(route).collect();
+    policy
+}
+
+#[test]
+fn a_bundle_of_a_compiled_policy_goes_without_the_compiler() {
+    let bytes = bake(&policy_of_23_routes(), &[]);
+    let (bundle, plugin) = (bytes.len(), plugin().len());
+    println!("{bundle} bytes, {plugin} without a policy");
+    assert!(bundle * 5 <= plugin * 4, "{bundle} bytes of {plugin}");
+    assert!(bytes == bake(&policy_of_23_routes(), &[]), "the same each time");
+    let mut host = builder(&bytes).build().unwrap();
+    let request = get("/22/orders/7").header("x-api-key", "key");
+    assert!(host.request(request).forwarded().is_some());
+    for form in [policy(), secret_policy()] {
+        for name in ["scopegate_bake", "scopegate_compile", "scopegate_refuse"] {
+            let exports = module(&bake(&form, &[])).exports();
+            assert!(exports.iter().all(|export| export.name != name), "`{name}`");
+        }
+    }
+}
+
+#[test]
+fn what_would_need_the_compiler_is_refused_in_words_and_never_by_a_trap() {
+    let open = [Open::LogLevel, Open::Upstreams];
+    let mut host = builder(&bake(&policy(), &open)).build().unwrap();
+    for configuration in [
+        policy().to_string(),
+        secret_policy().to_string(),
+        "env:POLICY".to_owned(),
+    ] {
+        assert_eq!(host.configure(&configuration), Ok(false), "{configuration}");
+        assert!(
+            host.request(get("/healthz")).forwarded().is_some(),
+            "the machine lives"
+        );
+    }
+    assert_eq!(host.configure(r#"{"log_level": "error"}"#), Ok(true));
+    assert!(host.request(get("/orders")).forwarded().is_none());
 }

@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use scopegate_bundle::{Baker, BundleError, Options, Proxies};
 use scopegate_document::json;
@@ -14,12 +14,15 @@ use crate::executor::{Executor, ExecutorError, Prepared, Session, Setup};
 use crate::upstream::Rule;
 use crate::wasm::WasmSession;
 
+/// The number of codes that bundles of one plugin have: with the compiler of policies, and without.
+const CODES: usize = 2;
+
 /// The plugin, of which a bundle is made for each policy.
 #[derive(Debug)]
 pub struct Bundled {
     baker: Baker,
-    /// The code that all of these bundles have, compiled once.
-    code: OnceLock<Module>,
+    /// The codes that these bundles have, each compiled once.
+    codes: Mutex<Vec<Module>>,
     proxy: Profile,
 }
 
@@ -41,7 +44,7 @@ impl Bundled {
     pub fn from_bytes(plugin: Vec<u8>, name: &str) -> Result<Self, ExecutorError> {
         Ok(Self {
             baker: Baker::new(plugin).map_err(|error| unloadable(name, &error))?,
-            code: OnceLock::new(),
+            codes: Mutex::default(),
             proxy: Profile::Envoy,
         })
     }
@@ -72,15 +75,16 @@ impl Bundled {
             at: None,
         };
         let bytes = self.bytes(policy, &options)?;
-        let load = || Module::shared(&bytes).map_err(|error| BundleError::Machine(error.to_string()));
-        let code = match self.code.get() {
-            Some(code) => code.clone(),
-            None => {
-                let compiled = load()?;
-                self.code.get_or_init(|| compiled).clone()
-            }
-        };
-        code.with_data_of(&bytes).map_or_else(load, Ok)
+        let codes = || self.codes.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = codes().clone();
+        if let Some(module) = known.iter().find_map(|code| code.with_data_of(&bytes)) {
+            return Ok(module);
+        }
+        let module = Module::shared(&bytes).map_err(|error| BundleError::Machine(error.to_string()))?;
+        if known.len() < CODES {
+            codes().push(module.clone());
+        }
+        Ok(module)
     }
 }
 

@@ -8,10 +8,10 @@ use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
 use scopegate_authn::{Notice, Secrets};
-use scopegate_document::{PolicyError, json};
 use scopegate_engine::{Compiled, Engine};
 use serde_json::{Value, json};
 
+use crate::compile::compile;
 use crate::environment::Environment;
 use crate::host::{self, Level};
 use crate::log::say;
@@ -63,7 +63,7 @@ impl Baked {
         let (engine, notices) = match &self.form {
             Form::Compiled(engine, notices) => (Rc::clone(engine), notices.clone()),
             Form::Document(text) => {
-                let Compiled { engine, notices } = Engine::from_json(text, &Environment).map_err(shown)?;
+                let Compiled { engine, notices } = compile(text, &Environment)?;
                 (Rc::new(engine), notices)
             }
         };
@@ -84,11 +84,10 @@ impl Baked {
         };
         let open = Field::list(&read(host::vm_configuration())?).map_err(|fault| vec![fault])?;
         let text = read(host::configuration())?;
-        let document = json::parse(&text).map_err(|error| vec![error.to_string()])?;
         let secrets = Missing::default();
-        let compiled = Engine::from_value(&document, &secrets);
+        let compiled = compile(&text, &secrets);
         if !secrets.was_asked.get() {
-            let Compiled { engine, notices } = compiled.map_err(shown)?;
+            let Compiled { engine, notices } = compiled?;
             return Ok(Self {
                 name: engine.policy().clone(),
                 form: Form::Compiled(Rc::new(engine), notices),
@@ -96,17 +95,13 @@ impl Baked {
             });
         }
         // Whatever else is wrong with it is known before it is somewhere in force.
-        let Compiled { engine, .. } = Engine::from_value(&document, &Placeholders).map_err(shown)?;
+        let Compiled { engine, .. } = compile(&text, &Placeholders)?;
         Ok(Self {
             name: engine.policy().clone(),
             form: Form::Document(text),
             open,
         })
     }
-}
-
-pub(crate) fn shown(errors: Vec<PolicyError>) -> Vec<String> {
-    errors.iter().map(ToString::to_string).collect()
 }
 
 /// The environment where bundles are made: empty, and it remembers that it was asked.

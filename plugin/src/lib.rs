@@ -5,6 +5,7 @@
 mod baked;
 mod callout;
 mod clock;
+mod compile;
 mod documents;
 mod environment;
 mod facts;

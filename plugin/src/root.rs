@@ -7,11 +7,12 @@ use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
 use scopegate_authn::HostSignatures;
-use scopegate_engine::{Compiled, Engine};
+use scopegate_engine::Compiled;
 
-use crate::baked::{self, Ready, shown};
+use crate::baked::{self, Ready};
 use crate::callout::Received;
 use crate::clock::Time;
+use crate::compile::compile;
 use crate::environment::{self, Environment};
 use crate::host::{self, HostError, Level};
 use crate::log::{say, set_least};
@@ -171,7 +172,7 @@ fn policy(configuration: Vec<u8>) -> Result<Ready, Vec<String>> {
         return baked;
     }
     let text = environment::policy(configuration)?;
-    let Compiled { engine, notices } = Engine::from_json(&text, &Environment).map_err(shown)?;
+    let Compiled { engine, notices } = compile(&text, &Environment)?;
     Ok(Ready {
         engine: Rc::new(engine),
         notices,

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod replaced;
 mod used;
 mod write;
 
@@ -57,14 +58,20 @@ impl Proxies {
     }
 }
 
-/// What is no module, or not a whole one.
+/// Why nothing can be cut from a module.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the module cannot be read: {0}")]
-pub struct TrimError(String);
+pub enum TrimError {
+    /// It is no module, or not a whole one.
+    #[error("the module cannot be read: {0}")]
+    Unreadable(String),
+    /// It lacks a function that is replaced, or the one that should take its place does not fit.
+    #[error("the module cannot be trimmed: {0}")]
+    Unfit(String),
+}
 
 impl From<wasmparser::BinaryReaderError> for TrimError {
     fn from(error: wasmparser::BinaryReaderError) -> Self {
-        Self(format!("{} at byte {}", error.message(), error.offset()))
+        Self::Unreadable(format!("{} at byte {}", error.message(), error.offset()))
     }
 }
 
@@ -74,6 +81,51 @@ impl From<wasmparser::BinaryReaderError> for TrimError {
 /// # Errors
 /// It is no module.
 pub fn trim(module: &[u8], proxies: Proxies) -> Result<Vec<u8>, TrimError> {
-    let used = used::functions(module, |export| proxies.need(export))?;
-    write::module(module, &used, |export| proxies.need(export))
+    Cut {
+        proxies,
+        ..Cut::default()
+    }
+    .apply(module)
+}
+
+/// What is cut from a module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cut<'n> {
+    /// The proxies that it is for.
+    pub proxies: Proxies,
+    /// Exports that are needed no more, by their names. Who calls these functions inside the module still does.
+    pub closed: &'n [&'n str],
+    /// An exported function that is called no more, and the one that is called in its place, by their names. What only the
+    /// first reaches goes.
+    pub replaced: Option<(&'n str, &'n str)>,
+}
+
+impl Cut<'_> {
+    /// The module without what is cut, nor what only that reaches. The same module gives the same bytes.
+    ///
+    /// # Errors
+    /// It is no module; or a function that is replaced is not there, or not of the same type as the other.
+    pub fn apply(&self, module: &[u8]) -> Result<Vec<u8>, TrimError> {
+        let called = match self.replaced {
+            Some((old, new)) => Some(replaced::functions(module, old, new)?),
+            None => None,
+        };
+        let called = Called(called);
+        let keep = |export: &str| self.proxies.need(export) && !self.closed.contains(&export);
+        let used = used::functions(module, called, keep)?;
+        write::module(module, called, &used, keep)
+    }
+}
+
+/// Which function is called where one is named.
+#[derive(Debug, Clone, Copy)]
+struct Called(Option<(u32, u32)>);
+
+impl Called {
+    fn at(self, function: u32) -> u32 {
+        match self.0 {
+            Some((old, new)) if old == function => new,
+            Some(_) | None => function,
+        }
+    }
 }

@@ -5,7 +5,7 @@ use wasmparser::{
     ConstExpr, ElementItems, ExternalKind, FunctionBody, Operator, OperatorsReader, Parser, Payload, TypeRef,
 };
 
-use crate::TrimError;
+use crate::{Called, TrimError};
 
 /// What is read of a module.
 #[derive(Default)]
@@ -18,13 +18,18 @@ struct Found {
     roots: Vec<u32>,
 }
 
-/// Whether each function is used, by its number, where the exports stay that `keep` names.
-pub(crate) fn functions(module: &[u8], keep: impl Fn(&str) -> bool) -> Result<Vec<bool>, TrimError> {
+/// Whether each function is used, by its number, where the exports stay that `keep` names, and that is called which `called`
+/// says.
+pub(crate) fn functions(
+    module: &[u8],
+    called: Called,
+    keep: impl Fn(&str) -> bool,
+) -> Result<Vec<bool>, TrimError> {
     let mut found = Found::default();
     for payload in Parser::new(0).parse_all(module) {
         found.note(&payload?, &keep)?;
     }
-    Ok(found.reached())
+    Ok(found.reached(called))
 }
 
 impl Found {
@@ -79,10 +84,10 @@ impl Found {
     }
 
     /// Whether each function is reached from one that is used.
-    fn reached(mut self) -> Vec<bool> {
+    fn reached(mut self, called: Called) -> Vec<bool> {
         let mut used = vec![false; self.imported.saturating_add(self.named.len())];
         while let Some(function) = self.roots.pop() {
-            let Ok(function) = usize::try_from(function) else {
+            let Ok(function) = usize::try_from(called.at(function)) else {
                 continue;
             };
             let Some(is_used) = used.get_mut(function) else {

@@ -7,15 +7,18 @@ use wasmparser::{
     Parser, TypeRef,
 };
 
-use crate::TrimError;
+use crate::{Called, TrimError};
 
-/// The module with the functions that are `used`, by their numbers, and the exports that `keep` names.
+/// The module with the functions that are `used`, by their numbers, that are named as `called` says, and the exports that
+/// `keep` names.
 pub(crate) fn module(
     module: &[u8],
+    called: Called,
     used: &[bool],
     keep: impl Fn(&str) -> bool,
 ) -> Result<Vec<u8>, TrimError> {
     let mut writer = Writer {
+        called,
         numbers: numbers(used),
         next: 0,
         keep,
@@ -26,7 +29,7 @@ pub(crate) fn module(
         Ok(()) => Ok(written.finish()),
         Err(Error::UserError(error)) => Err(error),
         Err(Error::ParseError(error)) => Err(error.into()),
-        Err(error) => Err(TrimError(error.to_string())),
+        Err(error) => Err(TrimError::Unreadable(error.to_string())),
     }
 }
 
@@ -44,6 +47,7 @@ fn numbers(used: &[bool]) -> Vec<Option<u32>> {
 }
 
 struct Writer<F> {
+    called: Called,
     numbers: Vec<Option<u32>>,
     /// How many functions were seen: those that are imported come first.
     next: usize,
@@ -67,9 +71,11 @@ impl<F: Fn(&str) -> bool> Reencode for Writer<F> {
     type Error = TrimError;
 
     fn function_index(&mut self, function: u32) -> Result<u32, Error<TrimError>> {
-        let known = usize::try_from(function).ok();
+        let known = usize::try_from(self.called.at(function)).ok();
         let number = known.and_then(|function| self.numbers.get(function).copied().flatten());
-        number.ok_or_else(|| Error::UserError(TrimError(format!("there is no function {function}"))))
+        number.ok_or_else(|| {
+            Error::UserError(TrimError::Unreadable(format!("there is no function {function}")))
+        })
     }
 
     fn parse_import_section(

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use scopegate_trim::{Proxies, trim};
+use scopegate_trim::{Cut, Proxies, trim};
 use wasmparser::{Parser, Payload};
 
 /// Two callbacks with a function of their own each, one function that both call, and one that a table holds.
@@ -85,6 +85,59 @@ fn the_same_module_gives_the_same_bytes_and_nothing_is_left_to_trim_twice() {
         let trimmed = trim(&module, proxies).unwrap();
         assert_eq!(trim(&module, proxies).unwrap(), trimmed);
         assert_eq!(trim(&trimmed, proxies).unwrap(), trimmed);
+    }
+}
+
+/// A callback that calls a function for which another can stand, in a table too.
+const REPLACEABLE: &str = r#"(module
+  (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (table 1 funcref)
+  (elem (i32.const 0) $long)
+  (func $deep (result i32) (call $log (i32.const 0) (i32.const 0) (i32.const 0)))
+  (func $long (export "long") (param i32) (result i32) (call $deep))
+  (func $short (export "short") (param i32) (result i32) (i32.const 7))
+  (func (export "other") (result i32) (i32.const 7))
+  (func (export "scopegate_describe") (drop (call $long (i32.const 1)))))"#;
+
+#[test]
+fn what_is_replaced_goes_with_all_that_only_it_reaches() {
+    let module = wat::parse_str(REPLACEABLE).unwrap();
+    let cut = |closed: &'static [&str], replaced| {
+        let cut = Cut {
+            closed,
+            replaced,
+            ..Cut::default()
+        };
+        looked_into(&cut.apply(&module).unwrap())
+    };
+    let kept = ["memory", "other", "scopegate_describe"];
+    let closed = &["long", "short"];
+    assert_eq!(cut(closed, None), (names(&kept), names(&["proxy_log"]), 4));
+    let replaced = Some(("long", "short"));
+    assert_eq!(cut(closed, replaced), (names(&kept), names(&[]), 3));
+}
+
+#[test]
+fn what_cannot_be_replaced_is_refused() {
+    let module = wat::parse_str(REPLACEABLE).unwrap();
+    for (old, new, expected) in [
+        (
+            "long",
+            "other",
+            "`other` cannot take the place of `long`: it is called in another way",
+        ),
+        ("absent", "short", "no function is exported as `absent`"),
+        ("long", "memory", "no function is exported as `memory`"),
+    ] {
+        let cut = Cut {
+            replaced: Some((old, new)),
+            ..Cut::default()
+        };
+        assert_eq!(
+            cut.apply(&module).unwrap_err().to_string(),
+            format!("the module cannot be trimmed: {expected}")
+        );
     }
 }
 
