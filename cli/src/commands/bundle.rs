@@ -50,7 +50,7 @@ pub(crate) struct Bundle {
     /// Writes the signature into this file, and leaves it out of the module
     #[arg(long, value_name = "FILE", requires = "sign")]
     signature: Option<PathBuf>,
-    /// The plugin's module, in place of the one that was built
+    /// The plugin's module, in place of the one in the command or, where none is in it, the one that was built
     #[arg(long, value_name = "FILE")]
     wasm: Option<PathBuf>,
     #[command(flatten)]
@@ -109,12 +109,14 @@ impl Bundle {
             checked => checked?,
         };
         let registry = self.publish.registry()?;
-        let (module, made) = self.make(&source)?;
+        let plugin = module::find(self.wasm.as_deref())?;
+        let (module, made) = self.make(&source, plugin.bytes()?)?;
         if self.format == Format::Human {
             eprint!(
                 "{}",
                 diagnostics::human(source.files(), &warnings, style::for_stderr())
             );
+            eprintln!("plugin: {}, {}", plugin.name(), plugin_digest(&made));
         }
         let pushed = self.publish.publish(registry.as_ref(), &module, &made)?;
         self.print(&made, pushed.as_ref())?;
@@ -135,8 +137,7 @@ impl Bundle {
     }
 
     /// Makes the bundle, looks at it as anybody would, and writes it.
-    fn make(&self, source: &Source) -> Result<(Vec<u8>, Inspection), Failure> {
-        let plugin = module::find(self.wasm.as_deref())?.bytes()?;
+    fn make(&self, source: &Source, plugin: Vec<u8>) -> Result<(Vec<u8>, Inspection), Failure> {
         let options = Options {
             open: self.open.iter().copied().map(Open::from).collect(),
             proxies: self.proxy.into(),
@@ -176,12 +177,19 @@ impl Bundle {
             Format::Json => {
                 let image = pushed.map(|pushed| pushed.reference.as_str());
                 let object = json!({
-                    "file": path, "bytes": made.bytes, "digest": made.digest, "policy": digest, "image": image,
+                    "file": path, "bytes": made.bytes, "digest": made.digest, "policy": digest,
+                    "plugin": plugin_digest(made), "image": image,
                 });
                 format!("{object}\n")
             }
         })
     }
+}
+
+/// The digest of the module that the bundle was made from.
+fn plugin_digest(made: &Inspection) -> &str {
+    let manifest = made.bundle.as_ref().map(|(manifest, _)| manifest);
+    manifest.map_or("none", |manifest| &manifest.plugin.digest)
 }
 
 fn build_time() -> Result<Option<u64>, Failure> {

@@ -28,6 +28,9 @@ fn a_bundle_is_the_same_wherever_it_is_made_and_shows_its_policy() {
     for path in [&one, &other] {
         let made = bundle(path, &["--open", "log_level"]);
         assert_eq!(made.status.code(), Some(0), "{}", stderr(&made));
+        let shown: Value = serde_json::from_slice(&inspect(path, &["--format", "json"]).stdout).unwrap();
+        let plugin = shown["manifest"]["plugin"]["digest"].as_str().unwrap();
+        assert!(stderr(&made).contains(plugin), "{}", stderr(&made));
     }
     assert!(std::fs::read(&one).unwrap() == std::fs::read(&other).unwrap());
 

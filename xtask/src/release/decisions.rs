@@ -13,7 +13,7 @@ use crate::command::{self, Failure, on};
 use crate::workspace::Workspace;
 
 use super::check::program;
-use super::{BUNDLES, json};
+use super::{BUNDLES, MODULE, json};
 
 /// The time at which the tests of these policies ask.
 const NOW: &str = "2026-11-22T09:00:00Z";
@@ -54,6 +54,9 @@ const ASKED: [(&str, [Case; 2]); 2] = [
 /// The policy that the command is tried with in a folder where nothing else is.
 const ALONE: &str = "partner-api-keys";
 
+/// Where a build leaves the plugin's module, below the folder of the sources.
+const BUILT: &str = "target/wasm32-wasip1/release";
+
 /// The bundles of some policies permit and refuse what these policies do, and so does the command alone. The others are not
 /// asked: the command of the tests takes long to compile each.
 pub(super) fn right(workspace: &Workspace, folder: &Path) -> Result<(), Failure> {
@@ -80,10 +83,15 @@ pub(super) fn right(workspace: &Workspace, folder: &Path) -> Result<(), Failure>
     })
 }
 
-/// With nothing but a policy beside it and no variable, the command decides, and makes the bundle that is in the release.
+/// With nothing but a policy beside it and no variable, the command decides, and makes the bundle that is in the release. A file
+/// lies where a build would leave the plugin: who can write around a folder does not choose what a release makes bundles of there.
 fn alone(workspace: &Workspace, folder: &Path, place: &Path) -> Result<(), Failure> {
     let policy = workspace.root.join("policies").join(ALONE).join("policy.yaml");
     on(&policy, fs::copy(&policy, place.join("policy.yaml")))?;
+    let planted = place.join(BUILT);
+    on(&planted, fs::create_dir_all(&planted))?;
+    let planted = planted.join(MODULE);
+    on(&planted, fs::write(&planted, "planted"))?;
     let scopegate = |arguments: &[&str]| {
         let mut program = Command::new(program(folder));
         program.current_dir(place).env_clear().args(arguments);
