@@ -8,6 +8,7 @@ mod folder;
 mod licenses;
 mod readme;
 mod stage;
+mod tree;
 
 use std::env;
 use std::fs;

@@ -1,6 +1,7 @@
 //! What a product consists of: the bill of materials, which a tool of cargo's makes from the manifests; what would differ from
 //! one run or folder to the next is taken out.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -13,6 +14,7 @@ use crate::workspace::Workspace;
 
 use super::folder::Draft;
 use super::stage::Stage;
+use super::tree::{self, Edges, Package};
 use super::{Product, json, licenses};
 
 /// The folder of the bills of materials.
@@ -53,7 +55,39 @@ fn bill(workspace: &Workspace, stage: &Stage, product: &Product) -> Result<Value
     let file = stage
         .manifest
         .with_file_name(format!("{}.cdx.json", product.package));
-    without_chance(&on(&file, fs::read_to_string(&file))?, &stage.root)
+    let mut bill = without_chance(&on(&file, fs::read_to_string(&file))?, &stage.root)?;
+    keep_built(&mut bill, &tree::packages(workspace, product, Edges::Built)?);
+    Ok(bill)
+}
+
+/// Leaves only what is built. The tool follows cargo's metadata, where a feature that would add to an optional package, if that
+/// were there, seems to ask for it.
+fn keep_built(bill: &mut Value, built: &BTreeSet<Package>) {
+    let text = |value: &Value, member: &str| value.get(member).and_then(Value::as_str).map(str::to_owned);
+    let mut removed = BTreeSet::new();
+    if let Some(components) = list_in(bill, "components") {
+        components.retain(|component| {
+            let package = text(component, "name").zip(text(component, "version"));
+            let is_built = package.is_some_and(|package| built.contains(&package));
+            if !is_built {
+                removed.extend(text(component, "bom-ref"));
+            }
+            is_built
+        });
+    }
+    let Some(dependencies) = list_in(bill, "dependencies") else {
+        return;
+    };
+    dependencies.retain(|entry| text(entry, "ref").is_none_or(|name| !removed.contains(&name)));
+    for entry in dependencies {
+        if let Some(names) = list_in(entry, "dependsOn") {
+            names.retain(|name| name.as_str().is_none_or(|name| !removed.contains(name)));
+        }
+    }
+}
+
+fn list_in<'a>(value: &'a mut Value, member: &str) -> Option<&'a mut Vec<Value>> {
+    value.get_mut(member).and_then(Value::as_array_mut)
 }
 
 /// The document without its number, its time, and the folder that it was made in.
@@ -78,7 +112,26 @@ fn without_chance(text: &str, folder: &Path) -> Result<Value, Failure> {
 mod tests {
     use std::path::Path;
 
-    use super::without_chance;
+    use serde_json::json;
+
+    use super::{keep_built, without_chance};
+
+    #[test]
+    fn what_is_not_built_is_in_no_list_of_the_bill() {
+        let mut bill = json!({
+            "components": [
+                {"bom-ref": "r#a@1", "name": "a", "version": "1"},
+                {"bom-ref": "r#a@2", "name": "a", "version": "2"},
+            ],
+            "dependencies": [{"ref": "r#x", "dependsOn": ["r#a@1", "r#a@2"]}, {"ref": "r#a@2"}, {"ref": "r#a@1"}],
+        });
+        keep_built(&mut bill, &[("a".to_owned(), "1".to_owned())].into());
+        let expected = json!({
+            "components": [{"bom-ref": "r#a@1", "name": "a", "version": "1"}],
+            "dependencies": [{"ref": "r#x", "dependsOn": ["r#a@1"]}, {"ref": "r#a@1"}],
+        });
+        assert_eq!(bill, expected);
+    }
 
     #[test]
     fn a_bill_is_the_same_at_another_time_and_in_another_folder() {

@@ -1,4 +1,4 @@
-//! Whether a folder holds a release: asked of the folder alone, with the command that is in it, and of `Cargo.lock`.
+//! Whether a folder holds a release: asked of the folder alone, with the command that is in it, and of cargo.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -15,22 +15,11 @@ use super::bill::{BILLS, LICENSES};
 use super::decisions;
 use super::folder::{self, SUMS};
 use super::licenses::heading_of;
-use super::{BUNDLES, Build, MODULE, is_linked, json, make, make_with, policies};
+use super::tree::{self, Edges, Package};
+use super::{BUNDLES, Build, MODULE, host, is_linked, json, make, make_with, policies, products};
 
 /// The page that says what is there.
 const PAGE: &str = "README.md";
-
-/// What must be found in each product, beside much else.
-const KNOWN: [(&str, &[&str]); 2] = [
-    (
-        "scopegate-plugin",
-        &["scopegate-authn", "jwt-compact", "proxy-wasm", "p256"],
-    ),
-    (
-        "scopegate",
-        &["scopegate-bundle", "jwt-compact", "wasmtime", "wasmsign2"],
-    ),
-];
 
 /// Makes a release, with the command of the tests, and checks it; and makes it again with one bundle, which must be the same.
 pub(crate) fn try_one(workspace: &Workspace) -> Result<(), Failure> {
@@ -70,11 +59,7 @@ fn whole(workspace: &Workspace, folder: &Path) -> Result<(), Failure> {
     decisions::right(workspace, folder)?;
     tells_no_place(workspace, folder)?;
     a_changed_file_is_noticed(folder)?;
-    let lock = workspace.root.join("Cargo.lock");
-    let locked = locked(&on(&lock, fs::read_to_string(&lock))?);
-    for (package, known) in KNOWN {
-        bill(folder, package, known, &locked)?;
-    }
+    bills(workspace, folder)?;
     on(Path::new("LICENSE"), fs::metadata(folder.join("LICENSE"))).map(|_| ())
 }
 
@@ -156,117 +141,137 @@ fn a_changed_file_is_noticed(folder: &Path) -> Result<(), Failure> {
     }
 }
 
-/// The bill of materials names what is known to be in the product; each thing in the version of `Cargo.lock`, with a licence,
-/// and the text of that licence lies in the folder.
-fn bill(
-    folder: &Path,
-    package: &str,
-    known: &[&str],
-    locked: &BTreeSet<(String, String)>,
-) -> Result<(), Failure> {
+/// The bills of materials of both products, and the texts of licences.
+fn bills(workspace: &Workspace, folder: &Path) -> Result<(), Failure> {
+    for product in products(&host(workspace)?) {
+        let packages = |edges| tree::packages(workspace, &product, edges);
+        let resolved = Resolved {
+            linked: packages(Edges::Linked)?,
+            built: packages(Edges::Built)?,
+        };
+        bill(folder, product.package, &resolved)?;
+    }
+    Ok(())
+}
+
+/// The packages of a product, as cargo resolves them.
+struct Resolved {
+    /// What is linked into it, and its macros.
+    linked: BTreeSet<Package>,
+    /// And what build scripts use.
+    built: BTreeSet<Package>,
+}
+
+/// The bill of materials names all that is linked, each with a licence whose text lies in the folder; what build scripts use,
+/// which it says is not linked; and nothing else.
+fn bill(folder: &Path, package: &str, resolved: &Resolved) -> Result<(), Failure> {
     let file = format!("{BILLS}/{package}.cdx.json");
     let text = on(Path::new(&file), fs::read_to_string(folder.join(&file)))?;
     let bill = json(&file, &text)?;
-    let fault = |what: String| -> Result<(), Failure> { Err(format!("`{file}`: {what}").into()) };
-    let at = |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    if at(&bill, "/metadata/component/name").as_deref() != Some(package) {
-        return fault("it is about something else".to_owned());
-    }
     let licenses = folder.join(LICENSES).join(format!("{package}.txt"));
     let licenses = on(&licenses, fs::read_to_string(&licenses))?;
-    let mut names = BTreeSet::new();
-    for component in bill
-        .pointer("/components")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
+    parts(&bill, package, resolved, &licenses).map_err(|what| format!("`{file}`: {what}").into())
+}
+
+fn parts(bill: &Value, package: &str, resolved: &Resolved, licenses: &str) -> Result<(), String> {
+    let at = |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    if at(bill, "/metadata/component/name").as_deref() != Some(package) {
+        return Err("it is about something else".to_owned());
+    }
+    let mut missing = resolved.linked.clone();
+    let components = bill.pointer("/components").and_then(Value::as_array);
+    for component in components.into_iter().flatten() {
         let (Some(name), Some(version)) = (at(component, "/name"), at(component, "/version")) else {
-            return fault(format!("a part without a name or version: {component}"));
+            return Err(format!("a part without a name or version: {component}"));
         };
-        if !locked.contains(&(name.clone(), version.clone())) {
-            return fault(format!("`{name}` {version} is not in `Cargo.lock`"));
-        }
         if component.pointer("/licenses/0").is_none() {
-            return fault(format!("`{name}` has no licence"));
+            return Err(format!("`{name}` has no licence"));
         }
         if is_linked(component) && !licenses.contains(&heading_of(&name, &version)) {
-            return fault(format!("there is no text of the licence of `{name}` {version}"));
+            return Err(format!("there is no text of the licence of `{name}` {version}"));
         }
-        names.insert(name);
+        let is_required = at(component, "/scope").as_deref() == Some("required");
+        let part = (name, version);
+        let known = match is_required {
+            true => &resolved.linked,
+            false => &resolved.built,
+        };
+        if !known.contains(&part) {
+            return Err(format!("`{}` {} is no part of the product", part.0, part.1));
+        }
+        if is_required {
+            missing.remove(&part);
+        }
     }
-    match known.iter().find(|name| !names.contains(**name)) {
-        Some(missing) => fault(format!("`{missing}` is missing")),
+    match missing.first() {
+        Some((name, version)) => Err(format!("`{name}` {version} is missing")),
         None => Ok(()),
     }
 }
 
-/// Names and versions in `Cargo.lock`.
-fn locked(text: &str) -> BTreeSet<(String, String)> {
-    let value = |line: Option<&str>, name: &str| {
-        let value = line?.strip_prefix(name)?.strip_prefix(" = ")?;
-        Some(value.trim_matches('"').to_owned())
-    };
-    let packages = text.split("[[package]]\n").filter_map(|package| {
-        let mut lines = package.lines();
-        Some((value(lines.next(), "name")?, value(lines.next(), "version")?))
-    });
-    packages.collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    use super::{bill, locked, sums};
-
-    const LOCK: &str = "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\nsource = \"x\"\n\n[[package]]\nname = \"b\"\nversion = \"2.0.0\"\n";
+    use super::{Resolved, parts, sums};
 
     #[test]
-    fn a_bill_with_a_gap_is_refused_and_says_which() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["sbom", "licenses"] {
-            std::fs::create_dir(folder.path().join(name)).unwrap();
-        }
-        let part = |name: &str, version: &str| json!({"name": name, "version": version, "scope": "required", "licenses": [{}]});
-        let mut bare = part("a", "1.0.0");
+    fn a_bill_with_a_gap_or_with_more_than_is_built_is_refused_and_says_which() {
+        let package = |name: &str| (name.to_owned(), "1.0.0".to_owned());
+        let resolved = Resolved {
+            linked: [package("a"), package("b")].into(),
+            built: [package("a"), package("b"), package("script")].into(),
+        };
+        let part = |name: &str, version: &str, scope: &str| json!({"name": name, "version": version, "scope": scope, "licenses": [{}]});
+        let (a, b) = (part("a", "1.0.0", "required"), part("b", "1.0.0", "required"));
+        let script = part("script", "1.0.0", "excluded");
+        let mut bare = a.clone();
         bare.as_object_mut().unwrap().remove("licenses");
-        for (product, parts, licenses, fault) in [
-            ("x", vec![part("a", "1.0.0")], "\na 1.0.0: ", None),
+        let all = "\na 1.0.0: \nb 1.0.0: ";
+        let cases: Vec<(&str, Vec<Value>, &str, Option<&str>)> = vec![
+            ("x", vec![a.clone(), b.clone()], all, None),
+            ("x", vec![a.clone(), b.clone(), script], all, None),
+            ("y", vec![a.clone(), b.clone()], all, Some("something else")),
+            ("x", vec![b.clone()], all, Some("`a` 1.0.0 is missing")),
+            ("x", vec![], all, Some("`a` 1.0.0 is missing")),
             (
-                "y",
-                vec![part("a", "1.0.0")],
-                "\na 1.0.0: ",
-                Some("something else"),
+                "x",
+                vec![part("a", "1.0.0", "excluded"), b.clone()],
+                all,
+                Some("`a` 1.0.0 is missing"),
             ),
             (
                 "x",
-                vec![part("a", "1.0.1")],
-                "\na 1.0.1: ",
-                Some("`a` 1.0.1 is not in"),
+                vec![a.clone(), b.clone(), part("script", "1.0.0", "required")],
+                "\na 1.0.0: \nb 1.0.0: \nscript 1.0.0: ",
+                Some("`script` 1.0.0 is no part"),
             ),
-            ("x", vec![bare], "\na 1.0.0: ", Some("`a` has no licence")),
             (
                 "x",
-                vec![part("a", "1.0.0")],
-                "\na 1.0.01: ",
+                vec![a.clone(), b.clone(), part("c", "1.0.0", "excluded")],
+                all,
+                Some("`c` 1.0.0 is no part"),
+            ),
+            (
+                "x",
+                vec![part("a", "1.0.1", "required"), b.clone()],
+                "\na 1.0.1: \nb 1.0.0: ",
+                Some("`a` 1.0.1 is no part"),
+            ),
+            ("x", vec![bare, b.clone()], all, Some("`a` has no licence")),
+            (
+                "x",
+                vec![a, b],
+                "\na 1.0.01: \nb 1.0.0: ",
                 Some("no text of the licence of `a`"),
             ),
-            (
-                "x",
-                vec![part("b", "2.0.0")],
-                "\nb 2.0.0: ",
-                Some("`a` is missing"),
-            ),
-        ] {
-            let text = json!({"metadata": {"component": {"name": product}}, "components": parts});
-            std::fs::write(folder.path().join("sbom/x.cdx.json"), text.to_string()).unwrap();
-            std::fs::write(folder.path().join("licenses/x.txt"), licenses).unwrap();
-            let found = bill(folder.path(), "x", &["a"], &locked(LOCK));
-            match (found, fault) {
+        ];
+        for (product, components, licenses, fault) in cases {
+            let bill = json!({"metadata": {"component": {"name": product}}, "components": components});
+            match (parts(&bill, "x", &resolved, licenses), fault) {
                 (Ok(()), None) => {}
-                (Err(found), Some(fault)) => assert!(found.to_string().contains(fault), "{found}"),
-                (found, fault) => panic!("{found:?} in place of {fault:?}"),
+                (Err(found), Some(fault)) => assert!(found.contains(fault), "{found}"),
+                (found, fault) => panic!("{found:?} in place of {fault:?}: {bill}"),
             }
         }
     }

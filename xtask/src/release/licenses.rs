@@ -1,4 +1,5 @@
-//! The licences of what is linked into a product: each package's own files, as they lie in its sources.
+//! The licences of what is linked into a product: each package's own files, as they lie in its sources; for one that has none,
+//! the text of SPDX, and whom its manifest names.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,11 +7,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use spdx::Expression;
+use spdx::expression::ExpressionReq;
 
 use crate::command::{self, Failure, on};
+use crate::toolchain::WASI;
 use crate::workspace::Workspace;
 
 use super::stage::Stage;
+use super::tree::Package;
 use super::{Product, json};
 
 /// How the names of files begin that hold licences and what they ask to be passed on.
@@ -25,8 +30,27 @@ const NAMES: [&str; 6] = [
 
 const RULE: &str = "--------------------------------------------------------------------------------";
 
-/// A package: its name and version.
-type Package = (String, String);
+/// What is in every product beside packages.
+const STANDARD_LIBRARY: &str = "\
+Rust's standard library is in it too: MIT OR Apache-2.0, with parts that have licences of their own. Their texts are not here;
+they come with the toolchain (`share/doc/rust/COPYRIGHT-library.html`; in Debian's, `/usr/share/doc/libstd-rust-web-dev/copyright`).
+See https://www.rust-lang.org/policies/licenses
+";
+
+/// What is in the module besides.
+const C_LIBRARY: &str = "
+wasi-libc, the C library of the target, is in it too: Apache-2.0 WITH LLVM-exception OR Apache-2.0 OR MIT. Parts of it are musl (MIT),
+cloudlibc and libpreopen (BSD-2-Clause), and dlmalloc (CC0-1.0). Their texts are not here; they lie in its sources,
+https://github.com/WebAssembly/wasi-libc: `LICENSE` and the files that it names, for musl `libc-top-half/musl/COPYRIGHT`.
+";
+
+/// What a package's manifest says.
+struct Source {
+    /// Where it lies.
+    folder: PathBuf,
+    authors: Vec<String>,
+    repository: Option<String>,
+}
 
 /// All texts, for the packages that the bill of materials says are linked.
 pub(super) fn texts(
@@ -35,24 +59,24 @@ pub(super) fn texts(
     product: &Product,
     bill: &Value,
 ) -> Result<String, Failure> {
-    let folders = folders(workspace, stage, product)?;
+    let sources = sources(workspace, stage, product)?;
     let mut text = format!(
-        "The licences of what is linked into `{}`, as they lie in the sources of each package.\n\
-         Rust's standard library is in it too, under MIT or Apache-2.0: https://www.rust-lang.org/policies/licenses\n",
+        "The licences of the packages that are linked into `{}`, as they lie in the sources of each.\n\n{STANDARD_LIBRARY}",
         product.package
     );
-    let mut first_with: BTreeMap<String, Package> = BTreeMap::new();
-    let mut without = Vec::new();
+    if product.target == WASI {
+        text.push_str(C_LIBRARY);
+    }
     for (package, expression) in linked(bill) {
-        let folder = folders
+        let source = sources
             .get(&package)
             .ok_or_else(|| format!("the sources of `{}` {} are not known", package.0, package.1))?;
-        let files = files(folder)?;
-        if files.is_empty() {
-            without.push((package, expression));
-            continue;
-        }
         heading(&mut text, &package, &expression);
+        let files = files(&source.folder)?;
+        if files.is_empty() {
+            let standard = standard(&expression).map_err(|why| format!("`{}`: {why}", package.0))?;
+            let _ = writeln!(text, "\n{}\n{standard}", without_file(source));
+        }
         for file in files {
             let _ = writeln!(
                 text,
@@ -60,22 +84,46 @@ pub(super) fn texts(
                 String::from_utf8_lossy(&on(&file, fs::read(&file))?).trim_end()
             );
         }
-        first_with.entry(expression).or_insert(package);
-    }
-    for (package, expression) in without {
-        let (name, version) = first_with.get(&expression).ok_or_else(|| {
-            format!(
-                "no package has the text of `{expression}`, which is the licence of `{}`",
-                package.0
-            )
-        })?;
-        heading(&mut text, &package, &expression);
-        let _ = writeln!(
-            text,
-            "\nThis package has no file with the text; it is that of {name} {version}."
-        );
     }
     Ok(text)
+}
+
+/// Whose a package is that brings no file.
+fn without_file(source: &Source) -> String {
+    let authors = match source.authors.is_empty() {
+        true => "no authors".to_owned(),
+        false => format!("as its authors {}", source.authors.join(", ")),
+    };
+    let repository = source.repository.as_deref().unwrap_or("nowhere");
+    format!(
+        "This package has no file with its licence. Its manifest names {authors}; its sources are at {repository}.\n\
+         What follows are the texts of the licences that its manifest names, as SPDX has them."
+    )
+}
+
+/// The texts of all licences in an expression, without the line where a copyright would be filled in.
+fn standard(expression: &str) -> Result<String, String> {
+    let parsed = Expression::parse(expression);
+    let parsed = parsed.map_err(|error| format!("`{expression}` names no licences: {}", error.reason))?;
+    let mut all = String::new();
+    for ExpressionReq { req: license, .. } in parsed.requirements() {
+        let unknown = || format!("SPDX has no text of `{license}`");
+        let text = license.license.id().ok_or_else(unknown)?.text();
+        let lines = text
+            .lines()
+            .filter(|line| !(line.starts_with("Copyright") && line.contains('<')));
+        for line in lines {
+            let _ = write!(all, "\n{}", line.trim_end());
+        }
+        if let Some(addition) = &license.addition {
+            let _ = write!(
+                all,
+                "\n\n{}",
+                addition.id().ok_or_else(unknown)?.text().trim_end()
+            );
+        }
+    }
+    Ok(all)
 }
 
 /// The line by which a package's licence is found in the text.
@@ -105,12 +153,12 @@ fn linked(bill: &Value) -> Vec<(Package, String)> {
     named.collect()
 }
 
-/// Where the sources of each package are.
-fn folders(
+/// What the manifest of each package says.
+fn sources(
     workspace: &Workspace,
     stage: &Stage,
     product: &Product,
-) -> Result<BTreeMap<Package, PathBuf>, Failure> {
+) -> Result<BTreeMap<Package, Source>, Failure> {
     let mut cargo = workspace.cargo();
     cargo
         .args([
@@ -130,7 +178,14 @@ fn folders(
         let folder = PathBuf::from(text(package, "manifest_path")?)
             .parent()?
             .to_path_buf();
-        Some(((text(package, "name")?, text(package, "version")?), folder))
+        let authors = package.get("authors").and_then(Value::as_array);
+        let authors = authors.into_iter().flatten().filter_map(Value::as_str);
+        let source = Source {
+            folder,
+            authors: authors.map(str::to_owned).collect(),
+            repository: text(package, "repository"),
+        };
+        Some(((text(package, "name")?, text(package, "version")?), source))
     });
     Ok(packages.collect())
 }
@@ -151,4 +206,24 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     }
     found.sort();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::standard;
+
+    #[test]
+    fn a_text_of_spdx_is_whole_and_claims_no_copyright() {
+        let mit = standard("MIT").unwrap();
+        assert!(mit.contains("Permission is hereby granted"), "{mit}");
+        assert!(!mit.contains("Copyright (c)"), "{mit}");
+        let excepted = standard("Apache-2.0 WITH LLVM-exception").unwrap();
+        assert!(excepted.contains("TERMS AND CONDITIONS FOR USE"));
+        assert!(excepted.contains("LLVM Exceptions to the Apache 2.0 License"));
+        let both = standard("MIT AND BSD-3-Clause").unwrap();
+        assert!(both.contains("Permission is hereby granted") && both.contains("Neither the name"));
+        for unknown in ["", "No-Such-Licence", "LicenseRef-own"] {
+            assert!(standard(unknown).is_err(), "{unknown}");
+        }
+    }
 }

@@ -19,8 +19,9 @@ the proxy must have; a variable must be in the proxy's environment, and without 
 ";
 
 const FILES_NOTES: &str = "\
-`sha256sum --check SHA256SUMS` checks them all. `sbom/` lists what the plugin and the command consist of (CycloneDX), `licenses/` has
-the texts of the licences of all that.
+`sha256sum --check SHA256SUMS` checks them all. `sbom/` lists the packages that the plugin and the command consist of (CycloneDX),
+`licenses/` has the texts of their licences. Rust's standard library and the C library of the module, which are no packages, it names
+with their licences, and where their texts are.
 ";
 
 /// The page for the folder, whose other files are there already.
