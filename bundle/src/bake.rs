@@ -12,6 +12,7 @@ use wasmtime_wizer::{InstanceState, SnapshotVal, ValType, Wizer};
 
 use crate::describe::{Form, first_line};
 use crate::host::{ASK_FUEL, BAKE_FUEL, Haste, Machine, Started, engine};
+use crate::inline::{InlineSecret, inline_secrets};
 use crate::manifest::{self, Built, Manifest, Open, PluginFacts, PolicyFacts};
 use crate::module::{self, INTEGRITY, MANIFEST, POLICY, ReadError};
 
@@ -39,6 +40,9 @@ pub enum BundleError {
     /// The policy is refused.
     #[error("the policy is refused: {}", .0.join("; "))]
     Policy(Vec<String>),
+    /// Secrets stand in the policy, and would stand in the bundle.
+    #[error("a bundle keeps no secret: {}", shown(.0))]
+    Secrets(Vec<InlineSecret>),
     /// The machine on which it is made failed.
     #[error("cannot make the bundle: {0}")]
     Machine(String),
@@ -65,6 +69,7 @@ pub struct Baker {
     /// The plugin, changed so that its memory can be read.
     module: Module,
     facts: PluginFacts,
+    takes_secrets: bool,
 }
 
 impl std::fmt::Debug for Baker {
@@ -112,14 +117,28 @@ impl Baker {
             plugin,
             engine,
             module,
+            takes_secrets: false,
         })
+    }
+
+    /// Makes bundles of policies that secrets stand in, too: for tests, whose keys are nobody's.
+    #[must_use]
+    pub fn for_tests(self) -> Self {
+        Self {
+            takes_secrets: true,
+            ..self
+        }
     }
 
     /// Makes the bundle of a policy.
     ///
     /// # Errors
-    /// The policy is refused, or the machine failed.
+    /// The policy is refused, secrets stand in it, or the machine failed.
     pub fn bake(&self, policy: &Value, options: &Options) -> Result<Vec<u8>, BundleError> {
+        let secrets = inline_secrets(policy);
+        if !self.takes_secrets && !secrets.is_empty() {
+            return Err(BundleError::Secrets(secrets));
+        }
         let mut open = options.open.clone();
         open.sort_unstable();
         open.dedup();
@@ -138,11 +157,12 @@ impl Baker {
                 false => BundleError::Policy(faults),
             });
         }
+        // Before anything else runs in it: the module has sealed its memory.
+        let (context, _) = self.wizer.instrument(&self.plugin).map_err(fault)?;
+        let bytes = ready(self.wizer.snapshot(&context, &mut started)).map_err(fault)?;
         let described = crate::describe::describe(&mut started);
         let described = described.map_err(|error| BundleError::Machine(error.to_string()))?;
         let manifest = self.manifest(policy, open, described.form, options);
-        let (context, _) = self.wizer.instrument(&self.plugin).map_err(fault)?;
-        let bytes = ready(self.wizer.snapshot(&context, &mut started)).map_err(fault)?;
         let bytes = cut(manifest.form, options.proxies)
             .apply(&bytes)
             .map_err(|error| BundleError::Machine(error.to_string()))?;
@@ -182,6 +202,11 @@ fn cut(form: Form, proxies: Proxies) -> Cut<'static> {
             Form::Document => None,
         },
     }
+}
+
+fn shown(secrets: &[InlineSecret]) -> String {
+    let lines: Vec<String> = secrets.iter().map(ToString::to_string).collect();
+    lines.join("; ")
 }
 
 fn faults(started: &Started) -> Vec<String> {

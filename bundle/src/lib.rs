@@ -9,6 +9,7 @@
 mod bake;
 mod describe;
 mod host;
+mod inline;
 mod manifest;
 mod module;
 mod read;
@@ -16,6 +17,7 @@ mod sign;
 
 pub use bake::{Baker, BundleError, Options};
 pub use describe::{Described, Form};
+pub use inline::{InlineSecret, inline_secrets, redacted};
 pub use manifest::{Built, Manifest, Open, PluginFacts, PolicyFacts, secrets};
 pub use module::{Import, ReadError};
 pub use read::{Inspection, inspect};

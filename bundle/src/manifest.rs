@@ -1,6 +1,11 @@
 //! What a bundle says of itself: a JSON object in a custom section. Nothing in it is believed that the bundle's own engine
 //! does not confirm.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use scopegate_authn::Secrets;
+use scopegate_engine::Engine;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -81,24 +86,24 @@ impl Open {
     }
 }
 
-/// The variables that a policy takes secrets from: wherever a value is `{env: NAME}`. In order, each once.
+/// The variables that a policy takes secrets from: those that are asked for when it is compiled. What merely looks like it,
+/// as a claim with the name `env`, is none. In order, each once.
 #[must_use]
 pub fn secrets(policy: &Value) -> Vec<String> {
-    let mut names = Vec::new();
-    collect(policy, &mut names);
-    names.sort();
-    names.dedup();
-    names
+    let asked = Asked::default();
+    // Where the policy has faults, what was asked for until then is what it takes.
+    let _ = Engine::from_value(policy, &asked);
+    asked.0.into_inner().into_iter().collect()
 }
 
-fn collect(value: &Value, names: &mut Vec<String>) {
-    match value {
-        Value::Object(members) => match (members.len(), members.get("env").and_then(Value::as_str)) {
-            (1, Some(name)) => names.push(name.to_owned()),
-            _ => members.values().for_each(|value| collect(value, names)),
-        },
-        Value::Array(items) => items.iter().for_each(|item| collect(item, names)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+/// An environment that has everything, and remembers what it was asked for.
+#[derive(Default)]
+struct Asked(RefCell<BTreeSet<String>>);
+
+impl Secrets for Asked {
+    fn get(&self, name: &str) -> Option<String> {
+        self.0.borrow_mut().insert(name.to_owned());
+        Some("A".repeat(86))
     }
 }
 
@@ -131,8 +136,25 @@ mod tests {
     use super::{secrets, upstreams};
 
     #[test]
-    fn the_variables_of_a_policy_are_found_wherever_they_stand() {
-        let policy = json!({"a": [{"secret": {"env": "TWO"}}], "b": {"env": "ONE"}, "c": {"env": "no", "d": 1}, "d": {"env": "ONE"}});
+    fn the_variables_of_a_policy_are_those_that_it_takes_secrets_from() {
+        let key = |kid: &str, name: &str| json!({"kid": kid, "alg": "HS256", "secret": {"env": name}});
+        let policy = json!({
+            "scopegate": "v1",
+            "metadata": {"name": "orders", "labels": {"env": "NO"}},
+            "authentication": {
+                "identity_headers": {"env": "x-env"},
+                "providers": [{
+                    "name": "corp",
+                    "type": "jwt",
+                    "issuer": "https://idp.example.com",
+                    "audiences": ["orders"],
+                    "algorithms": ["HS256"],
+                    "require": {"claims": {"env": "NEITHER"}},
+                    "keys": [key("1", "TWO"), key("2", "ONE"), key("3", "ONE")],
+                }],
+            },
+            "authorization": {"routes": [{"id": "a", "match": {"path": "/"}, "access": "public"}]},
+        });
         assert_eq!(secrets(&policy), ["ONE", "TWO"]);
     }
 

@@ -59,6 +59,8 @@ pub(crate) struct Sections<'b> {
     pub(crate) imports: Vec<Import>,
     pub(crate) exports: Vec<String>,
     pub(crate) custom: BTreeMap<&'b str, &'b [u8]>,
+    /// Which of the sections are signatures, counted from 0.
+    signatures: Vec<usize>,
     /// The digest of everything before the last section but for signatures, where that section says such a digest.
     before_integrity: Option<String>,
     /// How many bytes the sections of each kind take.
@@ -137,6 +139,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Sections<'_>, ReadError> {
     // The digest is of the module as it was before it was signed: a signature is put first.
     hash.update(bytes.get(..8).unwrap_or_default());
     let mut start = 8;
+    let mut number = 0_usize;
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(damaged)?;
         let Some((_, range)) = payload.as_section() else {
@@ -148,13 +151,22 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Sections<'_>, ReadError> {
         sections.before_integrity = None;
         match custom_name(&payload) {
             Some(INTEGRITY) => sections.before_integrity = Some(hex(&hash.clone().finalize())),
-            Some(SIGNATURE) => {}
+            Some(SIGNATURE) => sections.signatures.push(number),
             Some(_) | None => hash.update(whole),
         }
+        number = number.saturating_add(1);
         sections.note(&payload).map_err(damaged)?;
     }
     Validator::new().validate_all(bytes).map_err(damaged)?;
-    Ok(sections)
+    match sections.signatures.as_slice() {
+        [] | [0] => Ok(sections),
+        [_] => Err(ReadError::Changed(
+            "its signature is not its first section".to_owned(),
+        )),
+        _ => Err(ReadError::Changed(
+            "it has more than one section of signatures".to_owned(),
+        )),
+    }
 }
 
 fn custom_name<'b>(payload: &Payload<'b>) -> Option<&'b str> {

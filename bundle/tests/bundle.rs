@@ -446,6 +446,67 @@ fn a_module_that_asks_for_time_or_chance_makes_no_bundle() {
     }
 }
 
+/// A policy in which the key set of a provider has this key besides one that is public.
+fn policy_with_key(key: &Value) -> Value {
+    let mut policy = policy();
+    policy["authentication"]["providers"] = json!([{
+        "name": "corp",
+        "type": "jwt",
+        "issuer": "https://idp.example.com",
+        "audiences": ["https://api.example.com"],
+        "algorithms": ["HS256"],
+        "keys": {"jwks": {"keys": [
+            {"kty": "oct", "kid": "other", "alg": "HS256", "k": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"},
+            key,
+        ]}},
+    }]);
+    policy["authorization"]["grants"] = json!([]);
+    policy
+}
+
+#[test]
+fn no_bundle_is_made_of_a_policy_that_secrets_stand_in_but_for_tests() {
+    let private = json!({"kty": "OKP", "crv": "Ed25519", "kid": "k", "alg": "EdDSA", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"});
+    let policy = policy_with_key(&private);
+    let refused = baker().bake(&policy, &options(&[])).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "a bundle keeps no secret: authentication.providers[0].keys.jwks.keys[0]: a shared secret stands in the policy; \
+         authentication.providers[0].keys.jwks.keys[1]: a private key stands in the policy"
+    );
+    let tests = Baker::new(plugin()).unwrap().for_tests();
+    let bytes = tests.bake(&policy, &options(&[])).unwrap();
+    assert!(inspect(&bytes).is_ok());
+}
+
+fn custom_section(name: &str, data: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(1 + name.len() + data.len()).unwrap();
+    let name_length = u8::try_from(name.len()).unwrap();
+    [&[0, length, name_length], name.as_bytes(), data].concat()
+}
+
+#[test]
+fn a_signature_stands_first_and_alone_or_the_bundle_is_refused() {
+    let bytes = bake(&policy(), &[]);
+    let section = custom_section("signature", b"x");
+    let with = |first: &[u8], last: &[u8]| [&bytes[..8], first, &bytes[8..], last].concat();
+    let twice = section.repeat(2);
+    assert!(
+        inspect(&with(&section, &[])).unwrap().is_signed,
+        "whose is another question"
+    );
+    for (first, last, why) in [
+        (&[][..], &section[..], "its signature is not its first section"),
+        (&section, &section, "it has more than one section of signatures"),
+        (&twice, &[], "it has more than one section of signatures"),
+    ] {
+        assert_eq!(
+            inspect(&with(first, last)),
+            Err(ReadError::Changed(why.to_owned()))
+        );
+    }
+}
+
 #[test]
 fn a_signature_holds_for_its_key_and_its_module_alone() {
     use scopegate_bundle::{SignatureError, sign, signature_of, verify};

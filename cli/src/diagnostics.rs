@@ -89,10 +89,25 @@ fn json(files: &[SourceFile], diagnostics: &[Diagnostic]) -> Value {
     diagnostics.iter().map(one).collect()
 }
 
+/// Warnings and errors about a secret: the text that they are about is not shown.
+const SECRETS: [&str; 2] = ["key_secret_inline", "key_private"];
+
+/// Where something stands, as in `policy.yaml:3:7`.
+fn place(files: &[SourceFile], diagnostic: &Diagnostic) -> Option<String> {
+    let place = diagnostic.location?;
+    let file = files.get(place.file)?;
+    Some(format!("{}:{}:{}", file.name, place.line, place.column))
+}
+
 fn report(files: &[SourceFile], diagnostic: &Diagnostic) -> Report {
     let message = match diagnostic.path.as_str() {
         "" => diagnostic.message.clone(),
         path => format!("{path}: {}", diagnostic.message),
+    };
+    let is_secret = SECRETS.contains(&diagnostic.code.as_str());
+    let message = match place(files, diagnostic).filter(|_| is_secret) {
+        Some(place) => format!("{message} ({place})"),
+        None => message,
     };
     let weight = match diagnostic.severity {
         Severity::Error => Weight::Error,
@@ -104,6 +119,7 @@ fn report(files: &[SourceFile], diagnostic: &Diagnostic) -> Report {
         .with_help(visible::lines(&diagnostic.help));
     let place = diagnostic
         .location
+        .filter(|_| !is_secret)
         .and_then(|place| Some((place, files.get(place.file)?)));
     match place {
         Some((place, file)) => {

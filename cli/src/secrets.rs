@@ -22,10 +22,13 @@ impl Secrets for CheckedSecrets {
 
 /// The variables that `policy` names, as far as the environment has them.
 pub(crate) fn environment(policy: &Value) -> BTreeMap<String, String> {
-    scopegate_bundle::secrets(policy)
-        .into_iter()
-        .filter_map(|name| Some((name.clone(), std::env::var(&name).ok()?)))
-        .collect()
+    named(&scopegate_bundle::secrets(policy))
+}
+
+/// These variables, as far as the environment has them.
+pub(crate) fn named(names: &[String]) -> BTreeMap<String, String> {
+    let value = |name: &String| Some((name.clone(), std::env::var(name).ok()?));
+    names.iter().filter_map(value).collect()
 }
 
 /// The variables that `policy` names and the environment does not have.

@@ -43,7 +43,9 @@ impl Bundled {
     /// When it is none that bundles are made of.
     pub fn from_bytes(plugin: Vec<u8>, name: &str) -> Result<Self, ExecutorError> {
         Ok(Self {
-            baker: Baker::new(plugin).map_err(|error| unloadable(name, &error))?,
+            baker: Baker::new(plugin)
+                .map_err(|error| unloadable(name, &error))?
+                .for_tests(),
             codes: Mutex::default(),
             proxy: Profile::Envoy,
         })

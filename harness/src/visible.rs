@@ -30,6 +30,19 @@ pub fn in_place(text: &str) -> String {
     shown
 }
 
+/// JSON with the same meaning, each character of it visible; its lines stay lines. Only texts in it can hold what is hidden.
+#[must_use]
+pub fn json(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match is_hidden(character) && character != '\n' {
+            true => shown.push_str(&format!("\\u{:04x}", u32::from(character))),
+            false => shown.push(character),
+        }
+    }
+    shown
+}
+
 fn escaped(text: &str, is_kept: impl Fn(char) -> bool) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
@@ -52,7 +65,7 @@ fn is_hidden(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{in_place, line, lines};
+    use super::{in_place, json, line, lines};
 
     #[test]
     fn what_would_not_be_seen_is_shown() {
@@ -73,6 +86,10 @@ mod tests {
         assert_eq!(
             (lines("a\nb"), line("a\nb")),
             ("a\nb".to_owned(), "a\\nb".to_owned())
+        );
+        assert_eq!(
+            json("{\n\"a\": \"\u{9b}1m\u{202e}\"}"),
+            "{\n\"a\": \"\\u009b1m\\u202e\"}"
         );
         assert_eq!(in_place("a\n\tb\u{1b}\u{202e}"), "a\n\tb?\u{fffd}");
     }

