@@ -357,6 +357,93 @@ fn what_was_cut_off_or_changed_is_refused() {
     }
 }
 
+/// Where the data begins that a linker lays out: above the stack (`--stack-first`, of one megabyte).
+const DATA: i32 = 1024 * 1024;
+
+/// The bytes of a module that become its data and its heap: where they begin and end in the file.
+fn data_of(bytes: &[u8]) -> Vec<std::ops::Range<usize>> {
+    use wasmparser::{DataKind, Operator, Parser, Payload};
+    let mut found = Vec::new();
+    for payload in Parser::new(0).parse_all(bytes) {
+        let Payload::DataSection(reader) = payload.unwrap() else {
+            continue;
+        };
+        for segment in reader {
+            let segment = segment.unwrap();
+            let DataKind::Active { offset_expr, .. } = segment.kind else {
+                continue;
+            };
+            let Operator::I32Const { value } = offset_expr.get_operators_reader().read().unwrap() else {
+                panic!("a segment begins nowhere")
+            };
+            if value >= DATA {
+                found.push(segment.range.end - segment.data.len()..segment.range.end);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_bundle_does_not_start_with_a_byte_of_its_memory_changed() {
+    for policy in [policy(), secret_policy()] {
+        let bytes = bake(&policy, &[]);
+        assert!(builder(&bytes).build().is_ok());
+        let segments = data_of(&bytes);
+        let of_each = segments.iter().step_by(segments.len().div_ceil(20));
+        let of_each = of_each.flat_map(|range| {
+            [
+                range.start,
+                usize::midpoint(range.start, range.end),
+                range.end - 1,
+            ]
+        });
+        // In the longest, which is the heap or the constants, more of them.
+        let longest = segments.iter().max_by_key(|range| range.len()).unwrap().clone();
+        let places: Vec<usize> = of_each
+            .chain(longest.clone().step_by(longest.len().div_ceil(20)))
+            .collect();
+        assert!(places.len() > 20, "{segments:?}");
+        for place in places {
+            let mut changed = bytes.clone();
+            changed[place] ^= 1;
+            let started = builder(&changed).build();
+            assert!(started.is_err(), "with byte {place} changed");
+        }
+    }
+}
+
+#[test]
+fn a_bundle_does_not_start_with_the_digest_of_a_key_replaced() {
+    let bytes = bake(&policy(), &[]);
+    let hex = "2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683";
+    let digest = |hex: &str| -> Vec<u8> {
+        let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+        (0..hex.len()).step_by(2).map(byte).collect()
+    };
+    // As bytes in order, or as words of 8 or 4 bytes with the least of them first.
+    let words = |digest: &[u8], size: usize| -> Vec<u8> {
+        digest
+            .chunks(size)
+            .flat_map(|word| word.iter().rev().copied())
+            .collect()
+    };
+    let other = digest(&sha256(b"attacker")["sha256:".len()..]);
+    let mut found = 0;
+    for size in [1, 4, 8] {
+        let (from, to) = (words(&digest(hex), size), words(&other, size));
+        let places = bytes.windows(from.len()).enumerate();
+        let places = places.filter_map(|(place, window)| (window == from).then_some(place));
+        for place in places {
+            let mut forged = bytes.clone();
+            forged[place..place + to.len()].copy_from_slice(&to);
+            assert!(builder(&forged).build().is_err(), "at byte {place}");
+            found += 1;
+        }
+    }
+    assert!(found > 0, "the digest stands somewhere in the memory");
+}
+
 #[test]
 fn a_bundle_that_shows_another_policy_than_it_enforces_is_refused() {
     let mut other = policy();

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Puts a bundle in force: `replace.sh BUNDLE`. It is copied under a name that says what it holds, and then the file that
+# Puts a bundle in force: `replace.sh BUNDLE [KEY]`. What `scopegate inspect` refuses is not published; with the public key
+# KEY neither is what was not signed by it. `$SCOPEGATE` is the command, where it is not on the PATH. The bundle is copied under a name that says what it holds, and then the file that
 # Envoy watches is moved into its place, as a whole. What Envoy cannot load it rejects, and keeps what it has.
 set -euo pipefail
-bundle="${1:?usage: replace.sh BUNDLE}"
+bundle="${1:?usage: replace.sh BUNDLE [KEY]}"
+"${SCOPEGATE:-scopegate}" inspect "$bundle" ${2:+--verify "$2"} > /dev/null
 live="$(cd "$(dirname "$0")" && pwd)/live"
 mkdir -p "$live"
 

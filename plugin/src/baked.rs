@@ -172,11 +172,14 @@ mod exports {
     #[unsafe(no_mangle)]
     extern "C" fn scopegate_bake() {
         super::bake();
+        crate::seal::close();
     }
 
-    /// In a bundle this is `_initialize`: everything was initialised before.
+    /// In a bundle this is `_initialize`, the first function that runs: everything was initialised before.
     #[unsafe(no_mangle)]
-    const extern "C" fn scopegate_wake() {}
+    extern "C" fn scopegate_wake() {
+        crate::seal::check();
+    }
 
     #[unsafe(no_mangle)]
     extern "C" fn scopegate_describe() {

@@ -22,6 +22,8 @@ mod proxy;
 mod question;
 mod reply;
 mod root;
+#[cfg(target_family = "wasm")]
+mod seal;
 mod shared;
 mod signatures;
 mod stream;

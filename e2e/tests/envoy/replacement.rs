@@ -104,8 +104,25 @@ impl Deployment {
     /// Puts a bundle in force, as the page of the example says.
     fn replace(&self, bundle: &Path) {
         let mut script = Command::new(self.folder.path().join("replace.sh"));
-        let done = script.arg(bundle).output().unwrap();
+        // What the script refuses to publish is another matter: here it is Envoy that refuses.
+        let done = script.arg(bundle).env("SCOPEGATE", "true").output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    /// Names a module that no file holds.
+    fn name_no_file(&self) {
+        let live = self.folder.path().join("live");
+        let text = fs::read_to_string(live.join("scopegate.json")).unwrap();
+        let changes = [
+            (".wasm\"", ".absent\""),
+            ("\"version_info\": \"", "\"version_info\": \"absent-"),
+        ];
+        let text = changes.iter().fold(text, |text, (from, to)| {
+            assert_eq!(text.matches(from).count(), 1, "`{from}`");
+            text.replace(from, to)
+        });
+        fs::write(live.join("scopegate.writing"), text).unwrap();
+        fs::rename(live.join("scopegate.writing"), live.join("scopegate.json")).unwrap();
     }
 
     fn start(&self, program: &Path, upstream: SocketAddr) -> Envoy {
@@ -302,16 +319,29 @@ fn what_cannot_be_loaded_takes_the_place_of_nothing() {
     let whole = fs::read(&bundles[1]).unwrap();
     let half = made.path().join("half.wasm");
     fs::write(&half, &whole[..whole.len() / 2]).unwrap();
+    let mut bytes = whole.clone();
+    // A header of the compiled policy, which stands in the data before the sections that show the policy.
+    let last = |bytes: &[u8], text: &[u8]| bytes.windows(text.len()).rposition(|window| window == text);
+    let sections = last(&bytes, b"scopegate.manifest").unwrap();
+    let place = last(&bytes[..sections], b"x-left").unwrap();
+    bytes[place] ^= 1;
+    let changed = made.path().join("changed.wasm");
+    fs::write(&changed, bytes).unwrap();
     let text = made.path().join("text.wasm");
     fs::write(&text, "scopegate: v1\n").unwrap();
     // The plugin without a policy, and without a configuration that gives one.
     let wrong = [
-        ("half a bundle", half),
-        ("no module", text),
-        ("no policy", module()),
+        ("no file", None),
+        ("half a bundle", Some(half)),
+        ("a bundle with a byte changed", Some(changed)),
+        ("no module", Some(text)),
+        ("no policy", Some(module())),
     ];
     for (turn, (what, module)) in wrong.iter().enumerate() {
-        deployment.replace(module);
+        match module {
+            Some(module) => deployment.replace(module),
+            None => deployment.name_no_file(),
+        }
         let rejected = wait::until("the rejection", || {
             let count = stat(
                 &envoy,
