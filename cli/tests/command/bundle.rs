@@ -204,7 +204,7 @@ fn a_bundle_is_handed_the_variables_that_were_named_and_no_other() {
             .unwrap()
     };
     let held_back = decide(&[]);
-    assert_eq!(held_back.status.code(), Some(2), "{}", stderr(&held_back));
+    assert_eq!(held_back.status.code(), Some(3), "{}", stderr(&held_back));
     assert!(
         stderr(&held_back).contains("the bundle takes `ORDERS_SECRET`"),
         "{}",
