@@ -418,8 +418,8 @@ fn a_bundle_does_not_start_with_the_digest_of_a_key_replaced() {
     let bytes = bake(&policy(), &[]);
     let hex = "2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683";
     let digest = |hex: &str| -> Vec<u8> {
-        let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
-        (0..hex.len()).step_by(2).map(byte).collect()
+        let digits = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+        hex.as_bytes().chunks(2).map(digits).collect()
     };
     // As bytes in order, or as words of 8 or 4 bytes with the least of them first.
     let words = |digest: &[u8], size: usize| -> Vec<u8> {
@@ -428,7 +428,7 @@ fn a_bundle_does_not_start_with_the_digest_of_a_key_replaced() {
             .flat_map(|word| word.iter().rev().copied())
             .collect()
     };
-    let other = digest(&sha256(b"attacker")["sha256:".len()..]);
+    let other = digest(sha256(b"attacker").strip_prefix("sha256:").unwrap());
     let mut found = 0;
     for size in [1, 4, 8] {
         let (from, to) = (words(&digest(hex), size), words(&other, size));

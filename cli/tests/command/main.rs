@@ -1,6 +1,6 @@
 //! The real command, run as people and scripts run it.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod bundle;
 mod bundled;
