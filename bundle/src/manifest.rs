@@ -140,7 +140,7 @@ mod tests {
         let key = |kid: &str, name: &str| json!({"kid": kid, "alg": "HS256", "secret": {"env": name}});
         let policy = json!({
             "scopegate": "v1",
-            "metadata": {"name": "orders", "labels": {"env": "NO"}},
+            "metadata": {"name": "orders"},
             "authentication": {
                 "identity_headers": {"env": "x-env"},
                 "providers": [{

@@ -268,11 +268,10 @@ fn nonce_policy() -> Value {
 
 #[test]
 fn two_machines_of_one_bundle_give_different_nonces() {
-    let bytes = bake(&nonce_policy(), &[]);
-    assert!(
-        bytes == bake(&nonce_policy(), &[]),
-        "nothing of it is drawn by lot"
-    );
+    let baker = Baker::new(plugin()).unwrap().for_tests();
+    let bake = || baker.bake(&nonce_policy(), &options(&[])).unwrap();
+    let bytes = bake();
+    assert!(bytes == bake(), "nothing of it is drawn by lot");
     let (manifest, _) = inspect(&bytes).unwrap().bundle.unwrap();
     assert_eq!(manifest.form, Form::Compiled);
     let nonce = |seed: u64| {

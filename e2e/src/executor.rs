@@ -290,7 +290,7 @@ impl EnvoySession<'_> {
             .split(' ')
             .map(|part| (!part.is_empty() && part != "-").then(|| part.to_owned()));
         let mut next = || parts.next().flatten();
-        let (code, route, would_deny, details) = (next(), next(), next(), next());
+        let (details, code, route, would_deny) = (next(), next(), next(), next());
         let forwarded = answer.header(MARK).is_some();
         if seen.len() != usize::from(forwarded) {
             let message = format!(

@@ -4,6 +4,7 @@
 //! configuration that people should use is in `examples/envoy`, and has its own tests.
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -225,13 +226,14 @@ fn mappers(listener: &Listener) -> Value {
     }])
 }
 
-/// What the plugin says of its decision: in properties of the stream, and in the details of its answer.
+/// What the plugin says of its decision: in the details of its answer, and in properties of the stream. The details come first:
+/// they are always there, and Envoy drops the blanks that a value begins with.
 fn decision() -> Value {
     let property = |name: &str| format!("%FILTER_STATE(wasm.scopegate.{name}:PLAIN)%");
     let names = ["code", "route", "would_deny"];
-    let mut values = names.map(property).to_vec();
     // Of a refusal: the layer and the code. Of what is forwarded: whose answer it is.
-    values.push("%RESPONSE_CODE_DETAILS%".to_owned());
+    let details = "%RESPONSE_CODE_DETAILS%".to_owned();
+    let values: Vec<String> = iter::once(details).chain(names.map(property)).collect();
     let value = values.join(" ");
     json!({"header": {"key": DECISION, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"})
 }
